@@ -1,0 +1,339 @@
+//! What people configure: settings, tables, measures, segments, experiences, as one immutable bundle
+//! per version. A change makes the next version; nothing edits one in place (design §6).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Everything configured, at one version.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Bundle {
+    /// Version; grows by one with each change.
+    pub n: u64,
+    /// Settings.
+    pub settings: Settings,
+    /// Identity tables by name.
+    pub tables: BTreeMap<String, Table>,
+    /// Measures by name.
+    pub measures: BTreeMap<String, Measure>,
+    /// Segments by name.
+    pub segments: BTreeMap<String, Segment>,
+    /// Experiences by name.
+    pub experiences: BTreeMap<String, Experience>,
+}
+
+/// Settings of the system, with the defaults of a new one (contract §7).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Settings {
+    /// Identity table that `authId` belongs to.
+    pub tracking_table: Option<String>,
+    /// Identity.
+    pub identity: Identity,
+    /// Consent.
+    pub consent: Consent,
+    /// Retention.
+    pub retention: Retention,
+    /// The cookie `_msci`.
+    pub cookie: Cookie,
+    /// Origins allowed besides the site's own.
+    pub origins: Vec<String>,
+    /// Attributes that decisions may show to a browser.
+    pub decision_fields: Vec<String>,
+    /// Segments that decisions may show to a browser.
+    pub decision_segments: Vec<String>,
+    /// Capture.
+    pub capture: Capture,
+    /// Whether the tracking script is put into pages.
+    pub inject_script: bool,
+    /// How long a page waits for the profile after the site's headers, in milliseconds.
+    pub profile_deadline_ms: u32,
+    /// Read API: requests per token in 300 s.
+    #[serde(rename = "apiRequestsPer300s")]
+    pub api_requests_per_300s: u32,
+    /// Index.
+    pub index: Index,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            tracking_table: None,
+            identity: Identity::default(),
+            consent: Consent::default(),
+            retention: Retention::default(),
+            cookie: Cookie::default(),
+            origins: Vec::new(),
+            decision_fields: vec!["FirstName".to_owned()],
+            decision_segments: Vec::new(),
+            capture: Capture::default(),
+            inject_script: false,
+            profile_deadline_ms: 75,
+            api_requests_per_300s: 60_000,
+            index: Index { databases: 1 },
+        }
+    }
+}
+
+/// Whether a claim needs a signed token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verification {
+    /// Anyone can claim any id.
+    #[default]
+    Off,
+    /// Only a signed token makes a link.
+    Required,
+}
+
+/// Settings of identity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Identity {
+    /// Whether a claim needs a signed token.
+    pub verification: Verification,
+    /// Links one customer may get in a day.
+    pub max_links_per_day: u32,
+    /// Links one customer may have.
+    pub max_links: u32,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self { verification: Verification::Off, max_links_per_day: 50, max_links: 5000 }
+    }
+}
+
+/// Whether tracking starts without being asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConsentMode {
+    /// Until it is denied.
+    #[default]
+    Implied,
+    /// Only once it is granted.
+    Required,
+}
+
+/// Settings of consent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Consent {
+    /// Whether tracking starts without being asked for.
+    pub mode: ConsentMode,
+    /// Whether Global Privacy Control counts as a denial.
+    pub honour_gpc: bool,
+}
+
+impl Default for Consent {
+    fn default() -> Self {
+        Self { mode: ConsentMode::Implied, honour_gpc: true }
+    }
+}
+
+/// Settings of retention, in days.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Retention {
+    /// An unknown profile without signals for so long expires.
+    pub unknown_idle_days: u32,
+    /// A signal older than this counts nowhere.
+    pub signal_days: u32,
+    /// Activities stay in the index for so long.
+    pub index_days: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { unknown_idle_days: 7, signal_days: 365, index_days: 30 }
+    }
+}
+
+/// Settings of the cookie `_msci`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Cookie {
+    /// `Domain` attribute.
+    pub domain: Option<String>,
+    /// Life, renewed on every visit.
+    pub max_age_days: u32,
+}
+
+impl Default for Cookie {
+    fn default() -> Self {
+        Self { domain: None, max_age_days: 365 }
+    }
+}
+
+/// Settings of capture, public: the SDK gets them with `msci.js`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Capture {
+    /// Which history changes are views.
+    pub history: String,
+    /// Whether what happened before a grant is sent after it.
+    pub send_after_grant: bool,
+    /// Query parameters that stay in addresses: `"all"` or a list.
+    pub query_parameters: Value,
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        Self { history: "path+query".to_owned(), send_after_grant: true, query_parameters: "all".into() }
+    }
+}
+
+/// Settings of the index.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Index {
+    /// Over how many databases it is split.
+    pub databases: u32,
+}
+
+/// Type of an imported column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Column {
+    /// Text.
+    String,
+    /// Double.
+    Number,
+    /// Truth value.
+    Boolean,
+}
+
+/// An identity table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Table {
+    /// Column whose value is the `authId`.
+    pub primary_key: String,
+    /// Columns by name, without the key.
+    pub columns: BTreeMap<String, Column>,
+    /// Whether two keys that differ only in case are the same.
+    #[serde(default)]
+    pub case_insensitive_key: bool,
+}
+
+/// A measure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Measure {
+    /// How.
+    pub aggregate: crate::counter::Aggregate,
+    /// Of which property; not needed for a count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub property: Option<String>,
+    /// Over which activities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// How people see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display: Option<Value>,
+}
+
+/// A segment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Segment {
+    /// Filter over the customer.
+    pub filter: String,
+    /// How people see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// Whether it is evaluated.
+    #[serde(default = "yes")]
+    pub active: bool,
+}
+
+/// An experience.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Experience {
+    /// Filter over the customer; empty means everyone.
+    #[serde(default)]
+    pub audience: String,
+    /// Paths it applies to; `*` stands for anything.
+    pub pages: Vec<String>,
+    /// What it changes; or `variants`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// Alternatives with weights.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<Variant>,
+    /// Share of the audience that is left untouched, 0 to 1.
+    #[serde(default)]
+    pub holdout: f64,
+    /// Higher comes first; where two change the same element, the first wins.
+    #[serde(default)]
+    pub priority: i32,
+    /// Not before this time, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Not from this time on, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Whether it applies at all.
+    #[serde(default = "yes")]
+    pub active: bool,
+}
+
+/// One alternative of an experience.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Variant {
+    /// Its name, as it shows in results.
+    pub name: String,
+    /// Its share relative to the others.
+    pub weight: u32,
+    /// What it changes.
+    pub changes: Vec<Change>,
+}
+
+/// What a change does to the elements it selects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Action {
+    /// Replaces the content by text.
+    SetText,
+    /// Replaces the content by HTML.
+    SetHtml,
+    /// Sets the attribute `name`.
+    SetAttribute,
+    /// HTML at the end of the content.
+    Append,
+    /// HTML at the start of the content.
+    Prepend,
+    /// HTML before the element.
+    Before,
+    /// HTML after the element.
+    After,
+    /// Takes the element away.
+    Remove,
+    /// Sends the visitor elsewhere; no selector.
+    Redirect,
+}
+
+/// One change to a page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Change {
+    /// CSS selector.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub selector: String,
+    /// What is done.
+    pub action: Action,
+    /// Template of the text, HTML, attribute value or address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Attribute name, for `setAttribute`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}

@@ -1,0 +1,416 @@
+//! A configuration, compiled: every filter resolved, every counter named, segments in an order in
+//! which each comes after those it refers to. What compiles here can be evaluated without an error.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::activity::ActivityField;
+use crate::config::{Action, Bundle, Change, Column, Experience};
+use crate::counter::{Aggregate, Counter, CounterId, Counting};
+use crate::expr::resolve::{self, CustomerField, Resolved, Schema};
+use crate::expr::{Expr, ExprError, Type};
+use crate::page::Pattern;
+use crate::template::Template;
+use crate::time::Timestamp;
+
+/// Why a configuration is refused; each is an HTTP 400 and nothing is stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DefinitionError {
+    /// A fault in a filter.
+    #[error("{what}: {error}")]
+    Filter {
+        /// Whose filter, such as `segment VIP`.
+        what: String,
+        /// The fault.
+        error: ExprError,
+    },
+    /// Segments that refer to each other in a circle.
+    #[error("segment {0} refers to itself, directly or through others")]
+    Cycle(String),
+    /// Anything else that is wrong with a definition.
+    #[error("{what}: {message}")]
+    Invalid {
+        /// Which definition.
+        what: String,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl DefinitionError {
+    /// The code that the client sees.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Filter { error, .. } => error.code,
+            Self::Cycle(_) => "segment_cycle",
+            Self::Invalid { .. } => "invalid_definition",
+        }
+    }
+}
+
+/// A compiled configuration.
+#[derive(Debug, Default)]
+pub struct Definitions {
+    /// What it was compiled from.
+    pub bundle: Bundle,
+    /// Everything that is counted, by name.
+    pub counters: BTreeMap<CounterId, Counting>,
+    /// The counter of each measure.
+    pub measures: BTreeMap<String, CounterId>,
+    /// Active segments, each after those it refers to.
+    pub segments: Vec<(String, Expr<CustomerField>)>,
+    /// Active experiences, in the order in which they apply.
+    pub experiences: Vec<CompiledExperience>,
+}
+
+/// An experience, ready to be decided.
+#[derive(Debug)]
+pub struct CompiledExperience {
+    /// Its name.
+    pub name: String,
+    /// Whom it is for.
+    pub audience: Option<Expr<CustomerField>>,
+    /// Where it applies.
+    pub pages: Vec<Pattern>,
+    /// Alternatives: name, weight, changes. A plain experience has one, named `treated`.
+    pub variants: Vec<(String, u32, Vec<CompiledChange>)>,
+    /// Share left untouched.
+    pub holdout: f64,
+    /// From when.
+    pub from: Option<Timestamp>,
+    /// Until when.
+    pub until: Option<Timestamp>,
+}
+
+/// A change with its template parsed.
+#[derive(Debug)]
+pub struct CompiledChange {
+    /// As configured.
+    pub change: Change,
+    /// The value's template; empty for `remove`.
+    pub template: Template,
+}
+
+impl Definitions {
+    /// Compiles a bundle whole.
+    ///
+    /// # Errors
+    /// With the first definition that does not hold.
+    pub fn compile(bundle: Bundle) -> Result<Self, DefinitionError> {
+        let mut out = Self::default();
+        let names = Names::of(&bundle);
+        for (name, measure) in &bundle.measures {
+            let what = format!("measure {name}");
+            let filter = measure.filter.as_deref().map(resolve::activity).transpose();
+            let filter = filter.map_err(|error| DefinitionError::Filter { what: what.clone(), error })?;
+            if filter.as_ref().is_some_and(Expr::mentions_now) {
+                let message = "the filter of a measure cannot look at now()".to_owned();
+                return Err(DefinitionError::Invalid { what, message });
+            }
+            let field = measure.property.clone().map(|property| match property.strip_prefix("Properties/") {
+                Some(name) => ActivityField::Property(name.to_owned()),
+                None => ActivityField::Property(property),
+            });
+            if field.is_none() && measure.aggregate != Aggregate::Count {
+                let message = "property is missing".to_owned();
+                return Err(DefinitionError::Invalid { what, message });
+            }
+            let counting = Counting::values(filter, measure.aggregate, field);
+            out.measures.insert(name.clone(), counting.id.clone());
+            out.counters.insert(counting.id.clone(), counting);
+        }
+        let mut resolved = BTreeMap::new();
+        for (name, segment) in bundle.segments.iter().filter(|(_, segment)| segment.active) {
+            let what = format!("segment {name}");
+            resolved.insert(name.clone(), out.resolve(&segment.filter, &names, what)?);
+        }
+        out.segments = in_order(resolved)?;
+        let mut experiences: Vec<_> = bundle.experiences.iter().filter(|(_, e)| e.active).collect();
+        experiences
+            .sort_by_key(|(name, experience)| (std::cmp::Reverse(experience.priority), (*name).clone()));
+        for (name, experience) in experiences {
+            let what = format!("experience {name}");
+            let audience = match experience.audience.trim() {
+                "" => None,
+                filter => Some(out.resolve(filter, &names, what.clone())?),
+            };
+            let compiled = CompiledExperience::compile(name, experience, audience);
+            let compiled = compiled.map_err(|message| DefinitionError::Invalid { what, message })?;
+            out.experiences.push(compiled);
+        }
+        out.bundle = bundle;
+        Ok(out)
+    }
+
+    fn resolve(
+        &mut self,
+        filter: &str,
+        names: &Names,
+        what: String,
+    ) -> Result<Expr<CustomerField>, DefinitionError> {
+        let Resolved { expr, counters } =
+            resolve::customer(filter, names).map_err(|error| DefinitionError::Filter { what, error })?;
+        for counting in counters {
+            let kept = self.counters.entry(counting.id.clone()).or_insert_with(|| counting.clone());
+            kept.keep = kept.keep.max(counting.keep);
+        }
+        Ok(expr)
+    }
+
+    /// The counting and state of a counter; the empty state where nothing was counted.
+    pub fn counter<'a>(
+        &'a self,
+        id: &CounterId,
+        states: &'a BTreeMap<CounterId, Counter>,
+    ) -> Option<(&'a Counting, &'a Counter)> {
+        static NOTHING: Counter = Counter::NOTHING;
+        Some((self.counters.get(id)?, states.get(id).unwrap_or(&NOTHING)))
+    }
+}
+
+impl CompiledExperience {
+    fn compile(
+        name: &str,
+        experience: &Experience,
+        audience: Option<Expr<CustomerField>>,
+    ) -> Result<Self, String> {
+        let instant = |text: &Option<String>| match text {
+            None => Ok(None),
+            Some(text) => {
+                Timestamp::from_rfc3339(text).map(Some).ok_or(format!("{text:?} is no RFC 3339 time"))
+            }
+        };
+        if !(0.0..=1.0).contains(&experience.holdout) {
+            return Err("holdout is a share from 0 to 1".to_owned());
+        }
+        if experience.changes.is_empty() == experience.variants.is_empty() {
+            return Err("either changes or variants should be given".to_owned());
+        }
+        let mut variants = Vec::new();
+        for variant in &experience.variants {
+            variants.push((variant.name.clone(), variant.weight, compile_changes(&variant.changes)?));
+        }
+        if variants.is_empty() {
+            variants.push(("treated".to_owned(), 1, compile_changes(&experience.changes)?));
+        }
+        if variants.iter().all(|(_, weight, _)| *weight == 0) {
+            return Err("one variant at least needs a weight above 0".to_owned());
+        }
+        let pages = experience.pages.iter().map(|page| Pattern::parse(page)).collect::<Result<_, _>>()?;
+        Ok(Self {
+            name: name.to_owned(),
+            audience,
+            pages,
+            variants,
+            holdout: experience.holdout,
+            from: instant(&experience.from)?,
+            until: instant(&experience.until)?,
+        })
+    }
+
+    /// Whether the schedule allows it now.
+    pub fn scheduled(&self, now: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= now) && self.until.is_none_or(|until| now < until)
+    }
+}
+
+fn compile_changes(changes: &[Change]) -> Result<Vec<CompiledChange>, String> {
+    changes.iter().map(compile_change).collect()
+}
+
+fn compile_change(change: &Change) -> Result<CompiledChange, String> {
+    let needs_value = change.action != Action::Remove;
+    if needs_value && change.value.is_none() {
+        return Err("a change needs a value".to_owned());
+    }
+    if change.selector.trim().is_empty() != (change.action == Action::Redirect) {
+        return Err("a change needs a selector, a redirect has none".to_owned());
+    }
+    if change.action == Action::SetAttribute {
+        let name = change.name.as_deref().unwrap_or_default();
+        let plain = !name.is_empty()
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b':'));
+        // An event handler's text is script: no escaping makes a visitor's value safe in it.
+        let script = name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("on"))
+            || ["style", "srcdoc"].iter().any(|bad| name.eq_ignore_ascii_case(bad));
+        if !plain || script {
+            return Err(format!("the attribute {name:?} cannot be set"));
+        }
+    }
+    let template = Template::parse(change.value.as_deref().unwrap_or_default())?;
+    Ok(CompiledChange { change: change.clone(), template })
+}
+
+/// Segments so that each stands after those it refers to.
+fn in_order(
+    mut left: BTreeMap<String, Expr<CustomerField>>,
+) -> Result<Vec<(String, Expr<CustomerField>)>, DefinitionError> {
+    let mut out: Vec<(String, Expr<CustomerField>)> = Vec::new();
+    while !left.is_empty() {
+        let ready: BTreeSet<String> = left
+            .iter()
+            .filter(|(_, expr)| !references(expr).iter().any(|name| left.contains_key(name)))
+            .map(|(name, _)| name.clone())
+            .collect();
+        if ready.is_empty() {
+            let stuck = left.into_keys().next().unwrap_or_default();
+            return Err(DefinitionError::Cycle(stuck));
+        }
+        for name in ready {
+            out.extend(left.remove_entry(&name));
+        }
+    }
+    Ok(out)
+}
+
+fn references(expr: &Expr<CustomerField>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    expr.walk(&mut |node| {
+        if let Expr::Field(CustomerField::Member(name)) = node {
+            found.insert(name.clone());
+        }
+    });
+    found
+}
+
+/// Attributes that a browser can give, by the field of `setUser`.
+pub const BROWSER_ATTRIBUTES: [(&str, &str); 4] =
+    [("name", "FullName"), ("email", "Email"), ("localId", "LocalId"), ("authType", "AuthType")];
+
+/// Names that filters can use, by their lower-case form.
+struct Names {
+    attributes: BTreeMap<String, (String, Type)>,
+    measures: BTreeMap<String, (String, Type)>,
+    segments: BTreeMap<String, String>,
+}
+
+impl Names {
+    fn of(bundle: &Bundle) -> Self {
+        let mut attributes = BTreeMap::new();
+        let mut add = |name: &str, kind: Type| {
+            attributes.entry(name.to_ascii_lowercase()).or_insert_with(|| (name.to_owned(), kind));
+        };
+        // The tracking table's columns come first: they are the ones a customer of it has.
+        let tracking = bundle.settings.tracking_table.as_ref().and_then(|name| bundle.tables.get(name));
+        for table in tracking.into_iter().chain(bundle.tables.values()) {
+            add(&table.primary_key, Type::Text);
+            for (name, column) in &table.columns {
+                add(
+                    name,
+                    match column {
+                        Column::String => Type::Text,
+                        Column::Number => Type::Number,
+                        Column::Boolean => Type::Bool,
+                    },
+                );
+            }
+        }
+        for (_, name) in BROWSER_ATTRIBUTES {
+            add(name, Type::Text);
+        }
+        let measures = bundle.measures.iter().map(|(name, measure)| {
+            let kind = match measure.aggregate {
+                Aggregate::First | Aggregate::Last => Type::Any,
+                _ => Type::Number,
+            };
+            (name.to_ascii_lowercase(), (name.clone(), kind))
+        });
+        let segments = bundle.segments.keys().map(|name| (name.to_ascii_lowercase(), name.clone()));
+        Self { attributes, measures: measures.collect(), segments: segments.collect() }
+    }
+}
+
+impl Schema for Names {
+    fn attribute(&self, name: &str) -> Option<(String, Type)> {
+        self.attributes.get(&name.to_ascii_lowercase()).cloned()
+    }
+    fn measure(&self, name: &str) -> Option<(String, Type)> {
+        self.measures.get(&name.to_ascii_lowercase()).cloned()
+    }
+    fn segment(&self, name: &str) -> Option<String> {
+        self.segments.get(&name.to_ascii_lowercase()).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn bundle(segments: &[(&str, &str)]) -> Bundle {
+        serde_json::from_value(json!({
+            "settings": { "trackingTable": "T" },
+            "tables": { "T": { "primaryKey": "Id", "columns": { "Tier": "string", "Spend": "number", "Vip": "boolean" } } },
+            "measures": { "LifetimeValue": { "aggregate": "sum", "property": "total", "filter": "ActivityType eq 'order'" } },
+            "segments": segments.iter().map(|(name, filter)| ((*name).to_owned(), json!({ "filter": filter }))).collect::<serde_json::Map<_, _>>(),
+        }))
+        .unwrap()
+    }
+
+    fn refused(filter: &str) -> DefinitionError {
+        Definitions::compile(bundle(&[("S", filter)])).unwrap_err()
+    }
+
+    #[test]
+    fn the_documented_filters_compile() {
+        for filter in [
+            "UnifiedActivity/any(a: a/ActivityType eq 'View' and contains(a/ViewUri,'/coffee-machines/premium'))",
+            "Measures/LifetimeValue ge 1000",
+            "Tier in ('Gold','Platinum') and Measures/LifetimeValue gt 0",
+            "UnifiedActivity/any(a: contains(a/ViewUri,'/reviews/') and a/ActivityTime gt now() sub duration'P30D')",
+            "UnifiedActivity/$count($filter=contains(ViewUri,'/pricing') and ActivityTime gt now() sub duration'P7D') ge 3",
+            "not (Vip eq true) or msdynci_tier eq null",
+            "UnifiedActivity/all(a: a/Properties/total gt 5)",
+        ] {
+            Definitions::compile(bundle(&[("S", filter)]))
+                .unwrap_or_else(|error| panic!("{filter}: {error}"));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        for (filter, code, at) in [
+            ("Tear eq 'Gold'", "invalid_filter", 0),
+            ("Tier eq 5", "invalid_filter", 8),
+            ("Spend", "invalid_filter", 0),
+            ("Vip gt true", "invalid_filter", 0),
+            ("Measures/Nope gt 1", "invalid_filter", 0),
+            ("IsMemberOfSegment('Nope')", "invalid_filter", 18),
+            ("contains(Tier)", "invalid_filter", 0),
+            ("UnifiedActivity/any(a: Tier eq 'x')", "unsupported_in_definition", 23),
+            (
+                "UnifiedActivity/any(a: a/ActivityTime gt now() or a/Title eq 'x')",
+                "unsupported_in_definition",
+                0,
+            ),
+            ("UnifiedActivity/$count gt Spend", "unsupported_in_definition", 0),
+            ("Other/any(a: a/Title eq 'x')", "invalid_filter", 0),
+        ] {
+            let error = refused(filter);
+            assert_eq!(error.code(), code, "{filter}: {error}");
+            assert!(matches!(error, DefinitionError::Filter { error, .. } if error.at == at), "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_segment_over_segments_comes_after_them_and_a_cycle_is_refused() {
+        let definitions = Definitions::compile(bundle(&[
+            ("A", "IsMemberOfSegment('b') and Tier eq 'Gold'"),
+            ("B", "IsMemberOfSegment('C')"),
+            ("C", "Measures/LifetimeValue ge 1"),
+        ]))
+        .unwrap();
+        let order: Vec<_> = definitions.segments.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(order, ["C", "B", "A"]);
+        let cycle =
+            Definitions::compile(bundle(&[("A", "IsMemberOfSegment('B')"), ("B", "IsMemberOfSegment('A')")]));
+        assert!(matches!(cycle, Err(DefinitionError::Cycle(_))));
+    }
+
+    #[test]
+    fn attributes_that_run_script_cannot_be_set() {
+        for name in ["onclick", "ONLOAD", "style", "srcdoc", "", "a b"] {
+            let change = json!({ "selector": "a", "action": "setAttribute", "name": name, "value": "x" });
+            assert!(compile_change(&serde_json::from_value(change).unwrap()).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Evaluation in memory. Total: every typed tree has a value for every input.
+//!
+//! Comparisons with null are false, except `eq null` and `ne null`; a text test of null is unknown;
+//! `not`, `and`, `or` follow three-valued logic; an unknown filter does not hold (`OData` v4 part 2,
+//! §5.1.1.1). Text is compared without regard to ASCII case.
+
+use std::cmp::Ordering;
+
+use super::{Comparison, Expr, Scalar, TextTest, Unary};
+use crate::time::Timestamp;
+
+/// Whether a condition holds.
+pub fn holds<F>(expr: &Expr<F>, field: &dyn Fn(&F) -> Scalar, now: Timestamp) -> bool {
+    value(expr, field, now) == Scalar::Bool(true)
+}
+
+fn value<F>(expr: &Expr<F>, field: &dyn Fn(&F) -> Scalar, now: Timestamp) -> Scalar {
+    let of = |inner: &Expr<F>| value(inner, field, now);
+    match expr {
+        Expr::Constant(constant) => constant.clone(),
+        Expr::Field(name) => field(name),
+        Expr::Now(offset) => Scalar::Time(now.plus(*offset)),
+        Expr::Not(inner) => match of(inner) {
+            Scalar::Bool(truth) => Scalar::Bool(!truth),
+            _ => Scalar::Null,
+        },
+        Expr::And(parts) => all(parts.iter().map(of), true),
+        Expr::Or(parts) => all(parts.iter().map(of), false),
+        Expr::Compare(left, operator, right) => Scalar::Bool(compare(&of(left), *operator, &of(right))),
+        Expr::In(left, items) => {
+            let left = of(left);
+            Scalar::Bool(items.iter().any(|item| compare(&left, Comparison::Eq, item)))
+        }
+        Expr::Text(test, text, part) => match (of(text), of(part)) {
+            (Scalar::Text(text), Scalar::Text(part)) => Scalar::Bool(text_test(*test, &text, &part)),
+            _ => Scalar::Null,
+        },
+        Expr::Unary(function, inner) => match (function, of(inner)) {
+            (Unary::ToLower, Scalar::Text(text)) => Scalar::Text(text.to_ascii_lowercase()),
+            (Unary::ToUpper, Scalar::Text(text)) => Scalar::Text(text.to_ascii_uppercase()),
+            (Unary::Length, Scalar::Text(text)) => Scalar::Number(text.chars().count() as f64),
+            _ => Scalar::Null,
+        },
+    }
+}
+
+/// Conjunction when `unit` is true, disjunction when it is false.
+fn all(parts: impl Iterator<Item = Scalar>, unit: bool) -> Scalar {
+    let mut result = Scalar::Bool(unit);
+    for part in parts {
+        match part {
+            Scalar::Bool(truth) if truth == unit => {}
+            Scalar::Bool(_) => return Scalar::Bool(!unit),
+            _ => result = Scalar::Null,
+        }
+    }
+    result
+}
+
+fn compare(left: &Scalar, operator: Comparison, right: &Scalar) -> bool {
+    let order = match (left, right) {
+        (Scalar::Null, Scalar::Null) => return operator == Comparison::Eq,
+        (Scalar::Null, _) | (_, Scalar::Null) => return operator == Comparison::Ne,
+        _ => ordering(left, right),
+    };
+    match (operator, order) {
+        (Comparison::Eq, Some(Ordering::Equal))
+        | (Comparison::Gt, Some(Ordering::Greater))
+        | (Comparison::Lt, Some(Ordering::Less))
+        | (Comparison::Ge, Some(Ordering::Greater | Ordering::Equal))
+        | (Comparison::Le, Some(Ordering::Less | Ordering::Equal)) => true,
+        (Comparison::Ne, order) => order != Some(Ordering::Equal),
+        _ => false,
+    }
+}
+
+/// Order of two values that are not null; none when their types differ, as properties may.
+fn ordering(left: &Scalar, right: &Scalar) -> Option<Ordering> {
+    match (left, right) {
+        (Scalar::Bool(left), Scalar::Bool(right)) => Some(left.cmp(right)),
+        (Scalar::Number(left), Scalar::Number(right)) => left.partial_cmp(right),
+        (Scalar::Text(left), Scalar::Text(right)) => Some(folded(left).cmp(folded(right))),
+        (Scalar::Time(left), Scalar::Time(right)) => Some(left.cmp(right)),
+        _ => None,
+    }
+}
+
+fn folded(text: &str) -> impl Iterator<Item = u8> + '_ {
+    text.bytes().map(|byte| byte.to_ascii_lowercase())
+}
+
+fn text_test(test: TextTest, text: &str, part: &str) -> bool {
+    let (text, part) = (text.to_ascii_lowercase(), part.to_ascii_lowercase());
+    match test {
+        TextTest::Contains => text.contains(&part),
+        TextTest::StartsWith => text.starts_with(&part),
+        TextTest::EndsWith => text.ends_with(&part),
+    }
+}

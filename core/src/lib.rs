@@ -1,0 +1,27 @@
+//! Every decision of the product, pure: no clock, no I/O, no randomness, no JavaScript or Worker
+//! types. The rim (SDK and Worker) hands in bytes, times and random bits, and carries out what comes
+//! back. That is what lets the same code run in the edge, in tests and in a simulator.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod activity;
+pub mod config;
+pub mod counter;
+pub mod definitions;
+pub mod effects;
+pub mod expr;
+pub mod identity;
+pub mod ids;
+pub mod limits;
+pub mod object;
+pub mod page;
+pub mod profile;
+pub mod proof;
+pub mod signal;
+pub mod snapshot;
+pub mod stream;
+pub mod strict_json;
+pub mod template;
+pub mod time;
+pub mod wire;

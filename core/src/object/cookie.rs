@@ -1,0 +1,330 @@
+//! The cookie's role: take signals into the log, decide what a `user` signal does, ship the log.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::customer::{Page, Row, ShipAnswer, ShipOutcome};
+use super::{Context, CookieLog, Customer, LOG, Link, OWED, OWN_LINK, Object};
+use crate::config::ConsentMode;
+use crate::effects::{Table, Write};
+use crate::ids::{CookieId, StreamId};
+use crate::limits::{SHIP_BYTES, SHIP_SIGNALS};
+use crate::signal::{Kind, Signal};
+use crate::stream::Stream;
+use crate::time::DAY_MS;
+use crate::wire::collect::Rejection;
+
+/// A signal as the edge hands it to the object.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Offered {
+    /// The signal.
+    pub signal: Signal,
+    /// Of a `user` signal with an authId: whom it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<Customer>,
+    /// Whether it may link: a valid token, or verification is off.
+    #[serde(default)]
+    pub trusted: bool,
+}
+
+/// Signals of one cookie and one stream, in the order sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CollectCall {
+    /// Whose log.
+    pub cookie: CookieId,
+    /// The cookieId that this browser had first; the cookie itself unless it was rotated to.
+    pub root: CookieId,
+    /// The signals.
+    pub signals: Vec<Offered>,
+}
+
+/// What storage already has of a batch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Present {
+    /// Signals in the log.
+    pub signals: BTreeSet<(StreamId, u64)>,
+    /// `user` signals that sent the browser elsewhere.
+    pub rotations: BTreeSet<(StreamId, u64)>,
+    /// Streams of the batch that were met before.
+    pub streams: Vec<(StreamId, Stream)>,
+}
+
+/// The verdict on one signal (law 4).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It is in the log now.
+    Accepted,
+    /// It was there before.
+    Duplicate,
+    /// It will never be.
+    Rejected(Rejection),
+}
+
+/// What a `user` signal did. Exhaustive: there is no other success.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "status", content = "reason")]
+pub enum UserOutcome {
+    /// The cookie belongs to the customer from now on.
+    Merged,
+    /// It did before (or nobody was named and there was nothing to link).
+    Already,
+    /// The browser gets another cookieId, which belongs to the customer.
+    Rotated,
+    /// Noted, not believed: the settings require a proof.
+    Claimed,
+    /// Not done, and why.
+    Refused(String),
+}
+
+/// The rest of a batch belongs to another cookieId.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rotate {
+    /// Index of the first signal that does.
+    pub from: usize,
+    /// What the other cookieId derives from.
+    pub root: CookieId,
+    /// Whose it is.
+    pub customer: Customer,
+}
+
+/// Answer to a [`CollectCall`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CollectAnswer {
+    /// One for each signal, up to where the batch was rotated.
+    pub verdicts: Vec<Verdict>,
+    /// What the last `user` signal did.
+    pub user: Option<UserOutcome>,
+    /// Whether it was believed, so that this browser may see the customer.
+    pub trusted: bool,
+    /// Where the rest goes.
+    pub rotate: Option<Rotate>,
+}
+
+impl Object {
+    /// Takes a batch into the log.
+    pub fn collect(
+        &mut self,
+        call: &CollectCall,
+        present: &Present,
+        context: Context<'_>,
+    ) -> (CollectAnswer, Vec<Write>) {
+        let mut out = Vec::new();
+        let mut answer = CollectAnswer::default();
+        let mut streams = present.streams.clone();
+        let mut taken = present.signals.clone();
+        let mut log = self.log.take().unwrap_or(CookieLog {
+            cookie: call.cookie,
+            root: call.root,
+            end: 0,
+            last_epoch: 0,
+        });
+        let before = log.clone();
+        let mut folded = false;
+        let mut link_changed = false;
+        for (index, offered) in call.signals.iter().enumerate() {
+            let signal = &offered.signal;
+            let id = (signal.stream, signal.seq);
+            if present.rotations.contains(&id) {
+                answer.rotate = self.rotate(index, &log, offered);
+                break;
+            }
+            if taken.contains(&id) {
+                if let Some(outcome) = self.outcome_again(offered) {
+                    answer.user = Some(outcome);
+                    answer.trusted = offered.trusted;
+                }
+                answer.verdicts.push(Verdict::Duplicate);
+                continue;
+            }
+            if let Some(rejection) = self.refusal(signal, context) {
+                answer.verdicts.push(Verdict::Rejected(rejection));
+                continue;
+            }
+            match (&offered.customer, signal.kind) {
+                (Some(customer), Kind::User) if offered.trusted => match &self.link {
+                    Some(link) if link.customer.id != customer.id => {
+                        let by = rotation_key(signal);
+                        out.push(Write::put(Table::Rotation, &by, &customer.id));
+                        answer.rotate = self.rotate(index, &log, offered);
+                        break;
+                    }
+                    Some(_) => answer.user = Some(UserOutcome::Already),
+                    None => {
+                        log.last_epoch = context.now.0.max(log.last_epoch + 1);
+                        self.link = Some(Link {
+                            customer: customer.clone(),
+                            epoch: log.last_epoch,
+                            shipped: 0,
+                            accepted: false,
+                            by: rotation_key(signal),
+                        });
+                        link_changed = true;
+                        answer.user = Some(UserOutcome::Merged);
+                    }
+                },
+                (Some(_), Kind::User) => answer.user = Some(UserOutcome::Claimed),
+                (None, Kind::User) => answer.user = Some(UserOutcome::Already),
+                _ => {}
+            }
+            if signal.kind == Kind::User {
+                answer.trusted = offered.trusted && offered.customer.is_some();
+            }
+            log.end += 1;
+            let position = log.end;
+            out.push(Write::Append { cookie: log.cookie, position, signal: signal.clone() });
+            taken.insert(id);
+            advance(&mut streams, signal);
+            if self.accepted_link().is_none() {
+                self.profile.fold(context.definitions, signal.key(log.cookie), signal, context.now, &mut out);
+                folded = true;
+            }
+            answer.verdicts.push(Verdict::Accepted);
+        }
+        for (stream, state) in streams.iter().filter(|row| !present.streams.contains(row)) {
+            out.push(Write::put(Table::Stream, &stream.to_string(), state));
+        }
+        if log != before {
+            out.push(Write::put(Table::Meta, LOG, &log));
+            self.log = Some(log);
+        } else if log.end > 0 {
+            self.log = Some(log);
+        }
+        if link_changed {
+            out.push(Write::put(Table::Link, OWN_LINK, &self.link));
+        }
+        if folded {
+            self.changed(context, &mut out);
+        }
+        (answer, out)
+    }
+
+    /// Why a signal is not taken.
+    fn refusal(&self, signal: &Signal, context: Context<'_>) -> Option<Rejection> {
+        let settings = &context.definitions.bundle.settings;
+        let oldest = context.now.plus(-DAY_MS * i64::from(settings.retention.signal_days));
+        if signal.time < oldest {
+            let message = format!("older than {} days", settings.retention.signal_days);
+            return Some(Rejection::new(signal.seq, "too_old", message));
+        }
+        // A linked cookie's consent is in the customer's record; its grant was needed to link at all.
+        let asked = settings.consent.mode == ConsentMode::Required && self.accepted_link().is_none();
+        let gated = matches!(signal.kind, Kind::View | Kind::Action | Kind::Event);
+        if asked && gated && self.profile.consent("analytics") != Some(true) {
+            return Some(Rejection::new(
+                signal.seq,
+                "consent_missing",
+                "the visitor has not agreed to analytics",
+            ));
+        }
+        if gated && self.profile.consent("analytics") == Some(false) {
+            return Some(Rejection::new(signal.seq, "consent_missing", "the visitor has refused analytics"));
+        }
+        None
+    }
+
+    /// The same answer that a `user` signal got the first time.
+    fn outcome_again(&self, offered: &Offered) -> Option<UserOutcome> {
+        if offered.signal.kind != Kind::User {
+            return None;
+        }
+        let customer = match &offered.customer {
+            None => return Some(UserOutcome::Already),
+            Some(_) if !offered.trusted => return Some(UserOutcome::Claimed),
+            Some(customer) => customer,
+        };
+        Some(match &self.link {
+            Some(link) if link.customer.id == customer.id && link.by == rotation_key(&offered.signal) => {
+                UserOutcome::Merged
+            }
+            Some(link) if link.customer.id == customer.id => UserOutcome::Already,
+            _ => UserOutcome::Refused("unlinked".to_owned()),
+        })
+    }
+
+    fn rotate(&self, from: usize, log: &CookieLog, offered: &Offered) -> Option<Rotate> {
+        let customer = offered.customer.clone()?;
+        Some(Rotate { from, root: log.root, customer })
+    }
+
+    /// The next page of the log that the customer has not got, from the rows that the rim read behind
+    /// `shipped`; at most a page's worth of them.
+    pub fn next_page(&self, rows: Vec<Row>) -> Option<Page> {
+        let (link, log) = (self.link.as_ref()?, self.log.as_ref()?);
+        if !self.has_to_ship() {
+            return None;
+        }
+        let mut bytes = 0;
+        let mut page: Vec<Row> = Vec::new();
+        let mut whole = rows.len() < SHIP_SIGNALS;
+        for row in rows.into_iter().take(SHIP_SIGNALS) {
+            bytes += serde_json::to_string(&row).map_or(0, |text| text.len());
+            if bytes > SHIP_BYTES && !page.is_empty() {
+                whole = false;
+                break;
+            }
+            page.push(row);
+        }
+        // Positions whose rows are gone are passed over: a page says which range it speaks for.
+        let to = if whole { log.end } else { page.last().map_or(log.end, |row| row.position) };
+        Some(Page {
+            customer: link.customer.clone(),
+            cookie: log.cookie,
+            object: self.name,
+            log: self.life,
+            epoch: link.epoch,
+            from: link.shipped,
+            to,
+            rows: page,
+        })
+    }
+
+    /// Position behind which rows are to be shipped.
+    pub fn shipped(&self) -> Option<u64> {
+        self.link.as_ref().map(|link| link.shipped)
+    }
+
+    /// The customer's object answered a page of this epoch.
+    pub fn on_ship_answer(&mut self, epoch: i64, answer: &ShipAnswer, context: Context<'_>) -> Vec<Write> {
+        let mut out = Vec::new();
+        let Some(link) = self.link.as_mut().filter(|link| link.epoch == epoch) else { return out };
+        match &answer.outcome {
+            ShipOutcome::Taken { up_to } => {
+                let first = !link.accepted;
+                link.accepted = true;
+                link.shipped = *up_to;
+                out.push(Write::put(Table::Link, OWN_LINK, link));
+                if first {
+                    // The unknown profile ends here, without a `left`: the customer has it all.
+                    self.profile.clear(&mut out);
+                    self.profile.bump(&mut out);
+                    self.owed.projection = Some(context.now);
+                    out.push(Write::put(Table::Outbox, OWED, &self.owed));
+                }
+            }
+            ShipOutcome::Refused(_) => {
+                self.link = None;
+                out.push(Write::delete(Table::Link, OWN_LINK));
+            }
+            ShipOutcome::Stale => {}
+        }
+        out
+    }
+}
+
+/// Key of a rotation's row.
+pub(crate) fn rotation_key(signal: &Signal) -> String {
+    format!("{}/{}", signal.stream, signal.seq)
+}
+
+fn advance(streams: &mut Vec<(StreamId, Stream)>, signal: &Signal) {
+    match streams.iter_mut().find(|(stream, _)| *stream == signal.stream) {
+        Some((_, state)) => state.note(signal.seq),
+        None => {
+            let mut state = Stream::default();
+            state.note(signal.seq);
+            streams.push((signal.stream, state));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The customer's role: take pages of linked logs.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Copy, Customer, KNOWN, Known, Object};
+use crate::effects::{Table, Write};
+use crate::ids::{CookieId, CustomerId, LogId, SignalKey};
+use crate::signal::Signal;
+use std::collections::BTreeSet;
+
+/// A row of a log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Its place.
+    pub position: u64,
+    /// The signal.
+    pub signal: Signal,
+}
+
+/// What a cookie's object ships: the rows that exist in `(from, to]` of its log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Page {
+    /// To whom.
+    pub customer: Customer,
+    /// Whose log.
+    pub cookie: CookieId,
+    /// The cookie's object.
+    pub object: CustomerId,
+    /// Which life of the log: an unknown one starts at 0.
+    pub log: LogId,
+    /// Which link.
+    pub epoch: i64,
+    /// Where it begins, exclusive: must be where the customer is.
+    pub from: u64,
+    /// Where it ends, inclusive; holes are allowed.
+    pub to: u64,
+    /// The rows.
+    pub rows: Vec<Row>,
+}
+
+/// What became of a page. Exhaustive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShipOutcome {
+    /// The customer has the log up to here (also when the page was not the expected one).
+    Taken {
+        /// Position.
+        up_to: u64,
+    },
+    /// The customer knows a newer link of this cookie.
+    Stale,
+    /// The customer does not take this link, and why.
+    Refused(String),
+}
+
+/// Answer to a [`Page`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShipAnswer {
+    /// What became of it.
+    pub outcome: ShipOutcome,
+    /// The customer's life and version after it.
+    pub tag: String,
+    /// Version.
+    pub version: u64,
+}
+
+impl Object {
+    /// Takes a page. `present` are the page's signals that this object already has.
+    pub fn ship(
+        &mut self,
+        page: &Page,
+        present: &BTreeSet<SignalKey>,
+        context: Context<'_>,
+    ) -> (ShipAnswer, Vec<Write>) {
+        let mut out = Vec::new();
+        let outcome = self.take_page(page, present, context, &mut out);
+        (ShipAnswer { outcome, tag: self.tag(), version: self.profile.version() }, out)
+    }
+
+    fn take_page(
+        &mut self,
+        page: &Page,
+        present: &BTreeSet<SignalKey>,
+        context: Context<'_>,
+        out: &mut Vec<Write>,
+    ) -> ShipOutcome {
+        let mut copy = match self.copies.get(&page.cookie) {
+            Some(copy) if copy.epoch > page.epoch => return ShipOutcome::Stale,
+            Some(copy) if copy.epoch == page.epoch && copy.log == page.log => copy.clone(),
+            Some(copy) => Copy { log: page.log, epoch: page.epoch, up_to: 0, ..copy.clone() },
+            None => {
+                let most = context.definitions.bundle.settings.identity.max_links as usize;
+                if self.copies.len() >= most {
+                    return ShipOutcome::Refused("too_many_links".to_owned());
+                }
+                Copy { object: page.object, log: page.log, epoch: page.epoch, up_to: 0, since: context.now }
+            }
+        };
+        if self.copies.get(&page.cookie) == Some(&copy) && page.from != copy.up_to {
+            return ShipOutcome::Taken { up_to: copy.up_to };
+        }
+        if page.from != copy.up_to {
+            // A link this object has not met begins at the log's start: say where to go on from, and
+            // remember the link.
+            self.remember(page.cookie, copy, out);
+            return ShipOutcome::Taken { up_to: 0 };
+        }
+        if self.known.is_none() {
+            let bucket_key = page.object.to_string();
+            let known = Known { customer: page.customer.clone(), bucket_key };
+            out.push(Write::put(Table::Meta, KNOWN, &known));
+            self.known = Some(known);
+        }
+        for row in &page.rows {
+            let key = row.signal.key(page.cookie);
+            if present.contains(&key) {
+                continue;
+            }
+            out.push(Write::Append {
+                cookie: page.cookie,
+                position: row.position,
+                signal: row.signal.clone(),
+            });
+            self.profile.fold(context.definitions, key, &row.signal, context.now, out);
+        }
+        copy.up_to = page.to;
+        self.remember(page.cookie, copy, out);
+        self.changed(context, out);
+        ShipOutcome::Taken { up_to: page.to }
+    }
+
+    fn remember(&mut self, cookie: CookieId, copy: Copy, out: &mut Vec<Write>) {
+        out.push(Write::put(Table::Link, &cookie.to_string(), &copy));
+        self.copies.insert(cookie, copy);
+    }
+}

@@ -1,0 +1,356 @@
+//! The fold: a profile is a pure function of the *set* of its signals, its imported row, the
+//! definitions and now (law 1). Folding a signal is commutative and is done once per identity; the
+//! size of what is kept does not depend on how many there were (law 9).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::activity;
+use crate::counter::{Counter, CounterId};
+use crate::definitions::{BROWSER_ATTRIBUTES, Definitions};
+use crate::effects::{Table, Write};
+use crate::expr::resolve::CustomerField;
+use crate::expr::{Expr, Scalar, eval};
+use crate::ids::{CustomerId, SignalKey};
+use crate::signal::{Kind, Signal};
+use crate::snapshot::Snapshot;
+use crate::time::Timestamp;
+
+/// A value that the newest writer wins: by time, then by identity, so that ties have one answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Given {
+    time: Timestamp,
+    key: SignalKey,
+    value: Value,
+}
+
+/// The imported row.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Imported {
+    /// Version of the row; an older one never replaces a newer one.
+    pub version: u64,
+    /// Columns by name.
+    pub values: BTreeMap<String, Value>,
+}
+
+/// The part of a profile that is one row in storage.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Head {
+    /// Grows with every change.
+    version: u64,
+    /// Definitions it was last folded with.
+    n: u64,
+    first_seen: Option<Timestamp>,
+    last_seen: Option<Timestamp>,
+    /// Given by browsers, by attribute name.
+    browser: BTreeMap<String, Given>,
+    /// The imported row, once asked for; its absence is remembered as version 0.
+    imported: Option<Imported>,
+    /// Consent by purpose.
+    consent: BTreeMap<String, Given>,
+    /// Experiences whose audience it is in.
+    audiences: Vec<String>,
+}
+
+/// Since when somebody is in a segment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Membership {
+    /// When it was entered, as processed.
+    pub since: Timestamp,
+}
+
+/// What is kept of a profile.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Profile {
+    head: Head,
+    counters: BTreeMap<CounterId, Counter>,
+    memberships: BTreeMap<String, Membership>,
+}
+
+const HEAD: &str = "head";
+
+impl Profile {
+    /// Its version.
+    pub fn version(&self) -> u64 {
+        self.head.version
+    }
+
+    /// The imported row's version, once the row was asked for; 0 where there is none.
+    pub fn imported_version(&self) -> Option<u64> {
+        self.head.imported.as_ref().map(|row| row.version)
+    }
+
+    /// Segments it is in.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.memberships.keys().map(String::as_str)
+    }
+
+    /// The newest decision about a purpose: granted or not; none if never decided.
+    pub fn consent(&self, purpose: &str) -> Option<bool> {
+        self.head.consent.get(purpose).map(|given| given.value == "granted")
+    }
+
+    /// Takes one stored row.
+    pub(crate) fn load(&mut self, table: Table, key: &str, body: &str) -> Result<(), serde_json::Error> {
+        match table {
+            Table::Profile => self.head = serde_json::from_str(body)?,
+            Table::Measure => {
+                let id: CounterId = serde_json::from_value(key.into())?;
+                self.counters.insert(id, serde_json::from_str(body)?);
+            }
+            Table::Membership => {
+                self.memberships.insert(key.to_owned(), serde_json::from_str(body)?);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Folds a signal that is new to this profile.
+    pub fn fold(
+        &mut self,
+        definitions: &Definitions,
+        key: SignalKey,
+        signal: &Signal,
+        now: Timestamp,
+        out: &mut Vec<Write>,
+    ) {
+        self.head.first_seen = Some(self.head.first_seen.map_or(signal.time, |seen| seen.min(signal.time)));
+        self.head.last_seen = Some(self.head.last_seen.map_or(signal.time, |seen| seen.max(signal.time)));
+        match signal.kind {
+            Kind::User => {
+                for (field, attribute) in BROWSER_ATTRIBUTES {
+                    if let Some(value) = signal.fields.get(field) {
+                        newest(&mut self.head.browser, attribute, signal.time, key, value);
+                    }
+                }
+            }
+            Kind::Consent => {
+                let purposes = signal.fields.get("purposes").and_then(Value::as_object);
+                for (purpose, decision) in purposes.into_iter().flatten() {
+                    stricter(&mut self.head.consent, purpose, signal.time, key, decision);
+                }
+            }
+            Kind::View | Kind::Action | Kind::Event => {
+                for (id, counting) in definitions.counters.iter().filter(|(_, c)| c.matches(signal)) {
+                    let counter = self.counters.entry(id.clone()).or_default();
+                    if counter.fold(counting, key, signal, now) {
+                        out.push(Write::put(Table::Measure, id.as_str(), counter));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes the imported row, unless a newer one is there. Says whether it was taken.
+    pub fn import(&mut self, row: Imported) -> bool {
+        let newer = self.head.imported.as_ref().is_none_or(|old| row.version > old.version);
+        if newer {
+            self.head.imported = Some(row);
+        }
+        newer
+    }
+
+    /// Counters that the definitions ask for and this profile cannot answer: they need one look at the
+    /// whole timeline, once per change of definitions.
+    pub fn missing(&self, definitions: &Definitions) -> Vec<CounterId> {
+        if self.head.n >= definitions.bundle.n {
+            return Vec::new();
+        }
+        definitions
+            .counters
+            .iter()
+            .filter(|(id, counting)| {
+                self.counters.get(id).is_none_or(|counter| counter.kept() < counting.keep)
+            })
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+
+    /// Starts the missing counters anew; [`Self::backfill`] then folds the timeline into them.
+    pub fn restart(&mut self, missing: &[CounterId]) {
+        for id in missing {
+            self.counters.remove(id);
+        }
+    }
+
+    /// Folds one signal of the timeline into the missing counters only.
+    pub fn backfill(
+        &mut self,
+        definitions: &Definitions,
+        missing: &[CounterId],
+        key: SignalKey,
+        signal: &Signal,
+        now: Timestamp,
+    ) {
+        for id in missing {
+            if let Some(counting) = definitions.counters.get(id).filter(|counting| counting.matches(signal)) {
+                self.counters.entry(id.clone()).or_default().fold(counting, key, signal, now);
+            }
+        }
+    }
+
+    /// Adopts a new version of the definitions, whose missing counters were filled.
+    pub fn adopt(&mut self, definitions: &Definitions, filled: &[CounterId], out: &mut Vec<Write>) {
+        if self.head.n >= definitions.bundle.n {
+            return;
+        }
+        let gone: Vec<_> =
+            self.counters.keys().filter(|id| !definitions.counters.contains_key(id)).cloned().collect();
+        for id in gone {
+            self.counters.remove(&id);
+            out.push(Write::delete(Table::Measure, id.as_str()));
+        }
+        for id in filled {
+            out.push(match self.counters.get(id) {
+                Some(counter) => Write::put(Table::Measure, id.as_str(), counter),
+                None => Write::delete(Table::Measure, id.as_str()),
+            });
+        }
+        self.head.n = definitions.bundle.n;
+    }
+
+    /// Evaluates segments and audiences at `now`: each segment after those it refers to, so one pass
+    /// moves all of them. Says whether anything changed.
+    pub fn evaluate(&mut self, definitions: &Definitions, now: Timestamp, out: &mut Vec<Write>) -> bool {
+        let mut changed = false;
+        for (name, filter) in &definitions.segments {
+            let is_in = self.holds(definitions, filter, now);
+            if is_in == self.memberships.contains_key(name) {
+                continue;
+            }
+            changed = true;
+            if is_in {
+                let membership = Membership { since: now };
+                out.push(Write::put(Table::Membership, name, &membership));
+                self.memberships.insert(name.clone(), membership);
+            } else {
+                self.memberships.remove(name);
+                out.push(Write::delete(Table::Membership, name));
+            }
+        }
+        let defined = |name: &String| definitions.segments.iter().any(|(segment, _)| segment == name);
+        let gone: Vec<_> = self.memberships.keys().filter(|name| !defined(name)).cloned().collect();
+        for name in gone {
+            self.memberships.remove(&name);
+            out.push(Write::delete(Table::Membership, &name));
+            changed = true;
+        }
+        let audiences: Vec<String> = definitions
+            .experiences
+            .iter()
+            .filter(|e| e.audience.as_ref().is_none_or(|audience| self.holds(definitions, audience, now)))
+            .map(|e| e.name.clone())
+            .collect();
+        changed |= audiences != self.head.audiences;
+        self.head.audiences = audiences;
+        changed
+    }
+
+    /// One more version of this profile, and its row.
+    pub fn bump(&mut self, out: &mut Vec<Write>) {
+        self.head.version += 1;
+        out.push(Write::put(Table::Profile, HEAD, &self.head));
+    }
+
+    /// The same profile after everything in it was given away to a customer: only the version stays,
+    /// so that copies of it can still be told apart.
+    pub fn clear(&mut self, out: &mut Vec<Write>) {
+        let version = self.head.version;
+        *self = Self::default();
+        self.head.version = version;
+        out.push(Write::Clear(Table::Measure));
+        out.push(Write::Clear(Table::Membership));
+    }
+
+    fn holds(&self, definitions: &Definitions, filter: &Expr<CustomerField>, now: Timestamp) -> bool {
+        eval::holds(filter, &|field| self.field(definitions, field, now), now)
+    }
+
+    fn field(&self, definitions: &Definitions, field: &CustomerField, now: Timestamp) -> Scalar {
+        match field {
+            CustomerField::Attribute(name) => activity::scalar(self.attribute(name)),
+            CustomerField::Measure(name) => {
+                let measure = definitions.measures.get(name);
+                let found = measure.and_then(|id| definitions.counter(id, &self.counters));
+                activity::scalar(found.map(|(counting, counter)| counter.value(counting)).as_ref())
+            }
+            CustomerField::Count(id) => match definitions.counter(id, &self.counters) {
+                Some((counting, counter)) => Scalar::Number(counter.count_at(counting, now) as f64),
+                None => Scalar::Null,
+            },
+            CustomerField::Member(name) => Scalar::Bool(self.memberships.contains_key(name)),
+        }
+    }
+
+    /// An attribute: the imported row before the browser.
+    fn attribute(&self, name: &str) -> Option<&Value> {
+        let imported =
+            self.head.imported.as_ref().and_then(|row| row.values.get(name)).filter(|v| !v.is_null());
+        imported.or_else(|| self.head.browser.get(name).map(|given| &given.value))
+    }
+
+    /// The next instant after `now` at which time alone may change a membership.
+    pub fn next_change(&self, definitions: &Definitions, now: Timestamp) -> Option<Timestamp> {
+        definitions
+            .counters
+            .iter()
+            .filter_map(|(id, counting)| self.counters.get(id)?.next_change(counting, now))
+            .min()
+    }
+
+    /// The view of it at `now`; the caller adds what it knows of identity.
+    pub fn snapshot(
+        &self,
+        definitions: &Definitions,
+        customer: CustomerId,
+        tag: String,
+        now: Timestamp,
+    ) -> Snapshot {
+        let browser = self.head.browser.iter().map(|(name, given)| (name, &given.value));
+        let imported =
+            self.head.imported.iter().flat_map(|row| &row.values).filter(|(_, value)| !value.is_null());
+        let attributes = browser.chain(imported).map(|(name, value)| (name.clone(), value.clone())).collect();
+        let measures = definitions
+            .measures
+            .iter()
+            .filter_map(|(name, id)| {
+                let (counting, counter) = definitions.counter(id, &self.counters)?;
+                Some((name.clone(), counter.value(counting)))
+            })
+            .collect();
+        Snapshot {
+            customer,
+            tag,
+            version: self.head.version,
+            n: self.head.n,
+            valid_until: self.next_change(definitions, now),
+            auth: None,
+            cookie_ids: Vec::new(),
+            attributes,
+            segments: self.memberships.keys().cloned().collect(),
+            measures,
+            audiences: self.head.audiences.iter().cloned().collect(),
+            bucket_key: customer.to_string(),
+            first_seen: self.head.first_seen,
+            last_seen: self.head.last_seen,
+        }
+    }
+}
+
+fn newest(map: &mut BTreeMap<String, Given>, name: &str, time: Timestamp, key: SignalKey, value: &Value) {
+    if map.get(name).is_none_or(|old| (time, key) > (old.time, old.key)) {
+        map.insert(name.to_owned(), Given { time, key, value: value.clone() });
+    }
+}
+
+/// As [`newest`], but at equal times the denial wins (scenario A12).
+fn stricter(map: &mut BTreeMap<String, Given>, name: &str, time: Timestamp, key: SignalKey, value: &Value) {
+    let rank = |time: Timestamp, value: &Value, key: SignalKey| (time, *value == "denied", key);
+    if map.get(name).is_none_or(|old| rank(time, value, key) > rank(old.time, &old.value, old.key)) {
+        map.insert(name.to_owned(), Given { time, key, value: value.clone() });
+    }
+}

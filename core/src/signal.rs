@@ -1,0 +1,80 @@
+//! One thing that happened, as it is kept: validated, its time corrected, nothing secret in it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::ids::{CookieId, SignalKey, StreamId};
+use crate::time::Timestamp;
+
+/// What kind of thing happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A page was seen.
+    View,
+    /// A click or key press.
+    Action,
+    /// Something the site names.
+    Event,
+    /// `setUser`.
+    User,
+    /// A consent decision.
+    Consent,
+}
+
+impl Kind {
+    /// From the wire's `type`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "view" => Self::View,
+            "action" => Self::Action,
+            "event" => Self::Event,
+            "user" => Self::User,
+            "consent" => Self::Consent,
+            _ => return None,
+        })
+    }
+
+    /// The wire's `type`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::Action => "action",
+            Self::Event => "event",
+            Self::User => "user",
+            Self::Consent => "consent",
+        }
+    }
+}
+
+/// A signal without the cookie it belongs to: that one is the log's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Signal {
+    /// The SDK instance that sent it.
+    pub stream: StreamId,
+    /// Its number in that stream, from 1.
+    pub seq: u64,
+    /// When it happened, corrected to the edge's clock.
+    pub time: Timestamp,
+    /// Kind.
+    pub kind: Kind,
+    /// The fields of its kind by their wire names; `properties` is an object.
+    pub fields: Map<String, Value>,
+}
+
+impl Signal {
+    /// Its identity in the log of `cookie`.
+    pub fn key(&self, cookie: CookieId) -> SignalKey {
+        SignalKey { cookie, stream: self.stream, seq: self.seq }
+    }
+
+    /// A text field.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.fields.get(field)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    /// A property.
+    pub fn property(&self, name: &str) -> Option<&Value> {
+        self.fields.get("properties")?.get(name)
+    }
+}

@@ -1,0 +1,84 @@
+//! The derived, versioned, read-only view of a profile: what KV holds, what pages are decided with
+//! and what the read API answers from. Never read back into the truth (law 2).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::definitions::Definitions;
+use crate::ids::{CookieId, CustomerId};
+use crate::profile::Profile;
+use crate::time::Timestamp;
+
+/// A profile as it was at one version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    /// Whose.
+    pub customer: CustomerId,
+    /// Which life of the object made it: versions of different lives are not comparable.
+    pub tag: String,
+    /// The object's version.
+    pub version: u64,
+    /// The definitions' version.
+    pub n: u64,
+    /// The instant from which time alone may have changed a membership.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<Timestamp>,
+    /// Identity table and key, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<(String, String)>,
+    /// Cookies that belong to it.
+    pub cookie_ids: Vec<CookieId>,
+    /// Attributes by name, the winner of all sources.
+    pub attributes: BTreeMap<String, Value>,
+    /// Segments it is in.
+    pub segments: Vec<String>,
+    /// Measures by name.
+    pub measures: BTreeMap<String, Value>,
+    /// Experiences whose audience it is in.
+    pub audiences: BTreeSet<String>,
+    /// What holdouts and variants hash.
+    pub bucket_key: String,
+    /// Oldest signal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<Timestamp>,
+    /// Newest signal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<Timestamp>,
+}
+
+impl Snapshot {
+    /// A visitor of whom nothing is known: what a page is decided with when there is no cookie, no
+    /// proof, or no profile.
+    pub fn stranger(definitions: &Definitions, now: Timestamp) -> Self {
+        let mut profile = Profile::default();
+        profile.evaluate(definitions, now, &mut Vec::new());
+        profile.snapshot(definitions, CustomerId::Unknown(0), String::new(), now)
+    }
+
+    /// A field as text for a template: an attribute in any case, or `Measures/<name>`.
+    pub fn text(&self, field: &str) -> Option<String> {
+        let named = |map: &BTreeMap<String, Value>, name: &str| {
+            let found = map.get(name).or_else(|| {
+                map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+            })?;
+            match found {
+                Value::String(text) => Some(text.clone()),
+                Value::Number(_) | Value::Bool(_) => Some(found.to_string()),
+                _ => None,
+            }
+        };
+        match field.split_once('/') {
+            Some((set, name)) if set.eq_ignore_ascii_case("Measures") => named(&self.measures, name),
+            Some(_) => None,
+            None => named(&self.attributes, field),
+        }
+    }
+
+    /// Whether it can still be trusted at this instant, by itself.
+    pub fn is_fresh(&self, n: u64, now: Timestamp) -> bool {
+        self.n >= n && self.valid_until.is_none_or(|until| now < until)
+    }
+}

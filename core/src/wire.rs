@@ -1,0 +1,4 @@
+//! Shapes that cross a border, apart from the engine's own types: what the SDK sends and gets, and
+//! what the Worker and its objects say to each other.
+
+pub mod collect;
