@@ -195,6 +195,11 @@ impl Object {
         self.name
     }
 
+    /// The cookie whose log this is.
+    pub fn cookie(&self) -> Option<CookieId> {
+        self.log.as_ref().map(|log| log.cookie)
+    }
+
     /// The link of this cookie, once the customer has accepted it.
     pub fn accepted_link(&self) -> Option<&Link> {
         self.link.as_ref().filter(|link| link.accepted)

@@ -1,0 +1,186 @@
+// @ts-check
+/// <reference path="../../tools/types.d.ts" />
+// Every request gets an answer, and every alarm is armed again, even when the Rust half panics.
+//
+// A panic ends the WebAssembly instance, and with it every other request and object that was in flight on
+// it: their promises would stay open for ever. So each call races against the end of its instance; the next
+// call starts a new one, and objects are made again from their storage.
+import * as glue from "msci:glue";
+
+/** Routes that a visitor or an API client waits for, and that never stream for long. */
+const LIMITED = ["/collect", "/decisions", "/api/data/"];
+const LIMIT_MS = 30_000;
+/** Imports and slow sites. There is always a timer: the runtime cancels a request that waits for nothing
+ * else than another request's promise, which is what the end of an instance is, as "hung". */
+const LONGEST_MS = 15 * 60_000;
+
+const DEAD = Symbol("the instance that served this call is gone");
+const FAILED = Symbol("the call threw");
+
+/** One resolver for each call in flight. @type {Set<(outcome: typeof DEAD) => void>} */
+const inFlight = new Set();
+/** Counts instances; the worker crate adds one at each start. */
+let instance = 1;
+let dead = false;
+
+/** @param {unknown} cause */
+function died(cause) {
+  if (!dead) console.error("the instance ended, a new one follows:", cause);
+  dead = true;
+  for (const resolve of inFlight) resolve(DEAD);
+  inFlight.clear();
+}
+
+// The worker crate's panic hook and start function write to this object, so writing is the signal: it comes
+// before the trap, and also when the generated glue starts a new instance by itself.
+Object.defineProperties(glue.__worker_init_state(), {
+  criticalError: {
+    get: () => dead,
+    set: (value) => {
+      if (value) died("panic");
+    },
+  },
+  instanceId: {
+    get: () => instance,
+    set: (value) => {
+      instance = value;
+      for (const resolve of inFlight) resolve(DEAD);
+      inFlight.clear();
+    },
+  },
+});
+
+// Traps without a panic (stack, memory), in code that runs on its own: a future's next step.
+/** @param {unknown} error */
+function notice(error) {
+  if (error instanceof WebAssembly.RuntimeError) died(error);
+}
+addEventListener("error", (event) => notice(event.error));
+addEventListener("unhandledrejection", (event) => notice(event.reason));
+
+function revive() {
+  if (!dead) return;
+  glue.__wbg_reset_state();
+  dead = false;
+}
+
+/**
+ * What `call` answers, or why it does not.
+ * @template T
+ * @param {() => Promise<T>} call
+ * @param {number} [limit] milliseconds
+ * @returns {Promise<T | typeof DEAD | typeof FAILED>}
+ */
+async function answered(call, limit = LONGEST_MS) {
+  /** @type {(outcome: typeof DEAD) => void} */
+  let resolve = () => {};
+  /** @type {Promise<typeof DEAD>} */
+  const death = new Promise((done) => (resolve = done));
+  let timer;
+  try {
+    revive();
+    inFlight.add(resolve);
+    timer = setTimeout(resolve, limit, DEAD);
+    return await Promise.race([call(), death]);
+  } catch (error) {
+    notice(error);
+    if (dead) return DEAD;
+    console.error(error);
+    return FAILED;
+  } finally {
+    inFlight.delete(resolve);
+    clearTimeout(timer);
+  }
+}
+
+/** @param {typeof DEAD | typeof FAILED} outcome */
+function refusal(outcome) {
+  const [status, code, message] =
+    outcome === DEAD
+      ? [503, "unavailable", "The service started again; send the request once more."]
+      : [500, "internal", "The service failed on this request."];
+  return Response.json(
+    { error: { code, message } },
+    { status, headers: { "Retry-After": "1", "Cache-Control": "no-store" } },
+  );
+}
+
+/**
+ * The site's own answer, as if this Worker were not there.
+ * @param {Request} request
+ * @param {import("msci:glue").Env} env
+ */
+function site(request, env) {
+  if (env.SITE) return env.SITE.fetch(request);
+  if (!env.MSCI_ORIGIN) return fetch(request);
+  const { pathname, search } = new URL(request.url);
+  return fetch(new Request(new URL(pathname + search, env.MSCI_ORIGIN), request), { redirect: "manual" });
+}
+
+export default {
+  /**
+   * @param {Request} request
+   * @param {import("msci:glue").Env} env
+   * @param {unknown} context
+   */
+  async fetch(request, env, context) {
+    const prefix = env.MSCI_PREFIX ?? "/_msci";
+    const { pathname } = new URL(request.url);
+    const own = pathname.startsWith(`${prefix}/`);
+    const limited = own && LIMITED.some((route) => pathname.startsWith(prefix + route));
+    const outcome = await answered(() => glue.fetch(request, env, context), limited ? LIMIT_MS : undefined);
+    if (outcome !== DEAD && outcome !== FAILED) return outcome;
+    // Only these can be asked again without doing something twice, and have no body that is already read.
+    const repeatable = request.method === "GET" || request.method === "HEAD";
+    return own || !repeatable ? refusal(outcome) : site(request, env);
+  },
+};
+
+/** @param {import("msci:glue").ObjectClass} Class */
+function guarded(Class) {
+  return class {
+    /** @type {import("msci:glue").RustObject | undefined} */
+    #object;
+    #instance = 0;
+    #state;
+    #env;
+
+    /**
+     * @param {import("msci:glue").ObjectState} state
+     * @param {import("msci:glue").Env} env
+     */
+    constructor(state, env) {
+      this.#state = state;
+      this.#env = env;
+    }
+
+    /** The object of the present instance. */
+    #live() {
+      if (!this.#object || this.#instance !== instance) {
+        this.#object = new Class(this.#state, this.#env);
+        this.#instance = instance;
+      }
+      return this.#object;
+    }
+
+    /** @param {Request} request */
+    async fetch(request) {
+      const outcome = await answered(() => this.#live().fetch(request));
+      return outcome === DEAD || outcome === FAILED ? refusal(outcome) : outcome;
+    }
+
+    /** Never throws: the runtime drops an alarm that failed six times. */
+    async alarm() {
+      const outcome = await answered(() => this.#live().alarm());
+      if (outcome !== DEAD && outcome !== FAILED) return;
+      try {
+        await this.#state.storage.setAlarm(Date.now() + 1000);
+      } catch (error) {
+        console.error(error);
+      }
+    }
+  };
+}
+
+export const ProfileObject = guarded(glue.ProfileObject);
+export const ConfigObject = guarded(glue.ConfigObject);

@@ -1,0 +1,28 @@
+//! Who may use the admin and read API: bearers of the administrator's token, on the administrator's
+//! host where one is set.
+
+use msci_core::proof::same;
+use worker::{Env, Request};
+
+use crate::error::{Error, Result};
+use crate::http::header;
+use crate::names;
+
+/// Lets the request through, or says why not.
+///
+/// # Errors
+/// 401 without the right token; 404 on another host than the administrator's.
+pub(crate) fn require(request: &Request, env: &Env) -> Result<()> {
+    let var = |name: &str| env.var(name).map(|value| value.to_string()).unwrap_or_default();
+    let host = var(names::VAR_ADMIN_HOST);
+    if !host.is_empty() && header(request, "host") != host {
+        return Err(Error::not_found());
+    }
+    let token = var(names::VAR_ADMIN_TOKEN);
+    let given = header(request, "authorization");
+    let (scheme, given) = given.split_once(' ').unwrap_or_default();
+    if !token.is_empty() && scheme.eq_ignore_ascii_case("bearer") && same(given.trim(), &token) {
+        return Ok(());
+    }
+    Err(Error::client(401, "unauthorized", "send Authorization: Bearer with a valid token"))
+}

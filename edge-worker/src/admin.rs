@@ -1,0 +1,123 @@
+//! Admin API (contract §7): settings, tables and rows, measures, segments, experiences, the snippet.
+
+mod rows;
+
+use serde_json::{Map, Value, json};
+use worker::{Env, Method, Request, Response};
+
+use crate::calls::{self, Change};
+use crate::configuration::{self, Configuration};
+use crate::error::{Error, Result};
+use crate::http::{self, header};
+use crate::storage::index;
+use crate::{access, names, snippet};
+
+/// Admin API root.
+pub(crate) const ROOT: &str = "/admin/v1/";
+
+/// Largest definition or settings body, in bytes.
+const DEFINITION_BYTES: usize = 64 * 1024;
+
+/// Answers what stands behind the root.
+pub(crate) async fn any(
+    mut request: Request,
+    env: &Env,
+    configuration: &Configuration,
+    path: &str,
+) -> Result<Response> {
+    access::require(&request, env)?;
+    let method = request.method();
+    let parts: Vec<String> = path.split('/').map(http::decoded).collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    match (&method, parts.as_slice()) {
+        (Method::Get, ["settings"]) => http::json(configuration.settings()),
+        (Method::Put, ["settings"]) => {
+            let patch = body(&mut request).await?;
+            change(env, Change::Settings(patch)).await?;
+            let now = crate::platform::now();
+            http::json(configuration::current(env, now).await?.settings())
+        }
+        (Method::Get, ["snippet"]) => {
+            let key = env.var(names::VAR_INGESTION_KEY).map(|key| key.to_string()).unwrap_or_default();
+            http::json(&snippet::forms(&key, names::PREFIX)?)
+        }
+        (Method::Post, ["tables", name, "rows"]) => rows::import(request, env, configuration, name).await,
+        (Method::Get, [kind]) if is_kind(kind) => {
+            let items: Vec<Value> = definitions(configuration, kind)?
+                .into_iter()
+                .map(|(name, definition)| named(&name, definition))
+                .collect();
+            http::json(&json!({ "items": items }))
+        }
+        (Method::Get, [kind, name]) if is_kind(kind) => {
+            let mut definitions = definitions(configuration, kind)?;
+            let definition = definitions.remove(*name).ok_or_else(Error::not_found)?;
+            let mut answer = named(name, definition);
+            if *kind == "tables" {
+                answer["rows"] = index::count(env, name).await?.into();
+            }
+            http::json(&answer)
+        }
+        (Method::Put, [kind, name]) if is_kind(kind) => {
+            check_name(name)?;
+            let definition = body(&mut request).await?;
+            let (kind, name) = ((*kind).to_owned(), (*name).to_owned());
+            let answer = named(&name, definition.clone());
+            change(env, Change::Definition { kind, name, body: Some(definition) }).await?;
+            http::json(&answer)
+        }
+        (Method::Delete, [kind, name]) if is_kind(kind) => {
+            let (kind, name) = ((*kind).to_owned(), (*name).to_owned());
+            change(env, Change::Definition { kind, name, body: None }).await?;
+            http::json(&json!({ "deleted": true }))
+        }
+        (_, ["settings" | "snippet"] | ["tables", _, "rows"]) => Err(Error::method_not_allowed()),
+        (_, [kind] | [kind, _]) if is_kind(kind) => Err(Error::method_not_allowed()),
+        _ => Err(Error::not_found()),
+    }
+}
+
+fn is_kind(kind: &str) -> bool {
+    matches!(kind, "tables" | "measures" | "segments" | "experiences")
+}
+
+fn definitions(configuration: &Configuration, kind: &str) -> Result<Map<String, Value>> {
+    let mut bundle = serde_json::to_value(&configuration.definitions.bundle)?;
+    match bundle.get_mut(kind).map(Value::take) {
+        Some(Value::Object(definitions)) => Ok(definitions),
+        _ => Err(Error::not_found()),
+    }
+}
+
+fn named(name: &str, mut definition: Value) -> Value {
+    if let Some(definition) = definition.as_object_mut() {
+        definition.insert("name".to_owned(), name.into());
+    }
+    definition
+}
+
+/// Names become parts of addresses, columns and markers.
+fn check_name(name: &str) -> Result<()> {
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    if plain && (1..=64).contains(&name.len()) {
+        return Ok(());
+    }
+    Err(Error::client(400, "invalid_name", "a name has 1 to 64 letters, digits, - or _"))
+}
+
+async fn change(env: &Env, change: Change) -> Result<()> {
+    calls::config_change(env, &change).await?;
+    configuration::forget();
+    Ok(())
+}
+
+async fn body(request: &mut Request) -> Result<Value> {
+    if http::media_type(&header(request, "content-type")) != "application/json" {
+        return Err(Error::client(415, "unsupported_media_type", "send application/json"));
+    }
+    let bytes = http::body(request, DEFINITION_BYTES).await?;
+    let value = msci_core::strict_json::parse(&bytes).map_err(|error| {
+        Error::client(400, "invalid_json", format!("the body is not valid JSON: {error}"))
+    })?;
+    if value.is_object() { Ok(value) } else { Err(Error::client(400, "invalid_json", "send a JSON object")) }
+}

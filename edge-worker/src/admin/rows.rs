@@ -1,0 +1,190 @@
+//! `POST /tables/{name}/rows`: CSV or JSON Lines, a verdict for every bad line, the others are taken.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use msci_core::config::{Column, Table};
+use msci_core::identity;
+use serde_json::{Map, Value, json};
+use worker::{Env, Request, Response};
+
+use crate::calls::{self, ProfileCall};
+use crate::configuration::Configuration;
+use crate::error::{Error, Result};
+use crate::http::{self, header};
+use crate::storage::index::{self, NewRow};
+
+/// Largest import in one request, in bytes.
+const IMPORT_BYTES: usize = 8 * 1024 * 1024;
+/// Rows in one statement.
+const CHUNK: usize = 500;
+
+struct Report {
+    received: u64,
+    created: u64,
+    updated: u64,
+    rejected: Vec<Value>,
+}
+
+impl Report {
+    fn reject(&mut self, line: u64, code: &str, message: &str) {
+        self.rejected.push(json!({ "line": line, "code": code, "message": message }));
+    }
+}
+
+/// Imports rows.
+pub(super) async fn import(
+    mut request: Request,
+    env: &Env,
+    configuration: &Configuration,
+    name: &str,
+) -> Result<Response> {
+    let table = configuration.definitions.bundle.tables.get(name).ok_or_else(Error::not_found)?;
+    let media = http::media_type(&header(&request, "content-type"));
+    let body = http::body(&mut request, IMPORT_BYTES).await?;
+    let mut report = Report { received: 0, created: 0, updated: 0, rejected: Vec::new() };
+    let rows = match media.as_str() {
+        "text/csv" => csv_rows(&body, table, &mut report)?,
+        "application/x-ndjson" => json_rows(&body, table, &mut report),
+        _ => {
+            return Err(Error::client(
+                415,
+                "unsupported_media_type",
+                "send text/csv or application/x-ndjson",
+            ));
+        }
+    };
+    for chunk in rows.chunks(CHUNK) {
+        let done = index::upsert(env, name, chunk).await?;
+        report.created += done.created;
+        report.updated += done.updated;
+        for (customer, row) in done.marked {
+            calls::profile::<()>(env, configuration.n(), customer, ProfileCall::Import(row)).await?;
+        }
+    }
+    http::json(&json!({
+        "received": report.received,
+        "created": report.created,
+        "updated": report.updated,
+        "unchanged": report.received - report.created - report.updated - report.rejected.len() as u64,
+        "rejected": report.rejected,
+    }))
+}
+
+fn csv_rows(body: &[u8], table: &Table, report: &mut Report) -> Result<Vec<NewRow>> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(body);
+    let bad_header = || Error::client(400, "invalid_csv", "the first line should name the columns");
+    let names = reader.headers().map_err(|_| bad_header())?.clone();
+    for name in &names {
+        if name != table.primary_key && !table.columns.contains_key(name) {
+            return Err(Error::client(400, "unknown_column", format!("the table has no column {name:?}")));
+        }
+    }
+    let mut rows = Rows::new(table);
+    for record in reader.records() {
+        report.received += 1;
+        match record {
+            Ok(record) => {
+                let line = record.position().map_or(0, csv::Position::line);
+                if record.len() != names.len() {
+                    report.reject(
+                        line,
+                        "wrong_column_count",
+                        "the line has not as many values as the header",
+                    );
+                    continue;
+                }
+                let values = names.iter().zip(record.iter());
+                let values = values.map(|(name, text)| (name.to_owned(), Value::from(text))).collect();
+                rows.add(line, &values, true, report);
+            }
+            Err(error) => {
+                let line = error.position().map_or(0, csv::Position::line);
+                report.reject(line, "invalid_line", "the line is not valid CSV in UTF-8");
+            }
+        }
+    }
+    Ok(rows.done)
+}
+
+fn json_rows(body: &[u8], table: &Table, report: &mut Report) -> Vec<NewRow> {
+    let mut rows = Rows::new(table);
+    for (line, text) in (1..).zip(body.split(|byte| *byte == b'\n')) {
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        report.received += 1;
+        match msci_core::strict_json::parse(text) {
+            Ok(Value::Object(values)) => rows.add(line, &values, false, report),
+            _ => report.reject(line, "invalid_line", "the line is not a JSON object"),
+        }
+    }
+    rows.done
+}
+
+/// Rows of one import; a key that comes twice is refused the second time.
+struct Rows<'a> {
+    table: &'a Table,
+    seen: BTreeSet<String>,
+    done: Vec<NewRow>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(table: &'a Table) -> Self {
+        Self { table, seen: BTreeSet::new(), done: Vec::new() }
+    }
+
+    fn add(&mut self, line: u64, values: &Map<String, Value>, from_text: bool, report: &mut Report) {
+        let key = match values.get(&self.table.primary_key) {
+            Some(Value::String(key)) => identity::auth_id(key, self.table.case_insensitive_key),
+            Some(Value::Number(key)) => identity::auth_id(&key.to_string(), self.table.case_insensitive_key),
+            _ => return report.reject(line, "key_missing", "the key column is missing or not text"),
+        };
+        let Ok(key) = key else {
+            return report.reject(line, "key_invalid", "the key is empty, a placeholder or too long");
+        };
+        let mut columns = BTreeMap::new();
+        for (name, column) in &self.table.columns {
+            let value = values.get(name).unwrap_or(&Value::Null);
+            match convert(value, *column, from_text) {
+                Some(value) => columns.insert(name.clone(), value),
+                None => {
+                    let message = format!("{name} should be a {column:?}").to_lowercase();
+                    return report.reject(line, "invalid_value", &message);
+                }
+            };
+        }
+        if let Some(unknown) =
+            values.keys().find(|name| **name != self.table.primary_key && !columns.contains_key(*name))
+        {
+            return report.reject(line, "unknown_column", &format!("the table has no column {unknown:?}"));
+        }
+        if !self.seen.insert(key.clone()) {
+            return report.reject(line, "duplicate_key", "this key came before in the same import");
+        }
+        columns.insert(self.table.primary_key.clone(), key.clone().into());
+        self.done.push(NewRow { key, values: columns });
+    }
+}
+
+/// A value as its column wants it; in CSV everything arrives as text, and nothing means null.
+fn convert(value: &Value, column: Column, from_text: bool) -> Option<Value> {
+    match (column, value) {
+        (_, Value::Null) => Some(Value::Null),
+        (_, Value::String(text)) if from_text && text.is_empty() => Some(Value::Null),
+        (Column::String, Value::String(_))
+        | (Column::Number, Value::Number(_))
+        | (Column::Boolean, Value::Bool(_)) => Some(value.clone()),
+        (Column::Number, Value::String(text)) if from_text => {
+            text.trim().parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::from)
+        }
+        (Column::Boolean, Value::String(text)) if from_text => {
+            match text.trim().to_ascii_lowercase().as_str() {
+                "true" | "1" => Some(true.into()),
+                "false" | "0" => Some(false.into()),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}

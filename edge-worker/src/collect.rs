@@ -1,0 +1,338 @@
+//! `POST /_msci/collect`: signals in, a verdict for each out (contract §3).
+
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+use msci_core::config::Verification;
+use msci_core::identity;
+use msci_core::ids::{CookieId, CustomerId};
+use msci_core::limits::BODY_BYTES;
+use msci_core::object::{CollectCall, Customer, Offered, Rotate, UserOutcome, Verdict};
+use msci_core::proof::{Expected, token_proves};
+use msci_core::signal::Kind;
+use msci_core::time::Timestamp;
+use msci_core::wire::collect::{self, Batch, Incoming, Rejection};
+use serde_json::{Value, json};
+use worker::{Env, Request, Response};
+
+use crate::calls::{self, Collected, ProfileCall};
+use crate::configuration::Configuration;
+use crate::cookies::{self, Cookies};
+use crate::error::{Error, Result};
+use crate::http::{self, header};
+use crate::names;
+use crate::platform::random_bits;
+
+/// Most identities that one batch can pass through: a person at a shared computer signs in as a few,
+/// a batch that names more is answered up to there.
+const ROTATIONS: usize = 8;
+
+/// Takes a batch.
+pub(crate) async fn post(
+    mut request: Request,
+    env: &Env,
+    configuration: &Configuration,
+    now: Timestamp,
+) -> Result<Response> {
+    let media = http::media_type(&header(&request, "content-type"));
+    if !matches!(media.as_str(), "application/json" | "text/plain" | "") {
+        return Err(Error::client(415, "unsupported_media_type", "send application/json or text/plain"));
+    }
+    allow_origin(&request, configuration)?;
+    let body = read_body(&mut request).await?;
+    let batch =
+        collect::parse(&body, now).map_err(|error| Error::client(400, error.code(), error.to_string()))?;
+    let key = env.var(names::VAR_INGESTION_KEY).map(|key| key.to_string()).unwrap_or_default();
+    if !msci_core::proof::same(&batch.key, &key) {
+        return Err(Error::client(401, "unknown_key", "this ingestion key is not known here"));
+    }
+    let cookies = Cookies::read(&header(&request, "cookie"), configuration, now);
+    let cookie = batch.cookie.or(cookies.id).unwrap_or_else(|| CookieId::from_bits(random_bits()));
+    let mut tally = Tally::new(batch.up_to, cookie);
+    if refuses_tracking(&request, &cookies, configuration) {
+        for signal in &batch.signals {
+            tally.reject(match signal {
+                Ok(incoming) => {
+                    Rejection::new(incoming.signal.seq, "consent_missing", "the visitor does not want this")
+                }
+                Err(rejection) => rejection.clone(),
+            });
+        }
+        return http::json(&tally.answer(&batch, None));
+    }
+    let last = take(&batch, env, configuration, &cookies, now, &mut tally).await?;
+    respond(&request, &batch, configuration, &cookies, &tally, last.as_ref(), now)
+}
+
+/// Global Privacy Control, where it is honoured, and an opt-out count like a denial (law 8).
+pub(crate) fn refuses_tracking(request: &Request, cookies: &Cookies, configuration: &Configuration) -> bool {
+    let gpc = configuration.settings().consent.honour_gpc && header(request, "sec-gpc") == "1";
+    gpc || cookies.opted_out
+}
+
+fn allow_origin(request: &Request, configuration: &Configuration) -> Result<()> {
+    let origin = header(request, "origin");
+    let own = origin.split_once("://").is_some_and(|(_, host)| host == header(request, "host"));
+    if origin.is_empty() || own || configuration.settings().origins.contains(&origin) {
+        return Ok(());
+    }
+    Err(Error::client(403, "origin_not_allowed", "this origin is not in the settings' origins"))
+}
+
+async fn read_body(request: &mut Request) -> Result<Vec<u8>> {
+    let encoding = header(request, "content-encoding").to_ascii_lowercase();
+    let body = http::body(request, BODY_BYTES).await?;
+    match encoding.trim() {
+        "" | "identity" => Ok(body),
+        "gzip" => {
+            let mut plain = Vec::new();
+            // One byte more than allowed tells a body at the limit from one beyond it.
+            let mut bounded = GzDecoder::new(body.as_slice()).take(BODY_BYTES as u64 + 1);
+            if bounded.read_to_end(&mut plain).is_err() {
+                return Err(Error::client(400, "invalid_json", "the body is not valid gzip"));
+            }
+            if plain.len() > BODY_BYTES {
+                return Err(Error::client(413, "too_large", "the body is too large once decompressed"));
+            }
+            Ok(plain)
+        }
+        _ => Err(Error::client(415, "unsupported_encoding", "send the body plain or as gzip")),
+    }
+}
+
+/// Verdicts so far.
+struct Tally {
+    up_to: u64,
+    cookie: CookieId,
+    accepted: u64,
+    duplicate: u64,
+    rejected: Vec<Rejection>,
+    user: Option<UserOutcome>,
+    trusted: bool,
+    rotated: bool,
+}
+
+impl Tally {
+    fn new(up_to: u64, cookie: CookieId) -> Self {
+        Self {
+            up_to,
+            cookie,
+            accepted: 0,
+            duplicate: 0,
+            rejected: Vec::new(),
+            user: None,
+            trusted: false,
+            rotated: false,
+        }
+    }
+
+    fn reject(&mut self, rejection: Rejection) {
+        self.rejected.push(rejection);
+    }
+
+    fn count(&mut self, verdicts: &[Verdict]) {
+        for verdict in verdicts {
+            match verdict {
+                Verdict::Accepted => self.accepted += 1,
+                Verdict::Duplicate => self.duplicate += 1,
+                Verdict::Rejected(rejection) => self.reject(rejection.clone()),
+            }
+        }
+    }
+
+    fn answer(&self, batch: &Batch, last: Option<&Collected>) -> Value {
+        let mut answer = json!({
+            "cookieId": self.cookie,
+            "ack": { "stream": batch.stream, "upTo": self.up_to },
+            "accepted": self.accepted,
+            "duplicate": self.duplicate,
+            "rejected": self.rejected,
+        });
+        if let Some(user) = &self.user {
+            answer["user"] = json!(user);
+        }
+        if let Some(last) = last {
+            answer["version"] = last.version.into();
+            if last.pending {
+                answer["pending"] = true.into();
+                if self.user.is_some() {
+                    answer["user"]["pending"] = true.into();
+                }
+            }
+        }
+        answer
+    }
+}
+
+/// Hands the batch to the cookie's object, and what was rotated to the next cookie's.
+async fn take(
+    batch: &Batch,
+    env: &Env,
+    configuration: &Configuration,
+    cookies: &Cookies,
+    now: Timestamp,
+    tally: &mut Tally,
+) -> Result<Option<Collected>> {
+    let secret = env.var(names::VAR_IDENTITY_SECRET).map(|secret| secret.to_string()).unwrap_or_default();
+    let judge = Judge {
+        configuration,
+        secret: &secret,
+        cookie: tally.cookie,
+        own: cookies.id == Some(tally.cookie),
+        now,
+    };
+    let mut left = Vec::new();
+    for signal in &batch.signals {
+        match signal.clone().and_then(|incoming| judge.offer(incoming)) {
+            Ok(offered) => left.push(offered),
+            Err(rejection) => {
+                // A `user` signal that is refused at the border is refused towards `setUser` too.
+                if matches!(rejection.code.as_str(), "authid_invalid" | "token_invalid" | "no_tracking_table")
+                {
+                    tally.user = Some(UserOutcome::Refused(rejection.code.clone()));
+                    tally.trusted = false;
+                }
+                tally.reject(rejection);
+            }
+        }
+    }
+    let mut root = tally.cookie;
+    let mut last = None;
+    for _ in 0..ROTATIONS {
+        if left.is_empty() {
+            return Ok(last);
+        }
+        let cookie = tally.cookie;
+        let name = configuration.names.unknown(cookie);
+        let call = CollectCall { cookie, root, signals: left };
+        let signals = call.signals.clone();
+        let collected: Collected =
+            calls::profile(env, configuration.n(), name, ProfileCall::Collect(call)).await?;
+        tally.count(&collected.answer.verdicts);
+        if let Some(user) = &collected.answer.user {
+            tally.user = Some(if tally.rotated && *user != UserOutcome::Claimed {
+                rotated(user)
+            } else {
+                user.clone()
+            });
+            tally.trusted = collected.answer.trusted;
+        }
+        let Some(Rotate { from, root: first, customer }) = collected.answer.rotate.clone() else {
+            return Ok(Some(collected));
+        };
+        last = Some(collected);
+        root = first;
+        tally.rotated = true;
+        tally.cookie = configuration.names.rotated(first, customer.id);
+        left = signals.into_iter().skip(from).collect();
+    }
+    for offered in left {
+        tally.reject(Rejection::new(offered.signal.seq, "too_many_users", "one batch names too many users"));
+    }
+    Ok(last)
+}
+
+/// After a rotation the browser's news is the new cookieId, whatever that one's object said.
+fn rotated(user: &UserOutcome) -> UserOutcome {
+    match user {
+        UserOutcome::Merged | UserOutcome::Already | UserOutcome::Rotated => UserOutcome::Rotated,
+        UserOutcome::Claimed => UserOutcome::Claimed,
+        UserOutcome::Refused(reason) => UserOutcome::Refused(reason.clone()),
+    }
+}
+
+/// Decides what a `user` signal may do before any object sees it.
+struct Judge<'a> {
+    configuration: &'a Configuration,
+    secret: &'a str,
+    cookie: CookieId,
+    own: bool,
+    now: Timestamp,
+}
+
+impl Judge<'_> {
+    fn offer(&self, incoming: Incoming) -> std::result::Result<Offered, Rejection> {
+        let Incoming { mut signal, token } = incoming;
+        if signal.kind != Kind::User || !signal.fields.contains_key("authId") {
+            return Ok(Offered { signal, customer: None, trusted: false });
+        }
+        let settings = self.configuration.settings();
+        let reject = |code: &str, message: String| Rejection::new(signal.seq, code, message);
+        let bundle = &self.configuration.definitions.bundle;
+        let table = settings.tracking_table.as_ref().and_then(|name| Some((name, bundle.tables.get(name)?)));
+        let Some((name, table)) = table else {
+            return Err(reject("no_tracking_table", "the settings name no trackingTable".to_owned()));
+        };
+        let raw = signal.fields.get("authId").and_then(Value::as_str).unwrap_or_default();
+        let auth_id = identity::auth_id(raw, table.case_insensitive_key)
+            .map_err(|error| reject("authid_invalid", error.to_string()))?;
+        let trusted = match token {
+            Some(token) => {
+                let expected = Expected {
+                    auth_id: &auth_id,
+                    table: name,
+                    ignore_case: table.case_insensitive_key,
+                    cookie: self.cookie,
+                    own_cookie: self.own,
+                };
+                if !token_proves(&token, self.secret, expected, self.now) {
+                    return Err(reject(
+                        "token_invalid",
+                        "the identity token does not prove this authId".to_owned(),
+                    ));
+                }
+                true
+            }
+            None => settings.identity.verification == Verification::Off,
+        };
+        let id = self.configuration.names.known(name, &auth_id);
+        signal.fields.insert("authId".to_owned(), auth_id.clone().into());
+        let customer = Customer { id, table: name.clone(), auth_id };
+        Ok(Offered { signal, customer: Some(customer), trusted })
+    }
+}
+
+fn respond(
+    request: &Request,
+    batch: &Batch,
+    configuration: &Configuration,
+    cookies: &Cookies,
+    tally: &Tally,
+    last: Option<&Collected>,
+    now: Timestamp,
+) -> Result<Response> {
+    // A batch queued under an earlier cookie says nothing about this browser: what a browser may see
+    // hangs on its own cookies alone.
+    let own = cookies.id.is_none() || batch.cookie.is_none() || batch.cookie == cookies.id;
+    if !own {
+        let mut answer = tally.answer(batch, last);
+        answer["cookieId"] = json!(cookies.id);
+        return http::json(&answer);
+    }
+    let response = http::json(&tally.answer(batch, last))?;
+    let headers = response.headers();
+    let https = request.url()?.scheme() == "https";
+    headers.append("Set-Cookie", &cookies::id(tally.cookie, configuration.settings(), https))?;
+    let Some(last) = last else { return Ok(response) };
+    if !last.tag.is_empty() {
+        headers.append("Set-Cookie", &cookies::version(&last.tag, last.version, https))?;
+    }
+    let linked = last.customer.is_known();
+    let proven = cookies.id.is_some() && linked && (gained(tally) || renewed(cookies, last.customer, tally));
+    if proven {
+        headers.append("Set-Cookie", &cookies::proof(tally.cookie, last.customer, configuration, now))?;
+    } else if cookies.proof.is_some_and(|customer| customer != last.customer) {
+        headers.append("Set-Cookie", &cookies::expired(names::COOKIE_PROOF))?;
+    }
+    Ok(response)
+}
+
+/// This batch merged, or showed again that it may.
+fn gained(tally: &Tally) -> bool {
+    tally.trusted
+        && matches!(tally.user, Some(UserOutcome::Merged | UserOutcome::Already | UserOutcome::Rotated))
+}
+
+fn renewed(cookies: &Cookies, customer: CustomerId, tally: &Tally) -> bool {
+    cookies.proof == Some(customer) && cookies.id == Some(tally.cookie)
+}

@@ -1,0 +1,148 @@
+//! The one Durable Object that holds the configuration: immutable bundles by version, and the secrets
+//! of this system. A change is compiled before it is stored, so what is stored always compiles.
+
+use msci_core::config::Bundle;
+use msci_core::definitions::Definitions;
+use serde_json::{Map, Value, json};
+use worker::{DurableObject, Env, Request, Response, State, durable_object};
+
+use crate::calls::Change;
+use crate::configuration::Told;
+use crate::error::{Error, Result};
+use crate::platform::random_bytes;
+use crate::storage::sql::{self, Statements};
+
+/// The configuration.
+#[durable_object]
+pub struct ConfigObject {
+    state: State,
+}
+
+impl DurableObject for ConfigObject {
+    fn new(state: State, _env: Env) -> Self {
+        Self { state }
+    }
+
+    async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
+        let body = request.text().await?;
+        let answer = match request.path().as_str() {
+            "/version" => self.told().map(|told| json!(told.bundle.n)),
+            "/told" => self.told().and_then(|told| Ok(serde_json::to_value(told)?)),
+            "/change" => self.change(&body).map(|n| json!(n)),
+            _ => Err(Error::not_found()),
+        };
+        match answer {
+            Ok(answer) => Response::from_json(&answer),
+            Err(error) => error.into_response(),
+        }
+    }
+}
+
+const NAMES: &str = "name key";
+const PROOFS: &str = "proof key";
+
+impl ConfigObject {
+    /// Reads the newest bundle; a new system is made here, secrets included.
+    fn told(&self) -> Result<Told> {
+        let storage = self.state.storage();
+        let statements = Statements::new();
+        statements.push("CREATE TABLE IF NOT EXISTS secret (name TEXT PRIMARY KEY, body TEXT NOT NULL)", &[]);
+        statements.push("CREATE TABLE IF NOT EXISTS bundle (n INTEGER PRIMARY KEY, body TEXT NOT NULL)", &[]);
+        for name in [NAMES, PROOFS] {
+            let fresh = serde_json::to_string(&random_bytes::<32>())?;
+            statements.push("INSERT OR IGNORE INTO secret VALUES (?, ?)", &[name.into(), fresh.into()]);
+        }
+        statements.commit(&storage)?;
+        let secret = |name: &str| -> Result<[u8; 32]> {
+            let rows = sql::query(&storage, "SELECT body FROM secret WHERE name = ?", vec![name.into()])?;
+            let row = rows.first().ok_or_else(|| Error::Damaged(format!("no {name}")))?;
+            Ok(serde_json::from_str(sql::text(row, 0)?)?)
+        };
+        let rows = sql::query(&storage, "SELECT body FROM bundle ORDER BY n DESC LIMIT 1", Vec::new())?;
+        let bundle = match rows.first() {
+            Some(row) => serde_json::from_str(sql::text(row, 0)?)?,
+            // Version 0 would look like "never told" to objects.
+            None => Bundle { n: 1, ..Bundle::default() },
+        };
+        Ok(Told { bundle, names: secret(NAMES)?, proofs: secret(PROOFS)? })
+    }
+
+    fn change(&self, body: &str) -> Result<u64> {
+        let change: Change = serde_json::from_str(body)?;
+        let before = self.told()?.bundle;
+        let mut next = changed(&before, change)?;
+        if next == before {
+            return Ok(before.n);
+        }
+        next.n = before.n + 1;
+        let n = next.n;
+        let definitions = Definitions::compile(next)
+            .map_err(|error| Error::client(400, error.code(), error.to_string()))?;
+        let statements = Statements::new();
+        let body = serde_json::to_string(&definitions.bundle)?;
+        statements.push("INSERT INTO bundle VALUES (?, ?)", &[(n as f64).into(), body.into()]);
+        statements.commit(&self.state.storage())?;
+        Ok(n)
+    }
+}
+
+/// The bundle after a change, not yet compiled.
+fn changed(before: &Bundle, change: Change) -> Result<Bundle> {
+    let mut value = serde_json::to_value(before)?;
+    match change {
+        Change::Settings(patch) => {
+            let settings =
+                value.get_mut("settings").ok_or_else(|| Error::Damaged("no settings".to_owned()))?;
+            merge(settings, patch);
+        }
+        Change::Definition { kind, name, body } => {
+            let definitions = value
+                .get_mut(&kind)
+                .and_then(Value::as_object_mut)
+                .ok_or_else(|| Error::Damaged(format!("no kind {kind}")))?;
+            match body {
+                Some(body) => {
+                    protect(&kind, definitions.get(&name), &body)?;
+                    definitions.insert(name, body);
+                }
+                None => {
+                    definitions.remove(&name).ok_or_else(Error::not_found)?;
+                }
+            }
+        }
+    }
+    let next: Bundle = serde_json::from_value(value)
+        .map_err(|error| Error::client(400, "invalid_definition", error.to_string()))?;
+    if let Some(table) =
+        next.settings.tracking_table.as_ref().filter(|table| !next.tables.contains_key(*table))
+    {
+        let message = format!("there is no table named {table}");
+        return Err(Error::client(400, "invalid_settings", message));
+    }
+    Ok(next)
+}
+
+/// A table's key names customers: it cannot change once it is there.
+fn protect(kind: &str, before: Option<&Value>, after: &Value) -> Result<()> {
+    let Some(before) = before.filter(|_| kind == "tables") else { return Ok(()) };
+    let fixed = |table: &Value| {
+        let fold = table.get("caseInsensitiveKey").and_then(Value::as_bool).unwrap_or(false);
+        (table.get("primaryKey").cloned(), fold)
+    };
+    if fixed(before) == fixed(after) {
+        return Ok(());
+    }
+    Err(Error::client(400, "key_is_fixed", "primaryKey and caseInsensitiveKey of a table cannot change"))
+}
+
+/// Merges deeply; lists and plain values replace.
+fn merge(into: &mut Value, patch: Value) {
+    match (into, patch) {
+        (Value::Object(into), Value::Object(patch)) => {
+            for (name, value) in patch {
+                merge(into.entry(name).or_insert(Value::Object(Map::new())), value);
+            }
+        }
+        (into, patch) => *into = patch,
+    }
+}

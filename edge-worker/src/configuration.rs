@@ -1,0 +1,124 @@
+//! The configuration in force, as an isolate knows it: at most a second old where a change must hold
+//! at once, and rather old than absent, since pages must go on.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use msci_core::config::Bundle;
+use msci_core::definitions::Definitions;
+use msci_core::identity::NameKey;
+use msci_core::proof::ProofKey;
+use msci_core::time::{SECOND_MS, Timestamp};
+use serde::{Deserialize, Serialize};
+use worker::Env;
+
+use crate::calls;
+use crate::error::{Error, Result};
+
+/// What the `ConfigObject` tells.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Told {
+    /// The bundle.
+    pub(crate) bundle: Bundle,
+    /// Key of all names.
+    pub(crate) names: [u8; 32],
+    /// Key of proof cookies.
+    pub(crate) proofs: [u8; 32],
+}
+
+/// Configuration, compiled.
+pub(crate) struct Configuration {
+    /// Definitions and settings.
+    pub(crate) definitions: Definitions,
+    /// Key of all names.
+    pub(crate) names: NameKey,
+    /// Key of proof cookies.
+    pub(crate) proofs: ProofKey,
+}
+
+impl Configuration {
+    /// Version.
+    pub(crate) fn n(&self) -> u64 {
+        self.definitions.bundle.n
+    }
+
+    /// Settings.
+    pub(crate) fn settings(&self) -> &msci_core::config::Settings {
+        &self.definitions.bundle.settings
+    }
+}
+
+struct Cached {
+    configuration: Rc<Configuration>,
+    checked: Timestamp,
+}
+
+thread_local! {
+    static CACHE: RefCell<Option<Cached>> = const { RefCell::new(None) };
+}
+
+/// A change holds here within this time.
+const FRESH_MS: i64 = SECOND_MS;
+
+fn cached() -> Option<(Rc<Configuration>, Timestamp)> {
+    CACHE.with_borrow(|cache| cache.as_ref().map(|c| (Rc::clone(&c.configuration), c.checked)))
+}
+
+fn keep(configuration: &Rc<Configuration>, checked: Timestamp) {
+    CACHE.with_borrow_mut(|cache| {
+        // Another request may have brought a newer one while this one waited.
+        if cache.as_ref().is_none_or(|old| old.configuration.n() <= configuration.n()) {
+            *cache = Some(Cached { configuration: Rc::clone(configuration), checked });
+        }
+    });
+}
+
+/// The configuration, asked about at most a second ago.
+pub(crate) async fn current(env: &Env, now: Timestamp) -> Result<Rc<Configuration>> {
+    match cached() {
+        Some((configuration, checked)) if now < checked.plus(FRESH_MS) => Ok(configuration),
+        Some((configuration, _)) => match calls::config_version(env).await {
+            Ok(n) if n == configuration.n() => {
+                keep(&configuration, now);
+                Ok(configuration)
+            }
+            Ok(_) => fetch(env, now).await,
+            // The page must go on with what is known.
+            Err(error) => {
+                worker::console_error!("configuration could not be asked about: {error}");
+                Ok(configuration)
+            }
+        },
+        None => fetch(env, now).await,
+    }
+}
+
+/// The configuration at version `n` or later: what a call to an object was made with.
+pub(crate) async fn at_least(env: &Env, n: u64, now: Timestamp) -> Result<Rc<Configuration>> {
+    match cached() {
+        Some((configuration, _)) if configuration.n() >= n => Ok(configuration),
+        _ => fetch(env, now).await,
+    }
+}
+
+/// A change was just made: the next request asks again.
+pub(crate) fn forget() {
+    CACHE.with_borrow_mut(|cache| {
+        if let Some(cache) = cache {
+            cache.checked = Timestamp(0);
+        }
+    });
+}
+
+async fn fetch(env: &Env, now: Timestamp) -> Result<Rc<Configuration>> {
+    let told = calls::config_told(env).await?;
+    let definitions = Definitions::compile(told.bundle)
+        .map_err(|error| Error::Damaged(format!("configuration: {error}")))?;
+    let configuration = Rc::new(Configuration {
+        definitions,
+        names: NameKey::new(told.names),
+        proofs: ProofKey::new(told.proofs),
+    });
+    keep(&configuration, now);
+    Ok(configuration)
+}

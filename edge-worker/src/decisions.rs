@@ -1,0 +1,63 @@
+//! What is decided for a visitor, for pages that the Worker does not stand in front of; and the ends
+//! of a visit: `reset` and `forget` on the visitor's own cookies.
+
+use msci_core::page;
+use msci_core::time::Timestamp;
+use serde_json::{Map, Value, json};
+use worker::{Env, Request, Response};
+
+use crate::collect::refuses_tracking;
+use crate::configuration::Configuration;
+use crate::cookies::{self, Cookies};
+use crate::error::Result;
+use crate::http::{self, header};
+use crate::{names, reader};
+
+/// `GET /_msci/decisions?uri=…`
+pub(crate) async fn get(
+    request: &Request,
+    env: &Env,
+    configuration: &Configuration,
+    now: Timestamp,
+) -> Result<Response> {
+    let url = request.url()?;
+    let uri = url
+        .query_pairs()
+        .find(|(name, _)| name == "uri")
+        .map(|(_, uri)| uri.into_owned())
+        .unwrap_or_default();
+    let path = url.join(&uri).map_or_else(|_| "/".to_owned(), |page| page.path().to_owned());
+    let mut cookies = Cookies::read(&header(request, "cookie"), configuration, now);
+    if refuses_tracking(request, &cookies, configuration) {
+        cookies.id = None;
+    }
+    let snapshot = reader::visitor(env, configuration, &cookies, now).await?;
+    let candidates = page::candidates(&configuration.definitions, &path, now);
+    let settings = configuration.settings();
+    let segments: Vec<&String> =
+        snapshot.segments.iter().filter(|name| settings.decision_segments.contains(name)).collect();
+    let fields: Map<String, Value> = settings
+        .decision_fields
+        .iter()
+        .filter_map(|name| Some((name.clone(), snapshot.attributes.get(name)?.clone())))
+        .collect();
+    let experiences: Vec<Value> = page::decide(&candidates, &snapshot)
+        .into_iter()
+        .map(|exposure| json!({ "name": exposure.name, "variant": exposure.bucket, "changes": exposure.changes }))
+        .collect();
+    http::json(&json!({
+        "known": snapshot.customer.is_known(),
+        "segments": segments,
+        "fields": fields,
+        "experiences": experiences,
+    }))
+}
+
+/// `POST /_msci/reset`: after a logout this browser sees no customer any more. The profile is untouched.
+pub(crate) fn reset() -> Result<Response> {
+    let response = http::json(&json!({ "reset": true }))?;
+    for name in [names::COOKIE_PROOF, names::COOKIE_VERSION] {
+        response.headers().append("Set-Cookie", &cookies::expired(name))?;
+    }
+    Ok(response)
+}

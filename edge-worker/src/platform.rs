@@ -1,0 +1,29 @@
+//! What `core` is not allowed to have: the clock and randomness. Read once per request, handed down.
+
+use msci_core::time::Timestamp;
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
+    fn get_random_values(buffer: &js_sys::Uint8Array);
+}
+
+/// The edge's clock.
+pub(crate) fn now() -> Timestamp {
+    Timestamp(js_sys::Date::now() as i64)
+}
+
+/// Unpredictable bytes.
+pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
+    let buffer = js_sys::Uint8Array::new_with_length(N as u32);
+    get_random_values(&buffer);
+    let mut bytes = [0; N];
+    buffer.copy_to(&mut bytes);
+    bytes
+}
+
+/// Unpredictable bits.
+pub(crate) fn random_bits() -> u128 {
+    u128::from_le_bytes(random_bytes())
+}

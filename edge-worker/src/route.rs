@@ -1,0 +1,53 @@
+//! Which part answers which address. Under the prefix the Worker itself; anything else is the site's.
+
+use serde_json::json;
+use worker::{Env, Method, Request, Response};
+
+use crate::error::{Error, Result};
+use crate::platform::now;
+use crate::{admin, assets, collect, configuration, decisions, http, names, odata, site};
+
+/// Answers a request.
+pub(crate) async fn route(request: Request, env: &Env) -> Result<Response> {
+    let now = now();
+    let path = request.path();
+    let Some(own) = path.strip_prefix(names::PREFIX).filter(|rest| rest.starts_with('/')) else {
+        let configuration = configuration::current(env, now).await;
+        if let Err(error) = &configuration {
+            worker::console_error!("the site is shown as it is: {error}");
+        }
+        return site::any(request, env, configuration.ok().as_deref(), now).await;
+    };
+    let method = request.method();
+    let get = matches!(method, Method::Get | Method::Head);
+    // What needs no configuration first.
+    match own {
+        "/health" if get => {
+            return http::json(&json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }));
+        }
+        "/manifest.json" if get => return assets::manifest(),
+        "/reset" if method == Method::Post => return decisions::reset(),
+        _ => {}
+    }
+    if let Some(name) = own.strip_prefix("/assets/").filter(|_| get) {
+        return assets::file(&request, name);
+    }
+    let configuration = configuration::current(env, now).await?;
+    match own {
+        "/collect" if method == Method::Post => collect::post(request, env, &configuration, now).await,
+        "/msci.js" if get => assets::entry(configuration.settings()),
+        "/decisions" if get => decisions::get(&request, env, &configuration, now).await,
+        "/collect" | "/msci.js" | "/decisions" | "/health" | "/manifest.json" | "/reset" => {
+            Err(Error::method_not_allowed())
+        }
+        _ => {
+            if let Some(resource) = own.strip_prefix(odata::ROOT).filter(|_| get) {
+                return odata::get(&request, env, &configuration, resource).await;
+            }
+            match own.strip_prefix(admin::ROOT) {
+                Some(path) => admin::any(request, env, &configuration, path).await,
+                None => Err(Error::not_found()),
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Storage adapters: SQLite of an object, KV, D1. They carry out, they do not decide.
+
+pub(crate) mod index;
+pub(crate) mod snapshots;
+pub(crate) mod sql;

@@ -1,0 +1,258 @@
+//! The SQLite of an object: small rows `(key, body)` by table, and the timeline.
+
+use std::collections::BTreeSet;
+
+use msci_core::effects::{Table, Write};
+use msci_core::ids::{CookieId, SignalKey, StreamId};
+use msci_core::object::{CollectCall, Present, Row};
+use msci_core::signal::Signal;
+use wasm_bindgen::prelude::*;
+use worker::{SqlStorageValue, Storage};
+
+use crate::calls::Activity;
+use crate::error::{Error, Result};
+
+#[wasm_bindgen(module = "/js/transaction.js")]
+extern "C" {
+    #[wasm_bindgen(catch)]
+    fn transaction(storage: &JsValue, statements: &js_sys::Array) -> std::result::Result<(), JsValue>;
+}
+
+/// Largest row that production takes; local workerd takes more, so it is enforced here.
+const ROW_BYTES: usize = 2 * 1024 * 1024 - 16 * 1024;
+
+/// Statements for one transaction.
+pub(crate) struct Statements(js_sys::Array);
+
+impl Statements {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self(js_sys::Array::new())
+    }
+
+    /// One more.
+    pub(crate) fn push(&self, query: &str, parameters: &[JsValue]) {
+        let statement = js_sys::Array::of1(&query.into());
+        for parameter in parameters {
+            statement.push(parameter);
+        }
+        self.0.push(&statement);
+    }
+
+    /// All of them or none.
+    pub(crate) fn commit(self, storage: &Storage) -> Result<()> {
+        if self.0.length() == 0 {
+            return Ok(());
+        }
+        Ok(transaction(storage.as_raw().as_ref(), &self.0)?)
+    }
+}
+
+/// Rows of a query.
+pub(crate) fn query(
+    storage: &Storage,
+    query: &str,
+    parameters: Vec<JsValue>,
+) -> Result<Vec<Vec<SqlStorageValue>>> {
+    let cursor = storage.sql().exec_raw(query, parameters)?;
+    cursor.raw().map(|row| row.map_err(Error::from)).collect()
+}
+
+/// Text in a column.
+pub(crate) fn text(row: &[SqlStorageValue], column: usize) -> Result<&str> {
+    match row.get(column) {
+        Some(SqlStorageValue::String(text)) => Ok(text),
+        other => Err(Error::Damaged(format!("column {column} should be text, is {other:?}"))),
+    }
+}
+
+/// An integer in a column.
+pub(crate) fn integer(row: &[SqlStorageValue], column: usize) -> Result<i64> {
+    match row.get(column) {
+        Some(SqlStorageValue::Integer(number)) => Ok(*number),
+        other => Err(Error::Damaged(format!("column {column} should be an integer, is {other:?}"))),
+    }
+}
+
+/// Whether this object has a schema at all: reading must not bring one into being.
+pub(crate) fn exists(storage: &Storage) -> Result<bool> {
+    let rows = query(storage, "SELECT 1 FROM sqlite_master WHERE name = 'signal'", Vec::new())?;
+    Ok(!rows.is_empty())
+}
+
+/// Makes the schema.
+pub(crate) fn create(storage: &Storage) -> Result<()> {
+    let statements = Statements::new();
+    for table in Table::ALL {
+        let name = table.name();
+        statements.push(
+            &format!(
+                "CREATE TABLE IF NOT EXISTS {name} (key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID"
+            ),
+            &[],
+        );
+    }
+    statements.push(
+        "CREATE TABLE IF NOT EXISTS signal (cookie TEXT NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL, \
+         position INTEGER NOT NULL, time INTEGER NOT NULL, type TEXT NOT NULL, fields TEXT NOT NULL, \
+         PRIMARY KEY (cookie, stream, seq)) WITHOUT ROWID",
+        &[],
+    );
+    statements.push("CREATE INDEX IF NOT EXISTS signal_position ON signal (cookie, position)", &[]);
+    statements.push("CREATE INDEX IF NOT EXISTS signal_time ON signal (time)", &[]);
+    // The schema's version moves in the same transaction as the schema.
+    statements.push("INSERT OR IGNORE INTO meta VALUES ('schema', '1')", &[]);
+    statements.commit(storage)
+}
+
+/// Every small row that an object holds in memory.
+pub(crate) fn held(storage: &Storage) -> Result<Vec<(Table, String, String)>> {
+    let mut out = Vec::new();
+    for table in Table::HELD {
+        for row in query(storage, &format!("SELECT key, body FROM {}", table.name()), Vec::new())? {
+            out.push((table, text(&row, 0)?.to_owned(), text(&row, 1)?.to_owned()));
+        }
+    }
+    Ok(out)
+}
+
+/// Carries out a step's writes, all or none.
+pub(crate) fn write(storage: &Storage, writes: &[Write]) -> Result<()> {
+    let statements = Statements::new();
+    for write in writes {
+        match write {
+            Write::Put { table, key, body } => {
+                if body.len() > ROW_BYTES {
+                    return Err(Error::Damaged(format!("row {}/{key} would exceed 2 MB", table.name())));
+                }
+                let query = format!("INSERT OR REPLACE INTO {} VALUES (?, ?)", table.name());
+                statements.push(&query, &[key.into(), body.into()]);
+            }
+            Write::Delete { table, key } => {
+                statements.push(&format!("DELETE FROM {} WHERE key = ?", table.name()), &[key.into()]);
+            }
+            Write::Clear(table) => statements.push(&format!("DELETE FROM {}", table.name()), &[]),
+            Write::Append { cookie, position, signal } => statements.push(
+                "INSERT INTO signal VALUES (?, ?, ?, ?, ?, ?, ?)",
+                &[
+                    cookie.to_string().into(),
+                    signal.stream.to_string().into(),
+                    (signal.seq as f64).into(),
+                    (*position as f64).into(),
+                    (signal.time.0 as f64).into(),
+                    signal.kind.name().into(),
+                    serde_json::to_string(&signal.fields)?.into(),
+                ],
+            ),
+        }
+    }
+    statements.commit(storage)
+}
+
+const COLUMNS: &str = "cookie, stream, seq, position, time, type, fields";
+
+fn signal_of(row: &[SqlStorageValue]) -> Result<(CookieId, u64, Signal)> {
+    let damaged = |what: &str| Error::Damaged(format!("signal with a damaged {what}"));
+    let cookie = text(row, 0)?.parse().map_err(|_| damaged("cookie"))?;
+    let signal = Signal {
+        stream: text(row, 1)?.parse().map_err(|_| damaged("stream"))?,
+        seq: integer(row, 2)? as u64,
+        time: msci_core::time::Timestamp(integer(row, 4)?),
+        kind: msci_core::signal::Kind::from_name(text(row, 5)?).ok_or_else(|| damaged("type"))?,
+        fields: serde_json::from_str(text(row, 6)?)?,
+    };
+    Ok((cookie, integer(row, 3)? as u64, signal))
+}
+
+/// Rows of a log behind a position, in order.
+pub(crate) fn log_behind(
+    storage: &Storage,
+    cookie: CookieId,
+    position: u64,
+    limit: usize,
+) -> Result<Vec<Row>> {
+    let rows = query(
+        storage,
+        &format!("SELECT {COLUMNS} FROM signal WHERE cookie = ? AND position > ? ORDER BY position LIMIT ?"),
+        vec![cookie.to_string().into(), (position as f64).into(), (limit as f64).into()],
+    )?;
+    rows.iter()
+        .map(|row| {
+            let (_, position, signal) = signal_of(row)?;
+            Ok(Row { position, signal })
+        })
+        .collect()
+}
+
+/// The newest activities.
+pub(crate) fn newest(storage: &Storage, limit: usize) -> Result<Vec<Activity>> {
+    let rows = query(
+        storage,
+        // The bound on scanned rows is the limit itself: activities are nearly all of a timeline.
+        &format!(
+            "SELECT {COLUMNS} FROM signal WHERE type IN ('view', 'action', 'event') \
+             ORDER BY time DESC, cookie, stream, seq DESC LIMIT ?"
+        ),
+        vec![(limit as f64).into()],
+    )?;
+    rows.iter()
+        .map(|row| {
+            let (cookie, _, signal) = signal_of(row)?;
+            Ok(Activity { id: format!("{cookie}:{}:{}", signal.stream, signal.seq), signal })
+        })
+        .collect()
+}
+
+/// Walks the whole timeline: once, when definitions ask for what was never counted.
+pub(crate) fn walk(storage: &Storage, mut visit: impl FnMut(SignalKey, &Signal)) -> Result<()> {
+    let cursor = storage.sql().exec_raw(&format!("SELECT {COLUMNS} FROM signal"), Vec::new())?;
+    for row in cursor.raw() {
+        let (cookie, _, signal) = signal_of(&row?)?;
+        visit(signal.key(cookie), &signal);
+    }
+    Ok(())
+}
+
+/// What is already there of a batch.
+pub(crate) fn present(storage: &Storage, call: &CollectCall) -> Result<Present> {
+    let mut present = Present::default();
+    let streams: BTreeSet<StreamId> = call.signals.iter().map(|offered| offered.signal.stream).collect();
+    for stream in streams {
+        let of_stream =
+            || call.signals.iter().map(|offered| &offered.signal).filter(move |s| s.stream == stream);
+        present
+            .signals
+            .extend(known(storage, call.cookie, stream, of_stream())?.into_iter().map(|seq| (stream, seq)));
+        let keys: Vec<String> = of_stream().map(|signal| format!("{stream}/{}", signal.seq)).collect();
+        let rows = query(
+            storage,
+            "SELECT key FROM rotation WHERE key IN (SELECT value FROM json_each(?))",
+            vec![serde_json::to_string(&keys)?.into()],
+        )?;
+        for row in rows {
+            let seq = text(&row, 0)?.rsplit('/').next().and_then(|seq| seq.parse().ok());
+            present.rotations.extend(seq.map(|seq: u64| (stream, seq)));
+        }
+        let rows = query(storage, "SELECT body FROM stream WHERE key = ?", vec![stream.to_string().into()])?;
+        if let Some(row) = rows.first() {
+            present.streams.push((stream, serde_json::from_str(text(row, 0)?)?));
+        }
+    }
+    Ok(present)
+}
+
+/// Which of these signals of one stream are there already.
+pub(crate) fn known<'a>(
+    storage: &Storage,
+    cookie: CookieId,
+    stream: StreamId,
+    signals: impl Iterator<Item = &'a Signal>,
+) -> Result<Vec<u64>> {
+    let seqs: Vec<u64> = signals.map(|signal| signal.seq).collect();
+    let rows = query(
+        storage,
+        "SELECT seq FROM signal WHERE cookie = ? AND stream = ? AND seq IN (SELECT value FROM json_each(?))",
+        vec![cookie.to_string().into(), stream.to_string().into(), serde_json::to_string(&seqs)?.into()],
+    )?;
+    rows.iter().map(|row| integer(row, 0).map(|seq| seq as u64)).collect()
+}
