@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use subtle::ConstantTimeEq;
 
-use crate::identity::mac_of;
+use crate::identity::{Normal, auth_id, mac_of};
 use crate::ids::{CookieId, CustomerId};
 use crate::limits::TOKEN_BYTES;
 use crate::time::{SECOND_MS, Timestamp};
@@ -64,8 +64,8 @@ pub struct Expected<'a> {
     pub auth_id: &'a str,
     /// `aud`, if the token names one.
     pub table: &'a str,
-    /// Whether the table ignores case.
-    pub ignore_case: bool,
+    /// How keys of that table are compared.
+    pub normal: Normal,
     /// The batch's cookieId: `cid` must be it, if the token names one.
     pub cookie: CookieId,
     /// Whether the request came with that cookie itself; otherwise the token must name it.
@@ -76,7 +76,7 @@ pub struct Expected<'a> {
 pub fn token_proves(token: &str, secret: &str, expected: Expected<'_>, now: Timestamp) -> bool {
     claims(token, secret).is_some_and(|claims| {
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
-        let subject = text("sub").and_then(|sub| crate::identity::auth_id(sub, expected.ignore_case).ok());
+        let subject = text("sub").and_then(|sub| auth_id(sub, expected.normal).ok());
         let alive = claims.get("exp").and_then(Value::as_f64).is_some_and(|exp| {
             let ms = exp * SECOND_MS as f64;
             ms > now.0 as f64 && ms <= now.plus(TOKEN_LIFE_MS).0 as f64
@@ -120,7 +120,7 @@ mod tests {
         Expected {
             auth_id: "Loyalty1",
             table: "T",
-            ignore_case: false,
+            normal: Normal { nfc: str::to_owned, ignore_case: false },
             cookie: CookieId::from_bits(1),
             own_cookie: true,
         }

@@ -82,7 +82,7 @@ fn is_kind(kind: &str) -> bool {
 }
 
 fn definitions(configuration: &Configuration, kind: &str) -> Result<Map<String, Value>> {
-    let mut bundle = serde_json::to_value(&configuration.definitions.bundle)?;
+    let mut bundle: Value = serde_json::from_str(&serde_json::to_string(&configuration.definitions.bundle)?)?;
     match bundle.get_mut(kind).map(Value::take) {
         Some(Value::Object(definitions)) => Ok(definitions),
         _ => Err(Error::not_found()),

@@ -1,8 +1,5 @@
 //! `POST /_msci/collect`: signals in, a verdict for each out (contract §3).
 
-use std::io::Read;
-
-use flate2::read::GzDecoder;
 use msci_core::config::Verification;
 use msci_core::identity;
 use msci_core::ids::{CookieId, CustomerId};
@@ -21,7 +18,7 @@ use crate::cookies::{self, Cookies};
 use crate::error::{Error, Result};
 use crate::http::{self, header};
 use crate::names;
-use crate::platform::random_bits;
+use crate::platform::{normal, random_bits};
 
 /// Most identities that one batch can pass through: a person at a shared computer signs in as a few,
 /// a batch that names more is answered up to there.
@@ -80,22 +77,9 @@ fn allow_origin(request: &Request, configuration: &Configuration) -> Result<()> 
 }
 
 async fn read_body(request: &mut Request) -> Result<Vec<u8>> {
-    let encoding = header(request, "content-encoding").to_ascii_lowercase();
-    let body = http::body(request, BODY_BYTES).await?;
-    match encoding.trim() {
-        "" | "identity" => Ok(body),
-        "gzip" => {
-            let mut plain = Vec::new();
-            // One byte more than allowed tells a body at the limit from one beyond it.
-            let mut bounded = GzDecoder::new(body.as_slice()).take(BODY_BYTES as u64 + 1);
-            if bounded.read_to_end(&mut plain).is_err() {
-                return Err(Error::client(400, "invalid_json", "the body is not valid gzip"));
-            }
-            if plain.len() > BODY_BYTES {
-                return Err(Error::client(413, "too_large", "the body is too large once decompressed"));
-            }
-            Ok(plain)
-        }
+    match header(request, "content-encoding").trim().to_ascii_lowercase().as_str() {
+        "" | "identity" => http::body(request, BODY_BYTES).await,
+        "gzip" => http::gzip_body(request, BODY_BYTES).await,
         _ => Err(Error::client(415, "unsupported_encoding", "send the body plain or as gzip")),
     }
 }
@@ -263,15 +247,16 @@ impl Judge<'_> {
         let Some((name, table)) = table else {
             return Err(reject("no_tracking_table", "the settings name no trackingTable".to_owned()));
         };
+        let normal = normal(table.case_insensitive_key);
         let raw = signal.fields.get("authId").and_then(Value::as_str).unwrap_or_default();
-        let auth_id = identity::auth_id(raw, table.case_insensitive_key)
-            .map_err(|error| reject("authid_invalid", error.to_string()))?;
+        let auth_id =
+            identity::auth_id(raw, normal).map_err(|error| reject("authid_invalid", error.to_string()))?;
         let trusted = match token {
             Some(token) => {
                 let expected = Expected {
                     auth_id: &auth_id,
                     table: name,
-                    ignore_case: table.case_insensitive_key,
+                    normal,
                     cookie: self.cookie,
                     own_cookie: self.own,
                 };
@@ -311,7 +296,7 @@ fn respond(
     }
     let response = http::json(&tally.answer(batch, last))?;
     let headers = response.headers();
-    let https = request.url()?.scheme() == "https";
+    let https = http::is_https(request);
     headers.append("Set-Cookie", &cookies::id(tally.cookie, configuration.settings(), https))?;
     let Some(last) = last else { return Ok(response) };
     if !last.tag.is_empty() {

@@ -3,7 +3,7 @@
 
 use msci_core::config::Bundle;
 use msci_core::definitions::Definitions;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 use crate::calls::Change;
@@ -13,7 +13,7 @@ use crate::platform::random_bytes;
 use crate::storage::sql::{self, Statements};
 
 /// The configuration.
-#[durable_object]
+#[durable_object(fetch)]
 pub struct ConfigObject {
     state: State,
 }
@@ -26,13 +26,13 @@ impl DurableObject for ConfigObject {
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         let body = request.text().await?;
         let answer = match request.path().as_str() {
-            "/version" => self.told().map(|told| json!(told.bundle.n)),
-            "/told" => self.told().and_then(|told| Ok(serde_json::to_value(told)?)),
-            "/change" => self.change(&body).map(|n| json!(n)),
+            "/version" => self.told().map(|told| told.bundle.n.to_string()),
+            "/told" => self.told().and_then(|told| Ok(serde_json::to_string(&told)?)),
+            "/change" => self.change(&body).map(|n| n.to_string()),
             _ => Err(Error::not_found()),
         };
         match answer {
-            Ok(answer) => Response::from_json(&answer),
+            Ok(answer) => Response::ok(answer),
             Err(error) => error.into_response(),
         }
     }
@@ -88,7 +88,8 @@ impl ConfigObject {
 
 /// The bundle after a change, not yet compiled.
 fn changed(before: &Bundle, change: Change) -> Result<Bundle> {
-    let mut value = serde_json::to_value(before)?;
+    // Through text: every shape keeps one serialiser and one deserialiser in the Worker.
+    let mut value: Value = serde_json::from_str(&serde_json::to_string(before)?)?;
     match change {
         Change::Settings(patch) => {
             let settings =
@@ -111,7 +112,7 @@ fn changed(before: &Bundle, change: Change) -> Result<Bundle> {
             }
         }
     }
-    let next: Bundle = serde_json::from_value(value)
+    let next: Bundle = serde_json::from_str(&value.to_string())
         .map_err(|error| Error::client(400, "invalid_definition", error.to_string()))?;
     if let Some(table) =
         next.settings.tracking_table.as_ref().filter(|table| !next.tables.contains_key(*table))

@@ -20,13 +20,10 @@ pub(crate) async fn get(
     configuration: &Configuration,
     now: Timestamp,
 ) -> Result<Response> {
-    let url = request.url()?;
-    let uri = url
-        .query_pairs()
-        .find(|(name, _)| name == "uri")
-        .map(|(_, uri)| uri.into_owned())
-        .unwrap_or_default();
-    let path = url.join(&uri).map_or_else(|_| "/".to_owned(), |page| page.path().to_owned());
+    let url = http::url(request)?;
+    let uri = url.search_params().get("uri").unwrap_or_default();
+    let path = web_sys::Url::new_with_base(&uri, &url.href())
+        .map_or_else(|_| "/".to_owned(), |page| page.pathname());
     let mut cookies = Cookies::read(&header(request, "cookie"), configuration, now);
     if refuses_tracking(request, &cookies, configuration) {
         cookies.id = None;

@@ -1,7 +1,9 @@
 //! Small things that every route needs of requests and answers.
 
-use futures_util::StreamExt;
 use serde::Serialize;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 use worker::{Request, Response, ResponseBuilder};
 
 use crate::error::{Error, Result};
@@ -9,6 +11,17 @@ use crate::error::{Error, Result};
 /// A request header; empty when absent.
 pub(crate) fn header(request: &Request, name: &str) -> String {
     request.headers().get(name).ok().flatten().unwrap_or_default()
+}
+
+/// The request's address. The browser's own parser: the `url` crate would bring its tables of all
+/// alphabets into the Worker.
+pub(crate) fn url(request: &Request) -> Result<web_sys::Url> {
+    Ok(web_sys::Url::new(&request.inner().url())?)
+}
+
+/// Whether the visitor came by https.
+pub(crate) fn is_https(request: &Request) -> bool {
+    request.inner().url().starts_with("https:")
 }
 
 /// JSON that nobody keeps.
@@ -20,24 +33,58 @@ pub(crate) fn json(value: &impl Serialize) -> Result<Response> {
 ///
 /// # Errors
 /// 413 beyond it.
-pub(crate) async fn body(request: &mut Request, limit: usize) -> Result<Vec<u8>> {
-    let too_large = || Error::client(413, "too_large", format!("the body may have {limit} bytes"));
+pub(crate) async fn body(request: &Request, limit: usize) -> Result<Vec<u8>> {
     if header(request, "content-length").parse::<usize>().is_ok_and(|length| length > limit) {
-        return Err(too_large());
+        return Err(too_large(limit));
     }
-    if request.inner().body().is_none() {
-        return Ok(Vec::new());
+    match request.inner().body() {
+        Some(stream) => bounded(&stream, limit).await,
+        None => Ok(Vec::new()),
     }
-    let mut stream = request.stream()?;
+}
+
+/// Reads a gzip body that holds at most `limit` bytes. It is unpacked only as fast as it is read, so a
+/// bomb costs no more than the bound.
+///
+/// # Errors
+/// 413 beyond it, 400 when it is not gzip.
+pub(crate) async fn gzip_body(request: &Request, limit: usize) -> Result<Vec<u8>> {
+    let Some(packed) = request.inner().body() else { return Ok(Vec::new()) };
+    let unpacked = packed.pipe_through(DecompressionStream::new("gzip")?.unchecked_ref());
+    bounded(&unpacked, limit).await.map_err(|error| match error {
+        Error::Platform(_) => Error::client(400, "invalid_gzip", "the body is not valid gzip"),
+        error => error,
+    })
+}
+
+#[wasm_bindgen]
+extern "C" {
+    type DecompressionStream;
+
+    #[wasm_bindgen(constructor, catch)]
+    fn new(format: &str) -> std::result::Result<DecompressionStream, JsValue>;
+}
+
+fn too_large(limit: usize) -> Error {
+    Error::client(413, "too_large", format!("the body may have {limit} bytes"))
+}
+
+async fn bounded(stream: &web_sys::ReadableStream, limit: usize) -> Result<Vec<u8>> {
+    let reader: web_sys::ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
     let mut bytes = Vec::new();
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk?;
-        if bytes.len() + chunk.len() > limit {
-            return Err(too_large());
+    loop {
+        let chunk = JsFuture::from(reader.read()).await?;
+        if js_sys::Reflect::get(&chunk, &"done".into())?.is_truthy() {
+            return Ok(bytes);
         }
-        bytes.extend_from_slice(&chunk);
+        let chunk = js_sys::Uint8Array::new(&js_sys::Reflect::get(&chunk, &"value".into())?);
+        if bytes.len() + chunk.length() as usize > limit {
+            // Nobody waits for the rest; how the sender takes that is its own affair.
+            let _ = reader.cancel();
+            return Err(too_large(limit));
+        }
+        bytes.extend_from_slice(&chunk.to_vec());
     }
-    Ok(bytes)
 }
 
 /// Media type without parameters, lower case.

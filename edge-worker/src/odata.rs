@@ -35,7 +35,7 @@ pub(crate) async fn get(
     let cookie = asked.cookie.parse().map_err(|_| profile_not_found())?;
     let found = reader::of_cookie(env, configuration, cookie, activities).await?;
     let (snapshot, activities) = found.ok_or_else(profile_not_found)?;
-    let root = format!("{}{}{ROOT}", request.url()?.origin().ascii_serialization(), names::PREFIX);
+    let root = format!("{}{}{ROOT}", http::url(request)?.origin(), names::PREFIX);
     let mut answer = Map::new();
     let mut put = |name: &str, value: Value| answer.insert(name.to_owned(), value);
     put("@odata.context", format!("{root}$metadata#msdynci_p13nprofile").into());

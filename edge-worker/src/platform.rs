@@ -1,5 +1,6 @@
 //! What `core` is not allowed to have: the clock and randomness. Read once per request, handed down.
 
+use msci_core::identity::Normal;
 use msci_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
 
@@ -21,6 +22,11 @@ pub(crate) fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     buffer.copy_to(&mut bytes);
     bytes
+}
+
+/// How keys of an identity table are compared here: the runtime knows the tables of Unicode.
+pub(crate) fn normal(ignore_case: bool) -> Normal {
+    Normal { nfc: |text| js_sys::JsString::from(text).normalize("NFC").into(), ignore_case }
 }
 
 /// Unpredictable bits.

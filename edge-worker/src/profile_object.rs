@@ -27,7 +27,7 @@ const SHIP_BUDGET_MS: i64 = 1500;
 const RETRY_MS: i64 = 5 * SECOND_MS;
 
 /// One profile.
-#[durable_object]
+#[durable_object(alarm)]
 pub struct ProfileObject {
     state: State,
     env: Env,

@@ -18,7 +18,7 @@ use crate::collect::refuses_tracking;
 use crate::configuration::Configuration;
 use crate::cookies::{self, Cookies};
 use crate::error::Result;
-use crate::http::header;
+use crate::http::{self, header};
 use crate::platform::random_bits;
 use crate::{names, reader};
 
@@ -109,7 +109,7 @@ async fn beside(
 async fn from_origin(request: &Request, env: &Env, fresh: bool) -> Result<Response> {
     let forwarded = forwarded(request, env, fresh)?;
     let answer = match env.service(names::SITE) {
-        Ok(site) => site.fetch_request(worker::Request::from(forwarded)).await,
+        Ok(site) => site.fetch_request(Request::from(forwarded)).await,
         Err(_) => JsFuture::from(fetch_request(&forwarded))
             .await
             .and_then(JsCast::dyn_into::<web_sys::Response>)
@@ -131,9 +131,8 @@ fn forwarded(request: &Request, env: &Env, fresh: bool) -> Result<web_sys::Reque
     let inner = request.inner();
     let address = match env.var(names::VAR_ORIGIN) {
         Ok(origin) if env.service(names::SITE).is_err() => {
-            let url = request.url()?;
-            let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-            format!("{}{}{query}", origin.to_string().trim_end_matches('/'), url.path())
+            let url = http::url(request)?;
+            format!("{}{}{}", origin.to_string().trim_end_matches('/'), url.pathname(), url.search())
         }
         _ => inner.url(),
     };
@@ -226,7 +225,7 @@ fn with_visitor_cookie(
         return response;
     }
     let id = cookies.id.unwrap_or_else(|| CookieId::from_bits(random_bits()));
-    let https = request.url().is_ok_and(|url| url.scheme() == "https");
+    let https = http::is_https(request);
     let marked = (|| -> Result<Response> {
         // A fetched response's headers are immutable; a new one over the same stream copies nothing.
         let original: web_sys::Response = (&response).into();

@@ -11,6 +11,7 @@ use crate::calls::{self, ProfileCall};
 use crate::configuration::Configuration;
 use crate::error::{Error, Result};
 use crate::http::{self, header};
+use crate::platform::normal;
 use crate::storage::index::{self, NewRow};
 
 /// Largest import in one request, in bytes.
@@ -135,9 +136,10 @@ impl<'a> Rows<'a> {
     }
 
     fn add(&mut self, line: u64, values: &Map<String, Value>, from_text: bool, report: &mut Report) {
+        let normal = normal(self.table.case_insensitive_key);
         let key = match values.get(&self.table.primary_key) {
-            Some(Value::String(key)) => identity::auth_id(key, self.table.case_insensitive_key),
-            Some(Value::Number(key)) => identity::auth_id(&key.to_string(), self.table.case_insensitive_key),
+            Some(Value::String(key)) => identity::auth_id(key, normal),
+            Some(Value::Number(key)) => identity::auth_id(&key.to_string(), normal),
             _ => return report.reject(line, "key_missing", "the key column is missing or not text"),
         };
         let Ok(key) = key else {
