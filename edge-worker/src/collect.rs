@@ -15,6 +15,7 @@ use worker::{Env, Request, Response};
 use crate::calls::{self, Collected, ProfileCall};
 use crate::configuration::Configuration;
 use crate::cookies::{self, Cookies};
+use crate::cors::{self, Origin};
 use crate::error::{Error, Result};
 use crate::http::{self, header};
 use crate::names;
@@ -35,7 +36,9 @@ pub(crate) async fn post(
     if !matches!(media.as_str(), "application/json" | "text/plain" | "") {
         return Err(Error::client(415, "unsupported_media_type", "send application/json or text/plain"));
     }
-    allow_origin(&request, configuration)?;
+    if cors::origin_of(&request, configuration) == Origin::Foreign {
+        return Err(Error::client(403, "origin_not_allowed", "this origin is not in the settings' origins"));
+    }
     let body = read_body(&mut request).await?;
     let batch =
         collect::parse(&body, now).map_err(|error| Error::client(400, error.code(), error.to_string()))?;
@@ -65,15 +68,6 @@ pub(crate) async fn post(
 pub(crate) fn refuses_tracking(request: &Request, cookies: &Cookies, configuration: &Configuration) -> bool {
     let gpc = configuration.settings().consent.honour_gpc && header(request, "sec-gpc") == "1";
     gpc || cookies.opted_out
-}
-
-fn allow_origin(request: &Request, configuration: &Configuration) -> Result<()> {
-    let origin = header(request, "origin");
-    let own = origin.split_once("://").is_some_and(|(_, host)| host == header(request, "host"));
-    if origin.is_empty() || own || configuration.settings().origins.contains(&origin) {
-        return Ok(());
-    }
-    Err(Error::client(403, "origin_not_allowed", "this origin is not in the settings' origins"))
 }
 
 async fn read_body(request: &mut Request) -> Result<Vec<u8>> {

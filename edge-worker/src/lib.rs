@@ -9,6 +9,7 @@ mod collect;
 mod config_object;
 mod configuration;
 mod cookies;
+mod cors;
 mod decisions;
 mod error;
 mod http;

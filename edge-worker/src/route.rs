@@ -5,7 +5,7 @@ use worker::{Env, Method, Request, Response};
 
 use crate::error::{Error, Result};
 use crate::platform::now;
-use crate::{admin, assets, collect, configuration, decisions, http, names, odata, site};
+use crate::{admin, assets, collect, configuration, cors, decisions, http, names, odata, site};
 
 /// Answers a request.
 pub(crate) async fn route(request: Request, env: &Env) -> Result<Response> {
@@ -33,13 +33,20 @@ pub(crate) async fn route(request: Request, env: &Env) -> Result<Response> {
         return assets::file(&request, name);
     }
     let configuration = configuration::current(env, now).await?;
+    if matches!(own, "/collect" | "/decisions") {
+        let origin = cors::origin_of(&request, &configuration);
+        let answer = match (own, method) {
+            (_, Method::Options) => return cors::preflight(&origin),
+            ("/collect", Method::Post) => collect::post(request, env, &configuration, now).await,
+            ("/decisions", Method::Get) => decisions::get(&request, env, &configuration, now).await,
+            _ => Err(Error::method_not_allowed()),
+        };
+        // Also a refusal: the page's script should be able to read why.
+        return cors::opened(answer.or_else(|error| error.into_response().map_err(Error::from))?, &origin);
+    }
     match own {
-        "/collect" if method == Method::Post => collect::post(request, env, &configuration, now).await,
         "/msci.js" if get => assets::entry(configuration.settings()),
-        "/decisions" if get => decisions::get(&request, env, &configuration, now).await,
-        "/collect" | "/msci.js" | "/decisions" | "/health" | "/manifest.json" | "/reset" => {
-            Err(Error::method_not_allowed())
-        }
+        "/msci.js" | "/health" | "/manifest.json" | "/reset" => Err(Error::method_not_allowed()),
         _ => {
             if let Some(resource) = own.strip_prefix(odata::ROOT).filter(|_| get) {
                 return odata::get(&request, env, &configuration, resource).await;

@@ -22,7 +22,7 @@ use crate::http::{self, header};
 use crate::platform::random_bits;
 use crate::{names, reader};
 
-#[wasm_bindgen(module = "/js/rewriter.js")]
+#[wasm_bindgen(module = "msci:rewriter")]
 extern "C" {
     #[wasm_bindgen(catch)]
     fn rewrite(response: &web_sys::Response, edits: &str) -> std::result::Result<web_sys::Response, JsValue>;

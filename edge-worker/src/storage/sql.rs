@@ -12,7 +12,7 @@ use worker::{SqlStorageValue, Storage};
 use crate::calls::Activity;
 use crate::error::{Error, Result};
 
-#[wasm_bindgen(module = "/js/transaction.js")]
+#[wasm_bindgen(module = "msci:transaction")]
 extern "C" {
     #[wasm_bindgen(catch)]
     fn transaction(storage: &JsValue, statements: &js_sys::Array) -> std::result::Result<(), JsValue>;

@@ -1,0 +1,49 @@
+//! Pages of other origins: those that the settings list may send and ask, others may not.
+
+use worker::{Request, Response, ResponseBuilder};
+
+use crate::configuration::Configuration;
+use crate::error::Result;
+use crate::http::header;
+
+/// Where a request comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The site itself, or no browser.
+    Own,
+    /// Listed in the settings.
+    Listed(String),
+    /// Anybody else.
+    Foreign,
+}
+
+/// Where this request comes from, by its `Origin` header.
+pub(crate) fn origin_of(request: &Request, configuration: &Configuration) -> Origin {
+    let origin = header(request, "origin");
+    let own = origin.split_once("://").is_some_and(|(_, host)| host == header(request, "host"));
+    if origin.is_empty() || own {
+        return Origin::Own;
+    }
+    if configuration.settings().origins.contains(&origin) { Origin::Listed(origin) } else { Origin::Foreign }
+}
+
+/// Lets a listed origin read the answer. Cookies do not travel from another site, so no credentials.
+pub(crate) fn opened(response: Response, origin: &Origin) -> Result<Response> {
+    let headers = response.headers();
+    headers.append("Vary", "Origin")?;
+    if let Origin::Listed(origin) = origin {
+        headers.set("Access-Control-Allow-Origin", origin)?;
+    }
+    Ok(response)
+}
+
+/// Answer to a preflight.
+pub(crate) fn preflight(origin: &Origin) -> Result<Response> {
+    let response = ResponseBuilder::new()
+        .with_status(204)
+        .with_header("Access-Control-Allow-Methods", "GET, POST")?
+        .with_header("Access-Control-Allow-Headers", "content-type, content-encoding, x-retry-count")?
+        .with_header("Access-Control-Max-Age", "600")?
+        .empty();
+    opened(response, origin)
+}
