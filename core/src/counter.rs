@@ -109,7 +109,8 @@ impl Counting {
         // name that no other has.
         let canonical = serde_json::to_vec(parts).unwrap_or_default();
         let digest = Sha256::digest(&canonical);
-        CounterId(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+        let bits = digest.iter().take(8).fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
+        CounterId(format!("{bits:016x}"))
     }
 
     /// Whether an activity counts at all.

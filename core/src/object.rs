@@ -318,3 +318,6 @@ pub enum Projection {
     /// Nothing under this name.
     Delete(CustomerId),
 }
+
+#[cfg(test)]
+mod tests;

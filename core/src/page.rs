@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::config::Action;
 use crate::definitions::{CompiledChange, CompiledExperience, Definitions};
 use crate::snapshot::Snapshot;
-use crate::template::{Sink, is_web_address};
+use crate::template::Sink;
 use crate::time::Timestamp;
 
 /// A pattern over the path of a page: literal text, `*` stands for anything.
@@ -134,16 +134,12 @@ fn share(parts: &[&str]) -> f64 {
 fn render(change: &CompiledChange, snapshot: &Snapshot) -> Option<Edit> {
     let attribute = change.change.name.as_deref().unwrap_or_default();
     let sink = match change.change.action {
-        Action::SetText | Action::Remove => Sink::Text,
-        Action::SetAttribute if is_address_attribute(attribute) => Sink::Url,
-        Action::SetAttribute => Sink::Text,
         Action::Redirect => Sink::Url,
+        Action::SetAttribute if is_address_attribute(attribute) => Sink::Url,
+        Action::SetAttribute | Action::SetText | Action::Remove => Sink::Text,
         Action::SetHtml | Action::Append | Action::Prepend | Action::Before | Action::After => Sink::Html,
     };
     let value = change.template.render(sink, &|field| snapshot.text(field))?;
-    if change.change.action == Action::Redirect && !is_web_address(&value) {
-        return None;
-    }
     Some(Edit {
         selector: change.change.selector.clone(),
         action: change.change.action,

@@ -354,3 +354,6 @@ fn stricter(map: &mut BTreeMap<String, Given>, name: &str, time: Timestamp, key:
         map.insert(name.to_owned(), Given { time, key, value: value.clone() });
     }
 }
+
+#[cfg(test)]
+mod tests;

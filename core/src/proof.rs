@@ -110,6 +110,7 @@ fn json(part: &str) -> Option<Value> {
 }
 
 #[cfg(test)]
+#[allow(clippy::integer_division_remainder_used)] // seconds of milliseconds
 mod tests {
     use super::*;
     use serde_json::json;

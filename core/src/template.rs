@@ -118,13 +118,16 @@ fn percent_encode(value: &str, out: &mut String) {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            out.push('%');
+            for half in [byte >> 4, byte & 0xf] {
+                out.push(char::from_digit(u32::from(half), 16).unwrap_or_default().to_ascii_uppercase());
+            }
         }
     }
 }
 
 /// A path, a query, a fragment, or http(s): never `javascript:` or another scheme.
-pub fn is_web_address(address: &str) -> bool {
+fn is_web_address(address: &str) -> bool {
     // Browsers drop these before they look for a scheme.
     let seen: String = address.chars().filter(|c| !c.is_control()).collect();
     let seen = seen.trim_start().to_ascii_lowercase();

@@ -20,7 +20,7 @@ const DEFINITION_BYTES: usize = 64 * 1024;
 
 /// Answers what stands behind the root.
 pub(crate) async fn any(
-    mut request: Request,
+    request: Request,
     env: &Env,
     configuration: &Configuration,
     path: &str,
@@ -32,7 +32,7 @@ pub(crate) async fn any(
     match (&method, parts.as_slice()) {
         (Method::Get, ["settings"]) => http::json(configuration.settings()),
         (Method::Put, ["settings"]) => {
-            let patch = body(&mut request).await?;
+            let patch = body(&request).await?;
             change(env, Change::Settings(patch)).await?;
             let now = crate::platform::now();
             http::json(configuration::current(env, now).await?.settings())
@@ -53,14 +53,14 @@ pub(crate) async fn any(
             let mut definitions = definitions(configuration, kind)?;
             let definition = definitions.remove(*name).ok_or_else(Error::not_found)?;
             let mut answer = named(name, definition);
-            if *kind == "tables" {
-                answer["rows"] = index::count(env, name).await?.into();
+            if let Some(table) = answer.as_object_mut().filter(|_| *kind == "tables") {
+                table.insert("rows".to_owned(), index::count(env, name).await?.into());
             }
             http::json(&answer)
         }
         (Method::Put, [kind, name]) if is_kind(kind) => {
             check_name(name)?;
-            let definition = body(&mut request).await?;
+            let definition = body(&request).await?;
             let (kind, name) = ((*kind).to_owned(), (*name).to_owned());
             let answer = named(&name, definition.clone());
             change(env, Change::Definition { kind, name, body: Some(definition) }).await?;
@@ -111,7 +111,7 @@ async fn change(env: &Env, change: Change) -> Result<()> {
     Ok(())
 }
 
-async fn body(request: &mut Request) -> Result<Value> {
+async fn body(request: &Request) -> Result<Value> {
     if http::media_type(&header(request, "content-type")) != "application/json" {
         return Err(Error::client(415, "unsupported_media_type", "send application/json"));
     }

@@ -2,14 +2,15 @@
 
 use msci_core::config::Verification;
 use msci_core::identity;
-use msci_core::ids::{CookieId, CustomerId};
+use msci_core::ids::{CookieId, CustomerId, StreamId};
 use msci_core::limits::BODY_BYTES;
 use msci_core::object::{CollectCall, Customer, Offered, Rotate, UserOutcome, Verdict};
 use msci_core::proof::{Expected, token_proves};
 use msci_core::signal::Kind;
 use msci_core::time::Timestamp;
 use msci_core::wire::collect::{self, Batch, Incoming, Rejection};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use worker::{Env, Request, Response};
 
 use crate::calls::{self, Collected, ProfileCall};
@@ -27,7 +28,7 @@ const ROTATIONS: usize = 8;
 
 /// Takes a batch.
 pub(crate) async fn post(
-    mut request: Request,
+    request: Request,
     env: &Env,
     configuration: &Configuration,
     now: Timestamp,
@@ -39,7 +40,7 @@ pub(crate) async fn post(
     if cors::origin_of(&request, configuration) == Origin::Foreign {
         return Err(Error::client(403, "origin_not_allowed", "this origin is not in the settings' origins"));
     }
-    let body = read_body(&mut request).await?;
+    let body = read_body(&request).await?;
     let batch =
         collect::parse(&body, now).map_err(|error| Error::client(400, error.code(), error.to_string()))?;
     let key = env.var(names::VAR_INGESTION_KEY).map(|key| key.to_string()).unwrap_or_default();
@@ -58,7 +59,7 @@ pub(crate) async fn post(
                 Err(rejection) => rejection.clone(),
             });
         }
-        return http::json(&tally.answer(&batch, None));
+        return http::json(&tally.answer(&batch, None, Some(tally.cookie)));
     }
     let last = take(&batch, env, configuration, &cookies, now, &mut tally).await?;
     respond(&request, &batch, configuration, &cookies, &tally, last.as_ref(), now)
@@ -70,7 +71,7 @@ pub(crate) fn refuses_tracking(request: &Request, cookies: &Cookies, configurati
     gpc || cookies.opted_out
 }
 
-async fn read_body(request: &mut Request) -> Result<Vec<u8>> {
+async fn read_body(request: &Request) -> Result<Vec<u8>> {
     match header(request, "content-encoding").trim().to_ascii_lowercase().as_str() {
         "" | "identity" => http::body(request, BODY_BYTES).await,
         "gzip" => http::gzip_body(request, BODY_BYTES).await,
@@ -118,28 +119,57 @@ impl Tally {
         }
     }
 
-    fn answer(&self, batch: &Batch, last: Option<&Collected>) -> Value {
-        let mut answer = json!({
-            "cookieId": self.cookie,
-            "ack": { "stream": batch.stream, "upTo": self.up_to },
-            "accepted": self.accepted,
-            "duplicate": self.duplicate,
-            "rejected": self.rejected,
-        });
-        if let Some(user) = &self.user {
-            answer["user"] = json!(user);
+    /// The answer's body; `shown` is the cookieId that the browser is told.
+    fn answer(&self, batch: &Batch, last: Option<&Collected>, shown: Option<CookieId>) -> Answer<'_> {
+        let pending = last.is_some_and(|last| last.pending);
+        Answer {
+            cookie_id: shown,
+            ack: Ack { stream: batch.stream, up_to: self.up_to },
+            accepted: self.accepted,
+            duplicate: self.duplicate,
+            rejected: &self.rejected,
+            user: self.user.as_ref().map(|outcome| User { outcome, pending }),
+            version: last.map(|last| last.version),
+            pending,
         }
-        if let Some(last) = last {
-            answer["version"] = last.version.into();
-            if last.pending {
-                answer["pending"] = true.into();
-                if self.user.is_some() {
-                    answer["user"]["pending"] = true.into();
-                }
-            }
-        }
-        answer
     }
+}
+
+/// Body of a 200 (contract §3).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    cookie_id: Option<CookieId>,
+    ack: Ack,
+    accepted: u64,
+    duplicate: u64,
+    rejected: &'a [Rejection],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<User<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    #[serde(skip_serializing_if = "is_false")]
+    pending: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Ack {
+    stream: StreamId,
+    up_to: u64,
+}
+
+#[derive(Serialize)]
+struct User<'a> {
+    #[serde(flatten)]
+    outcome: &'a UserOutcome,
+    #[serde(skip_serializing_if = "is_false")]
+    pending: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // the signature that serde calls
+fn is_false(truth: &bool) -> bool {
+    !truth
 }
 
 /// Hands the batch to the cookie's object, and what was rotated to the next cookie's.
@@ -284,11 +314,9 @@ fn respond(
     // hangs on its own cookies alone.
     let own = cookies.id.is_none() || batch.cookie.is_none() || batch.cookie == cookies.id;
     if !own {
-        let mut answer = tally.answer(batch, last);
-        answer["cookieId"] = json!(cookies.id);
-        return http::json(&answer);
+        return http::json(&tally.answer(batch, last, cookies.id));
     }
-    let response = http::json(&tally.answer(batch, last))?;
+    let response = http::json(&tally.answer(batch, last, Some(tally.cookie)))?;
     let headers = response.headers();
     let https = http::is_https(request);
     headers.append("Set-Cookie", &cookies::id(tally.cookie, configuration.settings(), https))?;

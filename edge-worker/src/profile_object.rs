@@ -190,10 +190,7 @@ impl ProfileObject {
     /// Everything owed: the log, the imported row, what time changed, the snapshot.
     async fn work(&self) -> Result<()> {
         let now = now();
-        let name = match &*self.held.borrow() {
-            Some(object) => Some(object.name()),
-            None => None,
-        };
+        let name = self.peek(|object| Some(object.name()));
         let name = match name {
             Some(name) => name,
             None if sql::exists(&self.state.storage())? => self.stored_name()?,

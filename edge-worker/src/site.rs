@@ -177,7 +177,7 @@ fn personalised(response: Response, exposures: &[Exposure]) -> Result<Response> 
     let rewritten = rewrite(&original, &serde_json::to_string(&edits)?)?;
     let response = Response::from(web_sys::Response::new_with_opt_readable_stream_and_init(
         rewritten.body().as_ref(),
-        &init_of(&rewritten)?,
+        &init_of(&rewritten),
     )?);
     let headers = response.headers();
     // One visitor's page is nobody else's (law 7), and no longer the one that these describe.
@@ -201,12 +201,12 @@ fn attribute(text: &str) -> String {
     text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
 }
 
-fn init_of(response: &web_sys::Response) -> Result<web_sys::ResponseInit> {
+fn init_of(response: &web_sys::Response) -> web_sys::ResponseInit {
     let init = web_sys::ResponseInit::new();
     init.set_status(response.status());
     init.set_status_text(&response.status_text());
     init.set_headers(&response.headers());
-    Ok(init)
+    init
 }
 
 /// Sets or renews `_msci` on HTML that no shared cache may keep; never on one that it may.
@@ -231,7 +231,7 @@ fn with_visitor_cookie(
         let original: web_sys::Response = (&response).into();
         let copy = Response::from(web_sys::Response::new_with_opt_readable_stream_and_init(
             original.body().as_ref(),
-            &init_of(&original)?,
+            &init_of(&original),
         )?);
         let headers = copy.headers();
         headers.append("Set-Cookie", &cookies::id(id, settings, https))?;

@@ -264,7 +264,7 @@ impl Scope for Customer<'_> {
             // any(a: P) is "at least one with P"; all(a: P) is "none without P".
             Node::Lambda { path, any, variable, predicate } => {
                 let predicate = match predicate {
-                    Some(predicate) => Some(self.predicate(predicate, Some(variable), !*any)?),
+                    Some(predicate) => Some(Self::predicate(predicate, Some(variable), !*any)?),
                     None => None,
                 };
                 let counter = self.counter(tree.at, path, predicate, 1)?;
@@ -315,14 +315,13 @@ impl Customer<'_> {
         if !(0.0..=WINDOWED_LIMIT).contains(&limit) {
             return Err(ExprError::invalid(at, format!("a count is compared with 0 to {WINDOWED_LIMIT}")));
         }
-        let predicate = filter.map(|filter| self.predicate(filter, None, false)).transpose()?;
+        let predicate = filter.map(|filter| Self::predicate(filter, None, false)).transpose()?;
         // To tell n from more than n, one more than n must be kept.
         let counter = self.counter(at, path, predicate, limit.ceil() as usize + 1)?;
         Ok(at_least(counter, operator, limit))
     }
 
     fn predicate(
-        &self,
         tree: &Ast,
         variable: Option<&String>,
         negated: bool,

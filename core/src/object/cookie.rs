@@ -127,7 +127,7 @@ impl Object {
             let signal = &offered.signal;
             let id = (signal.stream, signal.seq);
             if present.rotations.contains(&id) {
-                answer.rotate = self.rotate(index, &log, offered);
+                answer.rotate = rotate(index, &log, offered);
                 break;
             }
             if taken.contains(&id) {
@@ -147,7 +147,7 @@ impl Object {
                     Some(link) if link.customer.id != customer.id => {
                         let by = rotation_key(signal);
                         out.push(Write::put(Table::Rotation, &by, &customer.id));
-                        answer.rotate = self.rotate(index, &log, offered);
+                        answer.rotate = rotate(index, &log, offered);
                         break;
                     }
                     Some(_) => answer.user = Some(UserOutcome::Already),
@@ -243,11 +243,6 @@ impl Object {
         })
     }
 
-    fn rotate(&self, from: usize, log: &CookieLog, offered: &Offered) -> Option<Rotate> {
-        let customer = offered.customer.clone()?;
-        Some(Rotate { from, root: log.root, customer })
-    }
-
     /// The next page of the log that the customer has not got, from the rows that the rim read behind
     /// `shipped`; at most a page's worth of them.
     pub fn next_page(&self, rows: Vec<Row>) -> Option<Page> {
@@ -311,6 +306,11 @@ impl Object {
         }
         out
     }
+}
+
+fn rotate(from: usize, log: &CookieLog, offered: &Offered) -> Option<Rotate> {
+    let customer = offered.customer.clone()?;
+    Some(Rotate { from, root: log.root, customer })
 }
 
 /// Key of a rotation's row.

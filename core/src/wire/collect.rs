@@ -299,13 +299,10 @@ fn check(shape: Shape, value: &Value) -> Result<(), &'static str> {
                 return Err("more than 64 properties");
             }
             map.iter().try_for_each(|(name, value)| {
-                if name.is_empty() || name.len() > limits::PROPERTY_NAME_BYTES {
-                    return Err("a property's name has 1 to 128 bytes");
-                }
+                name_fits(name)?;
                 strings_fit(value)
             })
         }
-        (Shape::Properties, _) => Err("should be an object"),
         (Shape::Purposes, Value::Object(map)) => map.iter().try_for_each(|(purpose, decision)| {
             let known = matches!(purpose.as_str(), "storage" | "analytics" | "personalization");
             match decision.as_str() {
@@ -313,8 +310,15 @@ fn check(shape: Shape, value: &Value) -> Result<(), &'static str> {
                 _ => Err("storage, analytics, personalization are granted or denied"),
             }
         }),
-        (Shape::Purposes, _) => Err("should be an object"),
+        (Shape::Properties | Shape::Purposes, _) => Err("should be an object"),
     }
+}
+
+fn name_fits(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() || name.len() > limits::PROPERTY_NAME_BYTES {
+        return Err("a property's name has 1 to 128 bytes");
+    }
+    Ok(())
 }
 
 fn strings_fit(value: &Value) -> Result<(), &'static str> {
@@ -322,9 +326,7 @@ fn strings_fit(value: &Value) -> Result<(), &'static str> {
         Value::String(text) if text.len() > limits::STRING_BYTES => Err("text longer than 8 KB"),
         Value::Array(items) => items.iter().try_for_each(strings_fit),
         Value::Object(map) => map.iter().try_for_each(|(name, value)| {
-            if name.len() > limits::PROPERTY_NAME_BYTES {
-                return Err("a property's name has 1 to 128 bytes");
-            }
+            name_fits(name)?;
             strings_fit(value)
         }),
         _ => Ok(()),

@@ -34,14 +34,14 @@ impl Report {
 
 /// Imports rows.
 pub(super) async fn import(
-    mut request: Request,
+    request: Request,
     env: &Env,
     configuration: &Configuration,
     name: &str,
 ) -> Result<Response> {
     let table = configuration.definitions.bundle.tables.get(name).ok_or_else(Error::not_found)?;
     let media = http::media_type(&header(&request, "content-type"));
-    let body = http::body(&mut request, IMPORT_BYTES).await?;
+    let body = http::body(&request, IMPORT_BYTES).await?;
     let mut report = Report { received: 0, created: 0, updated: 0, rejected: Vec::new() };
     let rows = match media.as_str() {
         "text/csv" => csv_rows(&body, table, &mut report)?,
@@ -82,11 +82,12 @@ fn csv_rows(body: &[u8], table: &Table, report: &mut Report) -> Result<Vec<NewRo
         }
     }
     let mut rows = Rows::new(table);
+    let mut lines = Lines { body, at: 0, line: 1 };
     for record in reader.records() {
         report.received += 1;
         match record {
             Ok(record) => {
-                let line = record.position().map_or(0, csv::Position::line);
+                let line = lines.of(record.position());
                 if record.len() != names.len() {
                     report.reject(
                         line,
@@ -100,12 +101,32 @@ fn csv_rows(body: &[u8], table: &Table, report: &mut Report) -> Result<Vec<NewRo
                 rows.add(line, &values, true, report);
             }
             Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
+                let line = lines.of(error.position());
                 report.reject(line, "invalid_line", "the line is not valid CSV in UTF-8");
             }
         }
     }
     Ok(rows.done)
+}
+
+/// Counts lines up to a record: the reader's own count is one behind where lines end in CRLF, since it
+/// takes the LF for the next record's.
+struct Lines<'a> {
+    body: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    fn of(&mut self, position: Option<&csv::Position>) -> u64 {
+        let byte = position.map_or(self.at, |position| position.byte() as usize);
+        let begins_with_lf = self.body.get(byte) == Some(&b'\n');
+        let upto = byte + usize::from(begins_with_lf);
+        let passed = self.body.get(self.at..upto).unwrap_or_default();
+        self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.at = upto.max(self.at);
+        self.line
+    }
 }
 
 fn json_rows(body: &[u8], table: &Table, report: &mut Report) -> Vec<NewRow> {
@@ -148,13 +169,11 @@ impl<'a> Rows<'a> {
         let mut columns = BTreeMap::new();
         for (name, column) in &self.table.columns {
             let value = values.get(name).unwrap_or(&Value::Null);
-            match convert(value, *column, from_text) {
-                Some(value) => columns.insert(name.clone(), value),
-                None => {
-                    let message = format!("{name} should be a {column:?}").to_lowercase();
-                    return report.reject(line, "invalid_value", &message);
-                }
+            let Some(value) = convert(value, *column, from_text) else {
+                let message = format!("{name} should be a {column:?}").to_lowercase();
+                return report.reject(line, "invalid_value", &message);
             };
+            columns.insert(name.clone(), value);
         }
         if let Some(unknown) =
             values.keys().find(|name| **name != self.table.primary_key && !columns.contains_key(*name))

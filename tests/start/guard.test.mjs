@@ -1,0 +1,114 @@
+// @ts-check
+// The entry point around the Rust half, in the real runtime, with bindings that panic on request.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { build } from "esbuild";
+import { Log, LogLevel, Miniflare } from "miniflare";
+import { root } from "../../tools/lib.mjs";
+import { until } from "../support/system.mjs";
+
+/** (module (func (export "trap") unreachable)) */
+const TRAP = Buffer.from("0061736d0100000001040160000003020100070801047472617000000a05010300000b", "hex");
+const FLIGHT = 200;
+
+const folder = mkdtempSync(join(tmpdir(), "msci-guard-"));
+/** @type {string} */
+let base;
+/** @type {(() => Promise<void>) | undefined} */
+let stop;
+
+before(async () => {
+  await build({
+    entryPoints: [join(root, "edge-worker/js/entry.mjs")],
+    bundle: true,
+    format: "esm",
+    alias: { "msci:glue": join(root, "tests/support/fake-glue.mjs") },
+    external: ["./trap.wasm"],
+    outfile: join(folder, "index.js"),
+    logLevel: "silent",
+    tsconfigRaw: {},
+  });
+  writeFileSync(join(folder, "trap.wasm"), TRAP);
+  const miniflare = new Miniflare({
+    port: 0,
+    cf: false,
+    log: new Log(LogLevel.NONE),
+    handleRuntimeStdio: () => {},
+    durableObjectsPersist: join(folder, "objects"),
+    workers: [
+      {
+        name: "edge",
+        modules: true,
+        scriptPath: join(folder, "index.js"),
+        modulesRoot: folder,
+        modulesRules: [
+          { type: "ESModule", include: ["**/*.js"] },
+          { type: "CompiledWasm", include: ["**/*.wasm"] },
+        ],
+        compatibilityDate: "2026-04-01",
+        durableObjects: { PROFILE: { className: "ProfileObject", useSQLite: true } },
+        serviceBindings: { SITE: () => new Response("the site's own page") },
+      },
+    ],
+  });
+  base = (await miniflare.ready).origin;
+  stop = () => miniflare.dispose();
+});
+after(async () => {
+  await stop?.();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** @param {string} path @param {RequestInit} [init] */
+async function get(path, init) {
+  const response = await fetch(base + path, { ...init, signal: AbortSignal.timeout(15_000) });
+  return { status: response.status, text: await response.text(), retry: response.headers.get("retry-after") };
+}
+
+const instance = async () => JSON.parse((await get("/_msci/alive")).text).instance;
+
+/** @param {{ status: number, text: string, retry: string | null }} answer */
+function refused(answer) {
+  assert.equal(answer.status, 503);
+  assert.equal(answer.retry, "1");
+  assert.equal(JSON.parse(answer.text).error.code, "unavailable");
+}
+
+for (const end of ["/_msci/panic", "/_msci/trap", "/_msci/late-trap", "/_msci/object/panic", "/_msci/object/late-trap"]) {
+  test(`${FLIGHT} requests in flight are all answered when ${end} ends the instance`, async () => {
+    const first = await instance();
+    const paths = ["/shop/hang", "/_msci/hang", "/_msci/collect/hang", "/_msci/object/hang"];
+    const flight = Array.from({ length: FLIGHT }, async (_, n) => {
+      const path = paths[n % paths.length] ?? "";
+      return { path, answer: await get(path) };
+    });
+    await until(async () => (await get("/_msci/waiting")).text === String(FLIGHT), "all are in flight");
+    refused(await get(end));
+    for (const { path, answer } of await Promise.all(flight)) {
+      if (path.startsWith("/_msci/")) refused(answer);
+      else assert.deepEqual([answer.status, answer.text], [200, "the site's own page"]);
+    }
+    assert.ok((await instance()) > first, "the next request has a new instance");
+    assert.equal((await get("/_msci/object/alive")).status, 200, "the object was made again");
+  });
+}
+
+test("a request to the site that may have had an effect is refused, not repeated", async () => {
+  refused(await get("/order/panic", { method: "POST", body: "one machine, please" }));
+});
+
+test("a call that throws is an error of ours, and of the site's page nothing is seen", async () => {
+  const own = await get("/_msci/throw");
+  assert.equal(own.status, 500);
+  assert.equal(JSON.parse(own.text).error.code, "internal");
+  const page = await get("/shop/throw");
+  assert.deepEqual([page.status, page.text], [200, "the site's own page"]);
+});
+
+test("an alarm that panics runs again until it is done", async () => {
+  assert.equal((await get("/_msci/object/arm")).status, 200);
+  await until(async () => (await get("/_msci/object/alarms")).text === "3", "the third alarm ran");
+});

@@ -1,0 +1,143 @@
+// @ts-check
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { snippet } from "../../examples/contoso-coffee/snippet.mjs";
+import { browser, profile } from "../support/signals.mjs";
+import { system } from "../support/system.mjs";
+
+/** @type {Awaited<ReturnType<typeof system>>} */
+let msci;
+before(async () => (msci = await system()));
+after(() => msci.stop());
+
+const table = { primaryKey: "Id", columns: { Tier: "string", Spend: "number", Vip: "boolean" } };
+const rows = (/** @type {string} */ body, type = "text/csv") =>
+  msci.admin("POST", "/tables/People/rows", body, { "content-type": type });
+
+test("without the administrator's token nothing is told and nothing changes", async () => {
+  for (const authorization of ["", "Bearer wrong", `Basic ${msci.adminToken}`, msci.adminToken]) {
+    for (const path of ["/_msci/admin/v1/settings", "/_msci/api/data/v9.2/msdynci_p13nprofile(cookieid='x')"]) {
+      const answer = await msci.fetch(path, { headers: { authorization } });
+      assert.deepEqual([answer.status, answer.body.error.code], [401, "unauthorized"]);
+    }
+    const put = await msci.fetch("/_msci/admin/v1/settings", {
+      method: "PUT",
+      headers: { authorization, "content-type": "application/json" },
+      body: '{"injectScript":true}',
+    });
+    assert.equal(put.status, 401);
+  }
+  assert.equal((await msci.admin("GET", "/settings")).body.injectScript, false);
+});
+
+test("settings of a new system are the documented ones, and a change merges deeply", async () => {
+  const { body } = await msci.admin("GET", "/settings");
+  assert.deepEqual(body, {
+    trackingTable: null,
+    identity: { verification: "off", maxLinksPerDay: 50, maxLinks: 5000 },
+    consent: { mode: "implied", honourGpc: true },
+    retention: { unknownIdleDays: 7, signalDays: 365, indexDays: 30 },
+    cookie: { domain: null, maxAgeDays: 365 },
+    origins: [],
+    decisionFields: ["FirstName"],
+    decisionSegments: [],
+    capture: { history: "path+query", sendAfterGrant: true, queryParameters: "all" },
+    injectScript: false,
+    profileDeadlineMs: 75,
+    apiRequestsPer300s: 60000,
+    index: { databases: 1 },
+  });
+  const put = await msci.admin("PUT", "/settings", { retention: { signalDays: 400 } });
+  assert.deepEqual(put.body.retention, { unknownIdleDays: 7, signalDays: 400, indexDays: 30 });
+});
+
+test("settings that do not exist or do not fit are refused, and nothing is stored", async () => {
+  const before = (await msci.admin("GET", "/settings")).body;
+  for (const bad of [{ nope: 1 }, { retention: { days: 1 } }, { profileDeadlineMs: "x" }, { trackingTable: "Nope" }]) {
+    const answer = await msci.admin("PUT", "/settings", bad);
+    assert.equal(answer.status, 400, JSON.stringify(bad));
+  }
+  for (const [body, status] of /** @type {[string, number][]} */ ([["[]", 400], ["{", 400], ['{"a":1,"a":2}', 400], ["x".repeat(70_000), 413]])) {
+    assert.equal((await msci.admin("PUT", "/settings", body)).status, status);
+  }
+  assert.deepEqual((await msci.admin("GET", "/settings")).body, before);
+});
+
+test("a table takes CSV and JSON Lines, with a verdict for every bad line", async () => {
+  assert.equal((await msci.admin("PUT", "/tables/People", table)).status, 200);
+  const csv = '\ufeffId,Tier,Spend,Vip\r\nA,Gold,1.5,true\r\n,Gold,1,true\r\nB,"two\nlines",,\r\nC,x,much,true\r\nA,Gold,2,true\r\nD,short\r\n';
+  const done = await rows(csv);
+  assert.deepEqual([done.body.received, done.body.created], [6, 2]);
+  const verdicts = done.body.rejected.map((/** @type {any} */ r) => [r.line, r.code]);
+  assert.deepEqual(verdicts, [[3, "key_invalid"], [6, "invalid_value"], [7, "duplicate_key"], [8, "wrong_column_count"]]);
+  const lines = '{"Id":"A","Tier":"Gold","Spend":1.5,"Vip":true}\n\n{"Id":"E","Spend":"5"}\n{"Id":"F","Nope":1}\nnonsense\n{"Id":"B","Tier":"Silver"}';
+  const again = await rows(lines, "application/x-ndjson");
+  const { received, created, updated, unchanged, rejected } = again.body;
+  assert.deepEqual([received, created, updated, unchanged, rejected.length], [5, 0, 1, 1, 3]);
+  assert.equal((await msci.admin("GET", "/tables/People")).body.rows, 2);
+  const strange = await rows("Id,Nope\nA,1\n");
+  assert.deepEqual([strange.status, strange.body.error.code], [400, "unknown_column"]);
+});
+
+test("a table's key cannot change", async () => {
+  const answer = await msci.admin("PUT", "/tables/People", { ...table, primaryKey: "Tier" });
+  assert.deepEqual([answer.status, answer.body.error.code], [400, "key_is_fixed"]);
+});
+
+test("a definition with a fault is refused with its place, and nothing is stored", async () => {
+  for (const [filter, code, place] of [
+    ["Tear eq 'Gold'", "invalid_filter", "position 0"],
+    ["Tier eq 'Gold", "invalid_filter", "position 8"],
+    ["(".repeat(4000), "invalid_filter", "nested deeper"],
+    ["IsMemberOfSegment('Self')", "segment_cycle", "Self"],
+    ["UnifiedActivity/any(a: Tier eq 'x')", "unsupported_in_definition", "position 23"],
+  ]) {
+    const answer = await msci.admin("PUT", "/segments/Self", { filter });
+    assert.deepEqual([answer.status, answer.body.error?.code], [400, code], filter);
+    assert.ok(answer.body.error.message.includes(place), answer.body.error.message);
+  }
+  const attribute = { selector: "a", action: "setAttribute", name: "onclick", value: "x" };
+  assert.equal((await msci.admin("PUT", "/experiences/x", { pages: ["/"], changes: [attribute] })).status, 400);
+  assert.equal((await msci.admin("PUT", "/segments/bad%20name", { filter: "true" })).status, 400);
+  assert.deepEqual((await msci.admin("GET", "/segments")).body, { items: [] });
+});
+
+test("D4 a segment saved later counts what happened before, and is gone once deleted", async () => {
+  const her = browser();
+  await msci.collect(her.batch(her.event("order", { total: 40 }), her.event("order", { total: 70.25 })));
+  await msci.admin("PUT", "/measures/Spent", { aggregate: "sum", property: "total", filter: "ActivityType eq 'order'" });
+  await msci.admin("PUT", "/segments/Spenders", { filter: "Measures/Spent gt 100" });
+  const inside = await profile(msci, her.cookieId);
+  assert.equal(inside.body.measures.Spent, 110.25);
+  assert.deepEqual(inside.body.segmentmembership, ["Spenders"]);
+  await msci.admin("DELETE", "/segments/Spenders");
+  assert.deepEqual((await profile(msci, her.cookieId)).body.segmentmembership, []);
+  assert.equal((await msci.admin("DELETE", "/segments/Spenders")).status, 404);
+});
+
+test("the demo shop's snippet is the one that the product offers", async () => {
+  const { body } = await msci.admin("GET", "/snippet");
+  assert.equal(body.script, snippet);
+  const loader = snippet.slice("<script>".length, snippet.indexOf("(window,document,"));
+  assert.ok(loader.length <= 700, `the loader has ${loader.length} bytes`);
+});
+
+test("with an administrator's host set, nothing of the administration answers elsewhere", async () => {
+  const guarded = await system(undefined, { adminHost: "admin.example" });
+  try {
+    assert.equal((await guarded.admin("GET", "/settings")).status, 404);
+    assert.equal((await guarded.fetch("/_msci/health")).status, 200);
+  } finally {
+    await guarded.stop();
+  }
+});
+
+test("names in the code are the names in wrangler.toml", () => {
+  const names = readFileSync(new URL("../../edge-worker/src/names.rs", import.meta.url), "utf8");
+  const toml = readFileSync(new URL("../../edge-worker/wrangler.toml", import.meta.url), "utf8");
+  const constant = (/** @type {string} */ name) => names.match(new RegExp(`const ${name}: &str = "(.*)";`))?.[1];
+  for (const name of ["PROFILE", "CONFIG"]) assert.ok(toml.includes(`{ name = "${constant(name)}",`), name);
+  for (const name of ["SNAPSHOTS", "INDEX"]) assert.ok(toml.includes(`binding = "${constant(name)}"`), name);
+  assert.ok(toml.includes(`${constant("VAR_INGESTION_KEY")} = `));
+});

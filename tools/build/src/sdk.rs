@@ -1,0 +1,126 @@
+//! The browser half. `msci.js` names the hashed files, so these can be cached for ever and it cannot.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Map, Value, json};
+
+use crate::bytes::{brotli, gzip, hashed_name, integrity};
+use crate::place::{Place, empty_folder, files_below, read, read_text, write};
+use crate::stamp::{Inputs, step};
+use crate::wasm::{Target, bind};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The loader is pasted into every page of a site.
+const LOADER_LIMIT: usize = 700;
+
+pub(crate) fn build(place: &Place) -> Result<()> {
+    let wasm = place.compile("msci-sdk")?;
+    let sdk = place.dist.join("sdk");
+    let glue = sdk.join("pkg/msci_sdk.js");
+    let optimised = sdk.join("pkg/msci_sdk_bg.wasm");
+
+    let mut inputs = Inputs::new(place)?;
+    inputs.file(&wasm)?;
+    let outputs = [glue.clone(), optimised.clone()];
+    step(place, "sdk-bindings", inputs, &outputs, || {
+        bind(place, &wasm, &sdk.join("pkg"), "msci_sdk", &Target::Browser)
+    })?;
+
+    let mut inputs = Inputs::new(place)?;
+    inputs.files(&files_below(&sdk.join("pkg"))?)?;
+    inputs.files(&files_below(&place.root.join("sdk/js"))?)?;
+    let outputs = [sdk.join("msci.js"), sdk.join("loader.js"), manifest(place)];
+    step(place, "sdk-assets", inputs, &outputs, || assets(place, &sdk, &glue, &optimised))
+}
+
+/// `{ "version", "files": { "<name>": { "integrity", "bytes", "brotli", "gzip" } } }`
+pub(crate) fn manifest(place: &Place) -> PathBuf {
+    place.dist.join("sdk/manifest.json")
+}
+
+fn assets(place: &Place, sdk: &Path, glue: &Path, optimised: &Path) -> Result<()> {
+    let folder = sdk.join("assets");
+    empty_folder(&folder)?;
+
+    let wasm = read(optimised)?;
+    let wasm_name = hashed_name("sdk", "wasm", &wasm);
+    let mut tokens =
+        vec![("__MSCI_VERSION__", VERSION.to_owned()), ("__MSCI_WASM_FILE__", wasm_name.clone())];
+
+    let alias = format!("--alias:msci-sdk-glue={}", glue.display());
+    // The first browsers with everything that the WebAssembly half needs.
+    let module = bundle(place, "sdk.js", &["--format=esm", "--target=es2022", &alias])?;
+    let module = replace(module, &tokens);
+    let module_name = hashed_name("sdk", "js", module.as_bytes());
+    tokens.push(("__MSCI_SDK_FILE__", module_name.clone()));
+
+    // Classic scripts that still run, and still deliver, where WebAssembly does not.
+    let classic = ["--format=iife", "--target=es2017"];
+    let script = replace(bundle(place, "msci.js", &classic)?, &tokens);
+    ensure!(
+        script.contains("\"__MSCI_SETTINGS__\""),
+        "sdk/js/msci.js has no place for the settings, the string __MSCI_SETTINGS__"
+    );
+    let loader = loader(place)?;
+    ensure!(
+        loader.len() <= LOADER_LIMIT,
+        "the loader has {} bytes, the limit is {LOADER_LIMIT}",
+        loader.len()
+    );
+
+    let mut files = Map::new();
+    for (name, bytes) in [(module_name, module.into_bytes()), (wasm_name, wasm)] {
+        let (brotli, gzip) = (brotli(&bytes)?, gzip(&bytes)?);
+        let entry = json!({
+            "integrity": integrity(&bytes),
+            "bytes": bytes.len(), "brotli": brotli.len(), "gzip": gzip.len(),
+        });
+        write(&folder.join(&name), bytes)?;
+        write(&folder.join(format!("{name}.br")), brotli)?;
+        write(&folder.join(format!("{name}.gz")), gzip)?;
+        files.insert(name, entry);
+    }
+    write(&sdk.join("msci.js"), script)?;
+    write(&sdk.join("loader.js"), loader)?;
+    let manifest_text = json!({ "version": VERSION, "files": Value::Object(files) });
+    write(&manifest(place), serde_json::to_string(&manifest_text)?)
+}
+
+fn bundle(place: &Place, file: &str, args: &[&str]) -> Result<String> {
+    let out = place.stage.join("sdk").join(file);
+    let mut all = vec![
+        format!("sdk/js/{file}"),
+        "--bundle".into(),
+        "--minify".into(),
+        "--charset=utf8".into(),
+        format!("--outfile={}", out.display()),
+    ];
+    all.extend(args.iter().map(|&arg| arg.to_owned()));
+    place.esbuild(&all)?;
+    read_text(&out)
+}
+
+/// The loader is one expression, a function that the page's snippet calls. As a statement of its own the
+/// minifier would drop it as dead code, hence the `export default` around the work.
+fn loader(place: &Place) -> Result<String> {
+    let source = place.root.join("sdk/js/loader.js");
+    let module = place.stage.join("sdk/loader.in.mjs");
+    let out = place.stage.join("sdk/loader.js");
+    write(&module, format!("export default {}", read_text(&source)?))?;
+    place.esbuild([
+        &module.display().to_string(),
+        "--minify",
+        "--charset=utf8",
+        "--target=es2017",
+        &format!("--outfile={}", out.display()),
+    ])?;
+    let text = read_text(&out)?;
+    let expression = text.strip_prefix("export default");
+    let expression = expression.context("sdk/js/loader.js is not one expression")?;
+    Ok(expression.trim().trim_end_matches(';').to_owned())
+}
+
+fn replace(text: String, tokens: &[(&str, String)]) -> String {
+    tokens.iter().fold(text, |text, (token, value)| text.replace(token, value))
+}

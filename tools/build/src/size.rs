@@ -1,0 +1,63 @@
+//! What the two halves weigh on the wire, against the limits that hold.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail, ensure};
+
+use crate::bytes::{brotli, gzip};
+use crate::place::{Place, files_below, read};
+
+const SDK_LIMIT: usize = 20 * 1024;
+const WORKER_LIMIT: usize = 400 * 1024;
+
+pub(crate) fn report(place: &Place) -> Result<()> {
+    let sdk = place.dist.join("sdk");
+    let worker = place.dist.join("worker");
+    ensure!(sdk.exists() && worker.exists(), "nothing is built: run `npm run build` first");
+
+    let mut files = vec![sdk.join("loader.js"), sdk.join("msci.js")];
+    files.extend(
+        files_below(&sdk.join("assets"))?
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|end| end == "js" || end == "wasm")),
+    );
+    println!("{:<34}{:>10}{:>10}", "SDK", "bytes", "brotli");
+    let browser = table(&files, brotli)?;
+
+    let files = [worker.join("index.js"), worker.join("index_bg.wasm")];
+    println!("\n{:<34}{:>10}{:>10}", "Worker", "bytes", "gzip");
+    let edge = table(&files, gzip)?;
+    let mut assets = 0;
+    for path in files_below(&worker.join("assets"))? {
+        assets += gzip(&read(&path)?)?.len();
+    }
+    println!("{:<34}{:>10}{:>10}", "with the files it serves", "", edge + assets);
+
+    let mut over = Vec::new();
+    if browser > SDK_LIMIT {
+        over.push(format!("the SDK, {browser} of {SDK_LIMIT} bytes"));
+    }
+    if edge > WORKER_LIMIT {
+        over.push(format!("the Worker, {edge} of {WORKER_LIMIT} bytes"));
+    }
+    if !over.is_empty() {
+        bail!("over the limit: {}", over.join("; "));
+    }
+    println!("\nwithin the limits: SDK {SDK_LIMIT} brotli, Worker {WORKER_LIMIT} gzip");
+    Ok(())
+}
+
+/// Prints a line a file and the total; returns the compressed total.
+fn table(files: &[PathBuf], compress: fn(&[u8]) -> Result<Vec<u8>>) -> Result<usize> {
+    let (mut plain, mut packed) = (0, 0);
+    for path in files {
+        let bytes = read(path)?;
+        let size = compress(&bytes)?.len();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        println!("  {name:<32}{:>10}{size:>10}", bytes.len());
+        plain += bytes.len();
+        packed += size;
+    }
+    println!("{:<34}{plain:>10}{packed:>10}", "total");
+    Ok(packed)
+}

@@ -1,0 +1,137 @@
+//! The edge half: one module, the WebAssembly beside it, and every file that the Worker serves itself as a
+//! data module, already compressed, so that serving one is handing over bytes.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::bytes::{brotli, gzip};
+use crate::place::{Place, empty_folder, files_below, read, read_text, write};
+use crate::sdk;
+use crate::stamp::{Inputs, step};
+use crate::wasm::{Target, bind};
+
+pub(crate) fn build(place: &Place) -> Result<()> {
+    let wasm = place.compile("msci-edge-worker")?;
+    let glue = place.stage.join("worker");
+    let index = glue.join("index.js");
+
+    let mut inputs = Inputs::new(place)?;
+    inputs.file(&wasm)?;
+    step(place, "worker-bindings", inputs, std::slice::from_ref(&index), || {
+        bind(place, &wasm, &glue, "index", &Target::Worker)?;
+        // The runtime takes WebAssembly from a plain import; source phase imports are not in it yet.
+        let text = read_text(&index)?.replace("import source ", "import ");
+        write(&index, text)
+    })?;
+
+    let out = place.dist.join("worker");
+    let mut inputs = Inputs::new(place)?;
+    inputs.files(&files_below(&glue)?)?;
+    let js = place.root.join("edge-worker/js");
+    inputs.files(&files_below(&js)?)?;
+    let served = served(place)?;
+    for file in &served {
+        inputs.file(&file.path)?;
+    }
+    let outputs = [out.join("index.js"), out.join("index_bg.wasm")];
+    step(place, "worker-bundle", inputs, &outputs, || {
+        empty_folder(&out)?;
+        let table = place.stage.join("assets.mjs");
+        write(&table, table_of_assets(&out, &served)?)?;
+        place.esbuild([
+            "edge-worker/js/entry.mjs",
+            "--bundle",
+            "--minify",
+            "--format=esm",
+            "--target=es2022",
+            &format!("--alias:msci:glue={}", index.display()),
+            &format!("--alias:msci:assets={}", table.display()),
+            // Not local modules of the Worker's crate: those could not import each other.
+            &format!("--alias:msci:rewriter={}", js.join("rewriter.js").display()),
+            &format!("--alias:msci:transaction={}", js.join("transaction.js").display()),
+            "--external:./index_bg.wasm",
+            "--external:./assets/*",
+            "--external:cloudflare:*",
+            &format!("--outfile={}", out.join("index.js").display()),
+        ])?;
+        std::fs::copy(glue.join("index_bg.wasm"), out.join("index_bg.wasm"))
+            .context("cannot copy the optimised file")?;
+        Ok(())
+    })
+}
+
+/// A file that the Worker serves.
+struct Served {
+    path: PathBuf,
+    name: String,
+    /// Its name is a hash of its contents; it is also kept compressed, since it is sent as it is.
+    immutable: bool,
+}
+
+fn served(place: &Place) -> Result<Vec<Served>> {
+    if !sdk::manifest(place).exists() {
+        eprintln!("build: the SDK is not built, so this Worker serves none (build `sdk` or `all`)");
+        return Ok(Vec::new());
+    }
+    let sdk = place.dist.join("sdk");
+    let mut files = Vec::new();
+    for path in files_below(&sdk.join("assets"))? {
+        // The compressed variants are made again from the file.
+        if !path.extension().is_some_and(|end| end == "br" || end == "gz") {
+            files.push(Served::new(path, true)?);
+        }
+    }
+    for name in ["loader.js", "manifest.json", "msci.js"] {
+        files.push(Served::new(sdk.join(name), false)?);
+    }
+    Ok(files)
+}
+
+impl Served {
+    fn new(path: PathBuf, immutable: bool) -> Result<Self> {
+        let name = path.file_name().context("a file without a name")?;
+        Ok(Self { name: name.to_string_lossy().into_owned(), path, immutable })
+    }
+
+    fn media_type(&self) -> Result<&'static str> {
+        Ok(match self.path.extension().and_then(|end| end.to_str()) {
+            Some("js") => "text/javascript; charset=utf-8",
+            Some("wasm") => "application/wasm",
+            Some("json") => "application/json; charset=utf-8",
+            _ => bail!("{} has no known media type", self.name),
+        })
+    }
+}
+
+/// Writes the data modules into `out/assets` and returns the module that `msci:assets` stands for.
+fn table_of_assets(out: &Path, served: &[Served]) -> Result<String> {
+    let mut imports = String::new();
+    let mut rows = String::new();
+    let mut count = 0;
+    let mut data = |file: String, bytes: &[u8]| -> Result<String> {
+        write(&out.join("assets").join(&file), bytes)?;
+        count += 1;
+        let variable = format!("data{count}");
+        writeln!(imports, "import {variable} from \"./assets/{file}\";")?;
+        Ok(variable)
+    };
+    for file in served {
+        let Served { name, immutable, .. } = file;
+        let bytes = read(&file.path)?;
+        let raw = data(format!("{name}.bin"), &bytes)?;
+        write!(rows, "  \"{name}\": {{ type: \"{}\"", file.media_type()?)?;
+        write!(rows, ", immutable: {immutable}, raw: {raw}")?;
+        if *immutable {
+            let br = data(format!("{name}.br.bin"), &brotli(&bytes)?)?;
+            let gz = data(format!("{name}.gz.bin"), &gzip(&bytes)?)?;
+            write!(rows, ", brotli: {br}, gzip: {gz}")?;
+        }
+        rows.push_str(" },\n");
+    }
+    Ok(format!(
+        "{imports}const table = {{\n{rows}}};\n\
+         export function asset(name) {{ return Object.hasOwn(table, name) ? table[name] : undefined; }}\n"
+    ))
+}

@@ -1,0 +1,35 @@
+// @ts-check
+// `npm run lint`: everything that is checked without running the product. All of it runs, whatever fails.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { find, must, root, run, script } from "./lib.mjs";
+import { packages, toolchain } from "./setup.mjs";
+
+const DENY = join(root, "target/tools/bin/cargo-deny");
+const NATIVE = ["--workspace", "--exclude", "msci-edge-worker"];
+const WASM = ["-p", "msci-core", "-p", "msci-sdk", "-p", "msci-edge-worker", "--target", "wasm32-unknown-unknown"];
+
+await script(async () => {
+  await packages();
+  await toolchain();
+  if (!find("cargo-deny") && !existsSync(DENY)) {
+    await must("cargo", ["install", "--locked", "cargo-deny", "--root", join(root, "target/tools")]);
+  }
+  // The licence check reads every crate of the lock file, those of other machines too.
+  await must("cargo", ["fetch", "--locked"]);
+  const failed = [];
+  for (const [name, command, args, env] of [
+    ["format", "cargo", ["fmt", "--all", "--check"]],
+    ["clippy", "cargo", ["clippy", "--locked", ...NATIVE, "--all-targets", "--", "-D", "warnings"]],
+    ["clippy wasm32", "cargo", ["clippy", "--locked", ...WASM, "--", "-D", "warnings"]],
+    ["documentation", "cargo", ["doc", "--locked", "--no-deps", ...NATIVE], { RUSTDOCFLAGS: "-Dwarnings" }],
+    ["licences", find("cargo-deny") ?? DENY, ["--offline", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]],
+    ["types", "node_modules/.bin/tsc", ["-p", "tsconfig.json"]],
+  ]) {
+    console.error(`lint: ${name}`);
+    const code = await run(/** @type {string} */ (command), /** @type {string[]} */ (args), { env: /** @type {any} */ (env) });
+    if (code !== 0) failed.push(name);
+  }
+  console.error(failed.length === 0 ? "lint: all passed" : `lint: failed: ${failed.join(", ")}`);
+  return failed.length === 0 ? 0 : 1;
+});

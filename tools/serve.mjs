@@ -1,0 +1,116 @@
+// @ts-check
+// The built Worker in the local runtime, with everything it is bound to, on disk. What it is bound to stands
+// in edge-worker/wrangler.toml and nowhere else.
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { Log, LogLevel, Miniflare } from "miniflare";
+import { unstable_getMiniflareWorkerOptions } from "wrangler";
+import { root } from "./lib.mjs";
+import { claimState } from "./state.mjs";
+
+/**
+ * @typedef {object} Options
+ * @property {number} port 0: any free one
+ * @property {string} state folder of the persistent state
+ * @property {string} adminToken
+ * @property {string} identitySecret
+ * @property {string} ingestionKey
+ * @property {string} [origin] URL of the site behind; without it, the demo shop is
+ * @property {string} [site] file of another module Worker to stand behind, instead of the demo shop
+ * @property {string} [adminHost]
+ * @property {(line: string) => void} [log] takes what the runtime prints; default: standard error
+ *
+ * @typedef {object} System
+ * @property {string} base URL, without a slash at the end
+ * @property {import("node:child_process").ChildProcess} runtime
+ * @property {() => Promise<void>} stop
+ */
+
+const DEMO = join(root, "examples/contoso-coffee/worker.mjs");
+
+/**
+ * Starts the system and resolves when it takes requests.
+ * @param {Options} options
+ * @returns {Promise<System>}
+ */
+export async function startSystem(options) {
+  /** @type {import("node:child_process").ChildProcess | undefined} */
+  let runtime;
+  // The library keeps its child to itself; a test that pulls the plug needs it.
+  const spawned = (/** @type {any} */ message) => (runtime ??= message.process);
+  subscribe("child_process", spawned);
+  // Held back until it runs: a start that fails is told in one sentence, not in the runtime's stack traces.
+  let early = "";
+  /** @type {(text: string) => void} */
+  let print = (text) => {
+    early += text;
+  };
+  const miniflare = new Miniflare({
+    host: "127.0.0.1",
+    port: options.port,
+    // No look-up of this machine's place in the world.
+    cf: false,
+    log: new Log(LogLevel.ERROR),
+    /** @type {(...streams: import("node:stream").Readable[]) => void} */
+    handleRuntimeStdio(...streams) {
+      for (const stream of streams) stream.on("data", (chunk) => print(String(chunk)));
+    },
+    kvPersist: join(options.state, "kv"),
+    d1Persist: join(options.state, "d1"),
+    durableObjectsPersist: join(options.state, "objects"),
+    workers: [edge(options), ...(options.origin ? [] : [site(options)])],
+  });
+  try {
+    const url = await miniflare.ready;
+    if (!runtime) throw new Error("the runtime did not start");
+    claimState(options.state, runtime.pid);
+    print = options.log ?? ((text) => process.stderr.write(text));
+    if (early) print(early);
+    return { base: url.origin, runtime, stop: () => miniflare.dispose() };
+  } catch (error) {
+    await miniflare.dispose();
+    const [, reason] = /dbErrorMessage[^=]*= ([^\n]+)/.exec(early) ?? /^(?:\*\*\* )?([^\n]+)/.exec(early) ?? [];
+    throw reason ? new Error(reason) : error;
+  } finally {
+    unsubscribe("child_process", spawned);
+  }
+}
+
+/** @param {Options} options */
+function edge({ origin, adminToken, identitySecret, ingestionKey, adminHost }) {
+  const { workerOptions, main } = unstable_getMiniflareWorkerOptions(join(root, "edge-worker/wrangler.toml"));
+  if (!main || !existsSync(main)) throw new Error("the Worker is not built: run `npm run build`");
+  return {
+    ...workerOptions,
+    name: "msci",
+    modules: true,
+    scriptPath: main,
+    modulesRoot: dirname(main),
+    bindings: {
+      ...workerOptions.bindings,
+      MSCI_ADMIN_TOKEN: adminToken,
+      MSCI_IDENTITY_SECRET: identitySecret,
+      MSCI_INGESTION_KEY: ingestionKey,
+      ...(origin && { MSCI_ORIGIN: origin }),
+      ...(adminHost && { MSCI_ADMIN_HOST: adminHost }),
+    },
+    serviceBindings: { ...workerOptions.serviceBindings, ...(!origin && { SITE: "site" }) },
+  };
+}
+
+/** @param {Options} options */
+function site({ site = DEMO, identitySecret }) {
+  return {
+    name: "site",
+    modules: true,
+    scriptPath: site,
+    modulesRoot: dirname(site),
+    modulesRules: [
+      { type: /** @type {const} */ ("ESModule"), include: ["**/*.mjs", "**/*.js"] },
+      { type: /** @type {const} */ ("Text"), include: ["**/*.html", "**/*.css", "**/*.svg", "**/*.txt"] },
+    ],
+    compatibilityDate: "2026-04-01",
+    bindings: { IDENTITY_SECRET: identitySecret, TABLE: "LoyaltySignUps" },
+  };
+}

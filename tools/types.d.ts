@@ -1,0 +1,26 @@
+// What the bundler's own import specifiers stand for, as far as the JavaScript here uses it.
+
+/** What the binding generator writes for the Worker. */
+declare module "msci:glue" {
+  export interface Env {
+    SITE?: { fetch(request: Request): Promise<Response> };
+    MSCI_ORIGIN?: string;
+    MSCI_PREFIX?: string;
+  }
+  export interface ObjectState {
+    storage: { setAlarm(time: number): Promise<void> };
+  }
+  export interface RustObject {
+    fetch(request: Request): Promise<Response>;
+    alarm(): Promise<unknown>;
+  }
+  export type ObjectClass = new (state: ObjectState, env: Env) => RustObject;
+  export const ProfileObject: ObjectClass;
+  export const ConfigObject: ObjectClass;
+  export function fetch(request: Request, env: Env, context: unknown): Promise<Response>;
+  export function __worker_init_state(): object;
+  export function __wbg_reset_state(): void;
+}
+
+/** What the binding generator writes for the browser; sdk/src says what is in it. */
+declare module "msci-sdk-glue";
