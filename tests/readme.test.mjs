@@ -1,0 +1,90 @@
+// @ts-check
+// Every snippet of the README, run as a newcomer would.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { test } from "node:test";
+import { seed } from "../examples/contoso-coffee/seed.mjs";
+import { launch } from "./support/chromium.mjs";
+import { browser, profile } from "./support/signals.mjs";
+import { system, until } from "./support/system.mjs";
+
+const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+/** @param {string} language */
+const blocks = (language) =>
+  [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].filter((block) => block[1] === language).map((block) => block[2] ?? "");
+
+test("every command of the README does what it says", async (t) => {
+  const msci = await system(t);
+  await seed({ base: msci.base, adminToken: msci.adminToken });
+  const her = browser();
+  await msci.collect(her.batch(her.view("/"), her.event("order_completed", { total: 700 })));
+  const env = { ...process.env, SITE: msci.base, TOKEN: msci.adminToken, COOKIE: her.cookieId };
+  const scripts = blocks("sh");
+  assert.equal(scripts.length, 5);
+  const answers = scripts.map((script) => execFileSync("bash", ["-ec", script], { env, encoding: "utf8" }));
+  for (const answer of answers) assert.ok(!answer.includes('"error"'), answer);
+  assert.match(JSON.parse(answers[0] ?? "").script, /^<script>/);
+  assert.equal(JSON.parse(answers[1] ?? "").identity.verification, "required");
+  const seen = JSON.parse(answers[4] ?? "");
+  assert.equal(seen.measures.Spent, 700);
+  assert.ok(seen.segmentmembership.includes("BigSpenders"));
+  const page = await msci.fetch("/", { cookies: { _msci: her.cookieId, _msci_v: "x.1" }, headers: { accept: "text/html" } });
+  assert.ok(page.body.includes("A gift for you, friend."));
+});
+
+test("the token of the README merges where a token is required", async (t) => {
+  const msci = await system(t);
+  await seed({ base: msci.base, adminToken: msci.adminToken });
+  await msci.admin("PUT", "/settings", { identity: { verification: "required" } });
+  const source = blocks("js")[0] ?? "";
+  const { identityToken } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+  const her = browser();
+  const token = identityToken("Loyalty1", msci.identitySecret);
+  const answer = await msci.collect(her.batch(her.user("Loyalty1", { token })), { cookies: { _msci: her.cookieId } });
+  assert.deepEqual(answer.body.user, { status: "merged" });
+});
+
+test("a page with the one tag of the README, or with the package, is tracked and signs in", async (t) => {
+  const tag = blocks("html")[0] ?? "";
+  const site = createServer((request, response) => {
+    const packaged = request.url?.startsWith("/npm");
+    if (request.url === "/msci-sdk.js") {
+      response.writeHead(200, { "content-type": "text/javascript" });
+      response.end(readFileSync(new URL("../sdk/npm/index.js", import.meta.url)));
+      return;
+    }
+    const map = '<script type="importmap">{"imports":{"msci-sdk":"/msci-sdk.js"}}</script>';
+    const head = packaged ? `${map}<script type="module">${blocks("ts")[0]}</script>` : tag;
+    response.writeHead(200, { "content-type": "text/html" });
+    response.end(`<!doctype html><html><head><title>t</title>${head}</head><body>${request.url}</body></html>`);
+  }).listen(0, "127.0.0.1");
+  await once(site, "listening");
+  t.after(() => {
+    site.closeAllConnections();
+    site.close();
+  });
+  const { port } = /** @type {import("node:net").AddressInfo} */ (site.address());
+  const msci = await system(t, { origin: `http://127.0.0.1:${port}` });
+  await seed({ base: msci.base, adminToken: msci.adminToken });
+  const chromium = await launch(t);
+  const base = msci.base.replace("127.0.0.1", "localhost");
+  for (const path of ["/tag", "/npm"]) {
+    const context = await chromium.newContext();
+    const page = await context.newPage();
+    await page.goto(base + path);
+    const cookie = await until(async () => (await context.cookies()).find((c) => c.name === "_msci")?.value, "there is a cookie");
+    const types = async () => {
+      const { body } = await profile(msci, cookie);
+      return (body.unifiedactivity ?? []).map((/** @type {any} */ a) => a.msdynci_activitytype);
+    };
+    await until(async () => (await types()).includes("View"), `the view of ${path} arrives`);
+    if (path === "/npm") await until(async () => (await types()).includes("newsletter_opened"), "the event arrives");
+    const signIn = (blocks("js")[1] ?? "").replace(", token", "");
+    const status = await page.evaluate(`(async () => { ${signIn}; return status; })()`);
+    assert.equal(status, "merged");
+    await context.close();
+  }
+});
