@@ -90,6 +90,8 @@ pub enum Write {
         /// The signal.
         signal: Signal,
     },
+    /// Delete a cookie's signals from the timeline.
+    Remove(CookieId),
 }
 
 impl Write {

@@ -11,13 +11,15 @@
 
 mod cookie;
 mod customer;
+mod ending;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use cookie::{CollectAnswer, CollectCall, Offered, Present, Rotate, UserOutcome, Verdict};
-pub use customer::{Page, Row, ShipAnswer, ShipOutcome};
+pub use customer::{Drop, Page, Row, ShipAnswer, ShipOutcome};
+pub use ending::Unlinked;
 
 use crate::definitions::Definitions;
 use crate::effects::{Table, Write};
@@ -56,6 +58,9 @@ struct CookieLog {
     end: u64,
     /// Epoch of the newest link; the next one is greater.
     last_epoch: i64,
+    /// When the last signal arrived; clocks may jump back, this does not.
+    #[serde(default)]
+    active: Timestamp,
 }
 
 /// A cookie's link, at the cookie's object.
@@ -83,6 +88,14 @@ struct Copy {
     /// Up to where this object has the log.
     up_to: u64,
     since: Timestamp,
+    /// The link was taken back; the row stays to refuse what of it is still under way.
+    #[serde(default, skip_serializing_if = "is_false")]
+    dropped: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // the signature that serde calls
+fn is_false(truth: &bool) -> bool {
+    !truth
 }
 
 /// What a customer's object knows of whom it stands for.
@@ -101,6 +114,8 @@ struct Owed {
     projection: Option<Timestamp>,
     /// When it was last written.
     projected: Timestamp,
+    /// Links taken back, of which their customers are to be told.
+    drops: Vec<Drop>,
 }
 
 /// The state of one object that is held in memory.
@@ -275,7 +290,7 @@ impl Object {
 
     /// When this object wants to be woken: for what is owed, or for time itself.
     pub fn alarm(&self, context: Context<'_>) -> Option<Timestamp> {
-        let ship = self.has_to_ship().then(|| context.now.plus(SECOND_MS));
+        let ship = (self.has_to_ship() || !self.owed.drops.is_empty()).then(|| context.now.plus(SECOND_MS));
         let project = self.owed.projection.map(|since| since.max(self.owed.projected).plus(PROJECT_EVERY_MS));
         let row = self.wants_row().map(|_| context.now);
         let time = if self.has_profile() {
@@ -283,7 +298,8 @@ impl Object {
         } else {
             None
         };
-        [ship, project, row, time].into_iter().flatten().min()
+        let expiry = self.expires(context);
+        [ship, project, row, time, expiry].into_iter().flatten().min()
     }
 
     /// The profile as readers see it; none where there is nothing to see: a cookie whose signals belong
@@ -294,7 +310,8 @@ impl Object {
         }
         let mut snapshot =
             self.profile.snapshot(context.definitions, self.name, self.life.to_string(), context.now);
-        snapshot.cookie_ids = self.copies.keys().copied().collect();
+        let linked = self.copies.iter().filter(|(_, copy)| !copy.dropped);
+        snapshot.cookie_ids = linked.map(|(cookie, _)| *cookie).collect();
         if let Some(known) = &self.known {
             snapshot.auth = Some((known.customer.table.clone(), known.customer.auth_id.clone()));
             snapshot.bucket_key.clone_from(&known.bucket_key);

@@ -2,13 +2,13 @@
 //! definitions and now (law 1). Folding a signal is commutative and is done once per identity; the
 //! size of what is kept does not depend on how many there were (law 9).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::activity;
-use crate::counter::{Counter, CounterId};
+use crate::counter::{Counter, CounterId, Counting};
 use crate::definitions::{BROWSER_ATTRIBUTES, Definitions};
 use crate::effects::{Table, Write};
 use crate::expr::resolve::CustomerField;
@@ -68,6 +68,8 @@ pub struct Profile {
     head: Head,
     counters: BTreeMap<CounterId, Counter>,
     memberships: BTreeMap<String, Membership>,
+    /// Counters that are not written yet.
+    dirty: BTreeSet<CounterId>,
 }
 
 const HEAD: &str = "head";
@@ -109,15 +111,8 @@ impl Profile {
         Ok(())
     }
 
-    /// Folds a signal that is new to this profile.
-    pub fn fold(
-        &mut self,
-        definitions: &Definitions,
-        key: SignalKey,
-        signal: &Signal,
-        now: Timestamp,
-        out: &mut Vec<Write>,
-    ) {
+    /// Folds a signal that is new to this profile. [`Self::bump`] writes what it changed.
+    pub fn fold(&mut self, definitions: &Definitions, key: SignalKey, signal: &Signal, now: Timestamp) {
         self.head.first_seen = Some(self.head.first_seen.map_or(signal.time, |seen| seen.min(signal.time)));
         self.head.last_seen = Some(self.head.last_seen.map_or(signal.time, |seen| seen.max(signal.time)));
         match signal.kind {
@@ -136,12 +131,22 @@ impl Profile {
             }
             Kind::View | Kind::Action | Kind::Event => {
                 for (id, counting) in definitions.counters.iter().filter(|(_, c)| c.matches(signal)) {
-                    let counter = self.counters.entry(id.clone()).or_default();
-                    if counter.fold(counting, key, signal, now) {
-                        out.push(Write::put(Table::Measure, id.as_str(), counter));
-                    }
+                    self.count(id, counting, key, signal, now);
                 }
             }
+        }
+    }
+
+    fn count(
+        &mut self,
+        id: &CounterId,
+        counting: &Counting,
+        key: SignalKey,
+        signal: &Signal,
+        now: Timestamp,
+    ) {
+        if self.counters.entry(id.clone()).or_default().fold(counting, key, signal, now) {
+            self.dirty.insert(id.clone());
         }
     }
 
@@ -188,7 +193,7 @@ impl Profile {
     ) {
         for id in missing {
             if let Some(counting) = definitions.counters.get(id).filter(|counting| counting.matches(signal)) {
-                self.counters.entry(id.clone()).or_default().fold(counting, key, signal, now);
+                self.count(id, counting, key, signal, now);
             }
         }
     }
@@ -205,11 +210,11 @@ impl Profile {
             out.push(Write::delete(Table::Measure, id.as_str()));
         }
         for id in filled {
-            out.push(match self.counters.get(id) {
-                Some(counter) => Write::put(Table::Measure, id.as_str(), counter),
-                None => Write::delete(Table::Measure, id.as_str()),
-            });
+            self.dirty.remove(id);
+            out.push(self.measure_row(id));
         }
+        // Also where there is nothing to count: the next change of definitions starts from here.
+        out.push(Write::put(Table::Profile, HEAD, &Head { n: definitions.bundle.n, ..self.head.clone() }));
         self.head.n = definitions.bundle.n;
     }
 
@@ -250,10 +255,20 @@ impl Profile {
         changed
     }
 
-    /// One more version of this profile, and its row.
+    /// One more version of this profile, and the rows of what changed.
     pub fn bump(&mut self, out: &mut Vec<Write>) {
         self.head.version += 1;
+        for id in std::mem::take(&mut self.dirty) {
+            out.push(self.measure_row(&id));
+        }
         out.push(Write::put(Table::Profile, HEAD, &self.head));
+    }
+
+    fn measure_row(&self, id: &CounterId) -> Write {
+        match self.counters.get(id) {
+            Some(counter) => Write::put(Table::Measure, id.as_str(), counter),
+            None => Write::delete(Table::Measure, id.as_str()),
+        }
     }
 
     /// The same profile after everything in it was given away to a customer: only the version stays,
@@ -264,6 +279,15 @@ impl Profile {
         self.head.version = version;
         out.push(Write::Clear(Table::Measure));
         out.push(Write::Clear(Table::Membership));
+    }
+
+    /// Forgets everything that came from signals, to fold the remaining ones again. What came from
+    /// elsewhere stays, and so do memberships: only what then differs is entered or left.
+    pub fn unfold(&mut self, definitions: &Definitions) {
+        let Head { version, imported, audiences, .. } = std::mem::take(&mut self.head);
+        self.head = Head { version, imported, audiences, n: definitions.bundle.n, ..Head::default() };
+        self.counters.clear();
+        self.dirty.clear();
     }
 
     fn holds(&self, definitions: &Definitions, filter: &Expr<CustomerField>, now: Timestamp) -> bool {

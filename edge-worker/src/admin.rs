@@ -2,10 +2,12 @@
 
 mod rows;
 
+use msci_core::ids::{CookieId, CustomerId};
+use msci_core::object::Unlinked;
 use serde_json::{Map, Value, json};
 use worker::{Env, Method, Request, Response};
 
-use crate::calls::{self, Change};
+use crate::calls::{self, Change, ProfileCall};
 use crate::configuration::{self, Configuration};
 use crate::error::{Error, Result};
 use crate::http::{self, header};
@@ -40,6 +42,21 @@ pub(crate) async fn any(
         (Method::Get, ["snippet"]) => {
             let key = env.var(names::VAR_INGESTION_KEY).map(|key| key.to_string()).unwrap_or_default();
             http::json(&snippet::forms(&key, names::PREFIX)?)
+        }
+        (Method::Post, ["customers", customer, "unlink"]) => {
+            let asked = body(&request).await?;
+            let cookie = asked.get("cookieId").and_then(Value::as_str).and_then(|id| id.parse().ok());
+            let cookie: CookieId = cookie
+                .ok_or_else(|| Error::client(400, "invalid_request", "cookieId should be a GUID v4"))?;
+            let customer: CustomerId = customer.parse().map_err(|_| Error::not_found())?;
+            let name = configuration.names.unknown(cookie);
+            let call = ProfileCall::Unlink(customer);
+            match calls::profile(env, configuration.n(), name, call).await? {
+                Unlinked::Done => http::json(&json!({ "unlinked": true })),
+                Unlinked::NotLinked => {
+                    Err(Error::client(404, "not_linked", "this cookie is not linked to this customer"))
+                }
+            }
         }
         (Method::Post, ["tables", name, "rows"]) => rows::import(request, env, configuration, name).await,
         (Method::Get, [kind]) if is_kind(kind) => {

@@ -1,7 +1,7 @@
 //! Calls between the Worker and its objects: path, object name and shapes in one place.
 
 use msci_core::ids::CustomerId;
-use msci_core::object::{CollectAnswer, CollectCall, Page, ShipAnswer};
+use msci_core::object::{CollectAnswer, CollectCall, Drop, Page, ShipAnswer};
 use msci_core::profile::Imported;
 use msci_core::snapshot::Snapshot;
 use serde::de::DeserializeOwned;
@@ -32,6 +32,12 @@ pub(crate) enum ProfileCall {
     },
     /// Take an imported row.
     Import(Imported),
+    /// Take the link to this customer back.
+    Unlink(CustomerId),
+    /// A cookie's object took its link back.
+    Drop(Drop),
+    /// Purge this cookie's log, here and at its customer.
+    Forget,
 }
 
 /// A call with what every call carries.

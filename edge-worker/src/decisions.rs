@@ -6,10 +6,12 @@ use msci_core::time::Timestamp;
 use serde_json::{Map, Value, json};
 use worker::{Env, Request, Response};
 
+use crate::calls::{self, ProfileCall};
 use crate::collect::refuses_tracking;
 use crate::configuration::Configuration;
 use crate::cookies::{self, Cookies};
-use crate::error::Result;
+use crate::cors::{self, Origin};
+use crate::error::{Error, Result};
 use crate::http::{self, header};
 use crate::{names, reader};
 
@@ -48,6 +50,29 @@ pub(crate) async fn get(
         "fields": fields,
         "experiences": experiences,
     }))
+}
+
+/// `POST /_msci/forget`: purges the visitor's own log, here and at the customer, and ends the link. It
+/// acts on the request's own cookie alone.
+pub(crate) async fn forget(
+    request: &Request,
+    env: &Env,
+    configuration: &Configuration,
+    now: Timestamp,
+) -> Result<Response> {
+    if cors::origin_of(request, configuration) != Origin::Own {
+        return Err(Error::client(403, "origin_not_allowed", "only the site's own pages may ask for this"));
+    }
+    let cookies = Cookies::read(&header(request, "cookie"), configuration, now);
+    if let Some(cookie) = cookies.id {
+        let name = configuration.names.unknown(cookie);
+        calls::profile::<()>(env, configuration.n(), name, ProfileCall::Forget).await?;
+    }
+    let response = http::json(&json!({ "forgotten": cookies.id.is_some() }))?;
+    for name in [names::COOKIE, names::COOKIE_PROOF, names::COOKIE_VERSION] {
+        response.headers().append("Set-Cookie", &cookies::expired(name))?;
+    }
+    Ok(response)
 }
 
 /// `POST /_msci/reset`: after a logout this browser sees no customer any more. The profile is untouched.

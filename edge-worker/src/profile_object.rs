@@ -7,9 +7,11 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use msci_core::effects::{Table, Write};
-use msci_core::ids::{CustomerId, SignalKey};
+use msci_core::ids::{CookieId, CustomerId, SignalKey};
 use msci_core::limits::{ACTIVITIES_PER_ANSWER, SHIP_SIGNALS};
-use msci_core::object::{CollectCall, Context, Object, Page, ShipAnswer, ShipOutcome, UserOutcome};
+use msci_core::object::{
+    CollectCall, Context, Drop, Object, Page, Projection, ShipAnswer, ShipOutcome, Unlinked, UserOutcome,
+};
 use msci_core::profile::Imported;
 use msci_core::time::{SECOND_MS, Timestamp};
 use serde::Serialize;
@@ -76,6 +78,17 @@ impl ProfileObject {
             }
             ProfileCall::Import(row) => {
                 self.import(envelope.name, row, &configuration, now).await?;
+                json(&())
+            }
+            ProfileCall::Unlink(customer) => {
+                json(&self.unlink(envelope.name, customer, &configuration, now).await?)
+            }
+            ProfileCall::Drop(drop) => {
+                self.drop_link(envelope.name, &drop, &configuration, now).await?;
+                json(&())
+            }
+            ProfileCall::Forget => {
+                self.forget(envelope.name, &configuration, now).await?;
                 json(&())
             }
         }
@@ -151,7 +164,7 @@ impl ProfileObject {
         configuration: &Rc<Configuration>,
         now: Timestamp,
     ) -> Result<Seen> {
-        if self.held.borrow().is_none() && !sql::exists(&self.state.storage())? {
+        if !self.is_there()? {
             return Ok(Seen::Nothing);
         }
         self.bring_up(name, configuration, now)?;
@@ -187,6 +200,139 @@ impl ProfileObject {
         self.arm(configuration, now).await
     }
 
+    /// Takes the link to a customer back: the log folds into the unknown profile again, and the customer
+    /// hears of it now, or from the alarm.
+    async fn unlink(
+        &self,
+        name: CustomerId,
+        customer: CustomerId,
+        configuration: &Rc<Configuration>,
+        now: Timestamp,
+    ) -> Result<Unlinked> {
+        if !self.is_there()? {
+            return Ok(Unlinked::NotLinked);
+        }
+        self.bring_up(name, configuration, now)?;
+        let outcome = self.refold(configuration, now, None, |object, _, writes| {
+            let (outcome, unlinked) = object.unlink(customer);
+            writes.extend(unlinked);
+            (outcome, outcome == Unlinked::Done)
+        })?;
+        self.settle_drops(configuration, now).await?;
+        Ok(outcome)
+    }
+
+    /// A linked cookie's object says that the link is gone.
+    async fn drop_link(
+        &self,
+        name: CustomerId,
+        drop: &Drop,
+        configuration: &Rc<Configuration>,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.bring_up(name, configuration, now)?;
+        self.refold(configuration, now, Some(drop.cookie), |object, context, writes| {
+            ((), object.drop_link(drop, context.now, writes))
+        })?;
+        self.arm(configuration, now).await
+    }
+
+    /// Purges the log.
+    async fn forget(
+        &self,
+        name: CustomerId,
+        configuration: &Rc<Configuration>,
+        now: Timestamp,
+    ) -> Result<()> {
+        if !self.is_there()? {
+            return Ok(());
+        }
+        self.bring_up(name, configuration, now)?;
+        self.step(configuration, now, |object, context| ((), object.forget(context)))?;
+        self.settle_drops(configuration, now).await
+    }
+
+    /// Tells customers of links that are gone; what cannot be told now, the alarm tells.
+    async fn settle_drops(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
+        let told = self.tell_drops(configuration, now).await;
+        self.arm(configuration, now).await?;
+        if let Err(error) = told {
+            worker::console_error!("the customer hears of the unlink by alarm: {error}");
+        }
+        Ok(())
+    }
+
+    async fn tell_drops(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
+        while let Some(drop) = self.peek(Object::next_drop) {
+            let call = ProfileCall::Drop(drop.clone());
+            calls::profile::<()>(&self.env, configuration.n(), drop.customer, call).await?;
+            self.step(configuration, now, |object, _| ((), object.dropped(&drop)))?;
+        }
+        Ok(())
+    }
+
+    /// A step after which, if it says so, the timeline is folded again without the signals of `gone`,
+    /// in the same transaction.
+    fn refold<T>(
+        &self,
+        configuration: &Configuration,
+        now: Timestamp,
+        gone: Option<CookieId>,
+        step: impl FnOnce(&mut Object, Context<'_>, &mut Vec<Write>) -> (T, bool),
+    ) -> Result<T> {
+        let storage = self.state.storage();
+        let done = self.step(configuration, now, |object, context| {
+            let mut writes = Vec::new();
+            let (answer, again) = step(object, context, &mut writes);
+            if again {
+                object.unfold(context, &mut writes);
+                let walked = sql::walk(&storage, |key, signal| {
+                    if Some(key.cookie) != gone {
+                        object.profile.fold(context.definitions, key, signal, context.now);
+                    }
+                });
+                if let Err(error) = walked {
+                    return (Err(error), Vec::new());
+                }
+                object.refolded(context, &mut writes);
+            }
+            (Ok(answer), writes)
+        })?;
+        if done.is_err() {
+            self.held.replace(None);
+        }
+        done
+    }
+
+    /// Whether anything was ever kept here.
+    fn is_there(&self) -> Result<bool> {
+        Ok(self.held.borrow().is_some() || sql::exists(&self.state.storage())?)
+    }
+
+    /// Ends what was idle for as long as the settings allow: the copies first, so that nothing points at
+    /// what is gone, then, if it is still idle, everything. Says whether it is gone.
+    async fn expire(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<bool> {
+        self.step(configuration, now, |object, context| ((), object.end_idle_link(context)))?;
+        self.tell_drops(configuration, now).await?;
+        let context = Context { now, definitions: &configuration.definitions };
+        let over = || self.peek(|object| object.is_over(context));
+        if !over() {
+            return Ok(false);
+        }
+        let name = self.peek(|object| Some(object.name()));
+        let Some(name) = name else { return Ok(false) };
+        snapshots::put(&self.env, &Projection::Delete(name)).await?;
+        // A signal may have come while this waited.
+        if !over() {
+            return Ok(false);
+        }
+        self.held.replace(None);
+        let storage = self.state.storage();
+        storage.delete_alarm().await?;
+        storage.delete_all().await?;
+        Ok(true)
+    }
+
     /// Everything owed: the log, the imported row, what time changed, the snapshot.
     async fn work(&self) -> Result<()> {
         let now = now();
@@ -198,6 +344,9 @@ impl ProfileObject {
         };
         let configuration = configuration::current(&self.env, now).await?;
         self.bring_up(name, &configuration, now)?;
+        if self.expire(&configuration, now).await? {
+            return Ok(());
+        }
         let shipped = self.ship_log(&configuration, now).await;
         let fetched = self.fetch_row(&configuration, now).await;
         self.step(&configuration, now, |object, context| ((), object.wake(context)))?;

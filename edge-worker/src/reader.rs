@@ -24,7 +24,8 @@ pub(crate) async fn visitor(
 ) -> Result<Snapshot> {
     let stranger = || Snapshot::stranger(&configuration.definitions, now);
     let Some(cookie) = cookies.id else { return Ok(stranger()) };
-    let name = cookies.proof.unwrap_or_else(|| configuration.names.unknown(cookie));
+    let unknown = configuration.names.unknown(cookie);
+    let name = cookies.proof.unwrap_or(unknown);
     let kept = snapshots::get(env, name).await.unwrap_or_else(|error| {
         worker::console_error!("KV did not answer: {error}");
         None
@@ -45,8 +46,16 @@ pub(crate) async fn visitor(
             Seen::Linked(_) | Seen::Nothing => None,
         },
     };
-    // A proof holds only while the customer still lists the cookie.
-    Ok(snapshot.filter(|snapshot| snapshot.cookie_ids.contains(&cookie)).unwrap_or_else(stranger))
+    match snapshot.filter(|snapshot| snapshot.cookie_ids.contains(&cookie)) {
+        Some(snapshot) => Ok(snapshot),
+        // A proof holds only while the customer still lists the cookie; after that the visitor is again
+        // who the cookie alone says.
+        None if cookies.proof.is_some() => match read(env, configuration, unknown, 0).await? {
+            Seen::Profile(snapshot, _) => Ok(*snapshot),
+            Seen::Linked(_) | Seen::Nothing => Ok(stranger()),
+        },
+        None => Ok(stranger()),
+    }
 }
 
 /// What the object itself says.

@@ -45,8 +45,9 @@ pub(crate) async fn route(request: Request, env: &Env) -> Result<Response> {
         return cors::opened(answer.or_else(|error| error.into_response().map_err(Error::from))?, &origin);
     }
     match own {
+        "/forget" if method == Method::Post => decisions::forget(&request, env, &configuration, now).await,
         "/msci.js" if get => assets::entry(configuration.settings()),
-        "/msci.js" | "/health" | "/manifest.json" | "/reset" => Err(Error::method_not_allowed()),
+        "/forget" | "/msci.js" | "/health" | "/manifest.json" | "/reset" => Err(Error::method_not_allowed()),
         _ => {
             if let Some(resource) = own.strip_prefix(odata::ROOT).filter(|_| get) {
                 return odata::get(&request, env, &configuration, resource).await;

@@ -119,6 +119,7 @@ impl Object {
             root: call.root,
             end: 0,
             last_epoch: 0,
+            active: context.now,
         });
         let before = log.clone();
         let mut folded = false;
@@ -172,12 +173,13 @@ impl Object {
                 answer.trusted = offered.trusted && offered.customer.is_some();
             }
             log.end += 1;
+            log.active = log.active.max(context.now);
             let position = log.end;
             out.push(Write::Append { cookie: log.cookie, position, signal: signal.clone() });
             taken.insert(id);
             advance(&mut streams, signal);
             if self.accepted_link().is_none() {
-                self.profile.fold(context.definitions, signal.key(log.cookie), signal, context.now, &mut out);
+                self.profile.fold(context.definitions, signal.key(log.cookie), signal, context.now);
                 folded = true;
             }
             answer.verdicts.push(Verdict::Accepted);
@@ -298,7 +300,7 @@ impl Object {
                     out.push(Write::put(Table::Outbox, OWED, &self.owed));
                 }
             }
-            ShipOutcome::Refused(_) => {
+            ShipOutcome::Refused(_) | ShipOutcome::Unlinked => {
                 self.link = None;
                 out.push(Write::delete(Table::Link, OWN_LINK));
             }

@@ -49,6 +49,8 @@ pub enum ShipOutcome {
     },
     /// The customer knows a newer link of this cookie.
     Stale,
+    /// This link was taken back.
+    Unlinked,
     /// The customer does not take this link, and why.
     Refused(String),
 }
@@ -62,6 +64,19 @@ pub struct ShipAnswer {
     pub tag: String,
     /// Version.
     pub version: u64,
+}
+
+/// A link that was taken back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Drop {
+    /// Whose link it was.
+    pub customer: CustomerId,
+    /// Which cookie's.
+    pub cookie: CookieId,
+    /// That cookie's object.
+    pub object: CustomerId,
+    /// Which one: those up to it end.
+    pub epoch: i64,
 }
 
 impl Object {
@@ -84,16 +99,27 @@ impl Object {
         context: Context<'_>,
         out: &mut Vec<Write>,
     ) -> ShipOutcome {
+        let fresh = |since| Copy {
+            object: page.object,
+            log: page.log,
+            epoch: page.epoch,
+            up_to: 0,
+            since,
+            dropped: false,
+        };
         let mut copy = match self.copies.get(&page.cookie) {
             Some(copy) if copy.epoch > page.epoch => return ShipOutcome::Stale,
+            Some(copy) if copy.epoch == page.epoch && copy.dropped => return ShipOutcome::Unlinked,
             Some(copy) if copy.epoch == page.epoch && copy.log == page.log => copy.clone(),
-            Some(copy) => Copy { log: page.log, epoch: page.epoch, up_to: 0, ..copy.clone() },
+            // A newer link, or a log that lost what it had: from the start; what is there is known by
+            // its identity and not counted twice.
+            Some(copy) => fresh(if copy.dropped { context.now } else { copy.since }),
             None => {
                 let most = context.definitions.bundle.settings.identity.max_links as usize;
-                if self.copies.len() >= most {
+                if self.copies.values().filter(|copy| !copy.dropped).count() >= most {
                     return ShipOutcome::Refused("too_many_links".to_owned());
                 }
-                Copy { object: page.object, log: page.log, epoch: page.epoch, up_to: 0, since: context.now }
+                fresh(context.now)
             }
         };
         if self.copies.get(&page.cookie) == Some(&copy) && page.from != copy.up_to {
@@ -121,7 +147,7 @@ impl Object {
                 position: row.position,
                 signal: row.signal.clone(),
             });
-            self.profile.fold(context.definitions, key, &row.signal, context.now, out);
+            self.profile.fold(context.definitions, key, &row.signal, context.now);
         }
         copy.up_to = page.to;
         self.remember(page.cookie, copy, out);

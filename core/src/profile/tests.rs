@@ -64,7 +64,7 @@ fn folded(definitions: &Definitions, signals: &[Signal], evaluated_between: bool
     let mut profile = Profile::default();
     let cookie = CookieId::from_bits(1);
     for signal in signals {
-        profile.fold(definitions, signal.key(cookie), signal, NOW, &mut Vec::new());
+        profile.fold(definitions, signal.key(cookie), signal, NOW);
         if evaluated_between {
             profile.evaluate(definitions, NOW, &mut Vec::new());
         }
@@ -114,7 +114,7 @@ proptest! {
         let definitions = definitions();
         let mut profile = Profile::default();
         for signal in &signals {
-            profile.fold(&definitions, signal.key(CookieId::from_bits(1)), signal, NOW, &mut Vec::new());
+            profile.fold(&definitions, signal.key(CookieId::from_bits(1)), signal, NOW);
         }
         let mut now = NOW;
         profile.evaluate(&definitions, now, &mut Vec::new());
@@ -133,7 +133,7 @@ proptest! {
         let cookie = CookieId::from_bits(1);
         let mut late = Profile::default();
         for signal in &signals {
-            late.fold(&Definitions::default(), signal.key(cookie), signal, NOW, &mut Vec::new());
+            late.fold(&Definitions::default(), signal.key(cookie), signal, NOW);
         }
         let missing = late.missing(&definitions);
         late.restart(&missing);

@@ -131,6 +131,9 @@ pub(crate) fn write(storage: &Storage, writes: &[Write]) -> Result<()> {
             Write::Delete { table, key } => {
                 statements.push(&format!("DELETE FROM {} WHERE key = ?", table.name()), &[key.into()]);
             }
+            Write::Remove(cookie) => {
+                statements.push("DELETE FROM signal WHERE cookie = ?", &[cookie.to_string().into()]);
+            }
             Write::Clear(table) => statements.push(&format!("DELETE FROM {}", table.name()), &[]),
             Write::Append { cookie, position, signal } => statements.push(
                 "INSERT INTO signal VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -1,0 +1,132 @@
+//! Ends: a link taken back, a log purged, a profile that expires. Nothing moves back at an unlink: the
+//! signals never left the cookie's log, so the cookie folds it again and the customer folds what
+//! remains.
+
+use super::{Context, Copy, Drop, OWED, OWN_LINK, Object};
+use crate::effects::{Table, Write};
+use crate::ids::{CustomerId, LogId};
+use crate::time::{DAY_MS, Timestamp};
+
+/// What an unlink did. Exhaustive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unlinked {
+    /// The link is gone here; the customer is told until it has answered.
+    Done,
+    /// There was no link to this customer.
+    NotLinked,
+}
+
+impl Object {
+    /// Takes this cookie's link back, at the cookie's object. The rim then folds the log again, in the
+    /// same transaction: that fold is the unknown profile once more.
+    pub fn unlink(&mut self, customer: CustomerId) -> (Unlinked, Vec<Write>) {
+        let mut out = Vec::new();
+        let linked = self.link.as_ref().is_some_and(|link| link.customer.id == customer);
+        if !linked || !self.cut(&mut out) {
+            return (Unlinked::NotLinked, out);
+        }
+        (Unlinked::Done, out)
+    }
+
+    /// The visitor wants this cookie's signals gone, here and from its customer.
+    pub fn forget(&mut self, context: Context<'_>) -> Vec<Write> {
+        let mut out = Vec::new();
+        self.cut(&mut out);
+        if let Some(log) = &self.log {
+            out.push(Write::Remove(log.cookie));
+            out.push(Write::Clear(Table::Stream));
+            out.push(Write::Clear(Table::Rotation));
+        }
+        self.profile.clear(&mut out);
+        self.changed(context, &mut out);
+        out
+    }
+
+    /// Ends the link, if there is one, and owes the customer the news.
+    fn cut(&mut self, out: &mut Vec<Write>) -> bool {
+        let (Some(link), Some(log)) = (self.link.take(), &self.log) else { return false };
+        out.push(Write::delete(Table::Link, OWN_LINK));
+        let drop =
+            Drop { customer: link.customer.id, cookie: log.cookie, object: self.name, epoch: link.epoch };
+        self.owed.drops.push(drop);
+        out.push(Write::put(Table::Outbox, OWED, &self.owed));
+        true
+    }
+
+    /// The next customer to be told that a link is gone.
+    pub fn next_drop(&self) -> Option<Drop> {
+        self.owed.drops.first().cloned()
+    }
+
+    /// The customer knows.
+    pub fn dropped(&mut self, drop: &Drop) -> Vec<Write> {
+        self.owed.drops.retain(|owed| owed != drop);
+        vec![Write::put(Table::Outbox, OWED, &self.owed)]
+    }
+
+    /// A cookie's object says that its link is gone, at the customer's object. Says whether anything is
+    /// to be folded again: then the rim unfolds, feeds what remains of the timeline to the profile, and
+    /// says that it is refolded, all in the same transaction.
+    pub fn drop_link(&mut self, drop: &Drop, now: Timestamp, out: &mut Vec<Write>) -> bool {
+        // Also of a link that never came here: a page of it may still be under way.
+        let copy = self.copies.entry(drop.cookie).or_insert(Copy {
+            object: drop.object,
+            log: LogId::from_bits(0),
+            epoch: i64::MIN,
+            up_to: 0,
+            since: now,
+            dropped: true,
+        });
+        if copy.epoch > drop.epoch || (copy.dropped && copy.epoch == drop.epoch) {
+            return false;
+        }
+        let held = !copy.dropped;
+        copy.dropped = true;
+        copy.epoch = drop.epoch;
+        out.push(Write::put(Table::Link, &drop.cookie.to_string(), copy));
+        if held {
+            out.push(Write::Remove(drop.cookie));
+        }
+        held
+    }
+
+    /// Begins to fold the timeline again: everything that came from signals is forgotten.
+    pub fn unfold(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
+        self.profile.unfold(context.definitions);
+        out.push(Write::Clear(Table::Measure));
+    }
+
+    /// The timeline is folded again.
+    pub fn refolded(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
+        self.changed(context, out);
+    }
+
+    /// When an unknown profile, or a linked cookie, has been idle for so long that it goes.
+    pub fn expires(&self, context: Context<'_>) -> Option<Timestamp> {
+        let log = self.log.as_ref()?;
+        let settings = &context.definitions.bundle.settings;
+        let days = if self.link.is_some() {
+            settings.cookie.max_age_days
+        } else {
+            settings.retention.unknown_idle_days
+        };
+        Some(log.active.plus(i64::from(days) * DAY_MS))
+    }
+
+    /// Whether everything here may be deleted now: idle, and nothing owed to anybody.
+    pub fn is_over(&self, context: Context<'_>) -> bool {
+        self.expires(context).is_some_and(|at| at <= context.now)
+            && self.link.is_none()
+            && self.owed.drops.is_empty()
+    }
+
+    /// An idle link ends like one that is taken back; the object goes once the customer knows.
+    pub fn end_idle_link(&mut self, context: Context<'_>) -> Vec<Write> {
+        let mut out = Vec::new();
+        if self.link.is_some() && self.expires(context).is_some_and(|at| at <= context.now) {
+            self.cut(&mut out);
+        }
+        out
+    }
+}
