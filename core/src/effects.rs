@@ -21,24 +21,14 @@ pub enum Table {
     Link,
     /// High-water mark and gaps of a stream.
     Stream,
-    /// A `user` signal that sent its browser to another cookieId.
-    Rotation,
     /// What is owed to the outside: a projection, an unshipped log.
     Outbox,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Meta,
-        Self::Profile,
-        Self::Measure,
-        Self::Membership,
-        Self::Link,
-        Self::Stream,
-        Self::Rotation,
-        Self::Outbox,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Meta, Self::Profile, Self::Measure, Self::Membership, Self::Link, Self::Stream, Self::Outbox];
 
     /// Those whose rows are held in memory: their number depends on definitions and links, not on
     /// history.
@@ -54,7 +44,6 @@ impl Table {
             Self::Membership => "membership",
             Self::Link => "link",
             Self::Stream => "stream",
-            Self::Rotation => "rotation",
             Self::Outbox => "outbox",
         }
     }

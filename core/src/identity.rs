@@ -94,10 +94,19 @@ impl NameKey {
         CustomerId::Unknown(self.derive(&["cookie:", &cookie.to_string()]))
     }
 
-    /// The cookieId for another customer on the same browser: the same each time, so that a resend and
-    /// a return find the identity that is there (design §5).
-    pub fn rotated(&self, root: CookieId, customer: CustomerId) -> CookieId {
-        CookieId::from_bits(self.derive(&["rotated:", &root.to_string(), ":", &customer.to_string()]))
+    /// The cookieId for another customer on the browser of `own`, and the root that it derives from:
+    /// the same each time, so that a resend and a return find the identity that is there (design §5).
+    ///
+    /// Where that identity is `own` itself (its link was taken back and it now belongs to somebody
+    /// else), a further one derives from it: nothing goes round in circles.
+    pub fn rotated(&self, root: CookieId, own: CookieId, customer: CustomerId) -> (CookieId, CookieId) {
+        let derived = |root: CookieId| {
+            CookieId::from_bits(self.derive(&["rotated:", &root.to_string(), ":", &customer.to_string()]))
+        };
+        match derived(root) {
+            next if next != own => (next, root),
+            _ => (derived(own), own),
+        }
     }
 }
 
@@ -162,8 +171,18 @@ mod tests {
         let (a, b) = (key.known("T", "a"), key.known("T", "b"));
         assert_ne!(a, b);
         assert_eq!(a, key.known("T", "a"));
-        assert_ne!(key.rotated(cookie, a), key.rotated(cookie, b));
-        assert_eq!(key.rotated(cookie, a).to_string().parse(), Ok(key.rotated(cookie, a)));
+        let (for_a, root) = key.rotated(cookie, cookie, a);
+        assert_eq!(root, cookie);
+        assert_ne!(for_a, key.rotated(cookie, cookie, b).0);
+        assert_eq!(for_a.to_string().parse(), Ok(for_a));
+        assert_eq!(
+            key.rotated(cookie, key.rotated(cookie, cookie, b).0, a).0,
+            for_a,
+            "from wherever it comes"
+        );
+        let (further, root) = key.rotated(cookie, for_a, a);
+        assert_eq!(root, for_a);
+        assert_ne!(further, for_a);
         assert_ne!(NameKey::new([8; 32]).known("T", "a"), a);
     }
 }

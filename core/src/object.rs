@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use cookie::{CollectAnswer, CollectCall, Offered, Present, Rotate, UserOutcome, Verdict};
+pub use cookie::{CollectAnswer, CollectCall, Offered, Present, UserOutcome, Verdict};
 pub use customer::{Drop, Page, Row, ShipAnswer, ShipOutcome};
 pub use ending::Unlinked;
 

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::object::Customer;
+
 /// Most gap ranges that are kept of one stream; the oldest go first.
 const GAPS: usize = 100;
 
@@ -13,9 +15,38 @@ pub struct Stream {
     pub high: u64,
     /// Ranges below it that did not, both ends inclusive.
     pub gaps: Vec<(u64, u64)>,
+    /// Where its signals go, by `user` signals that named another customer than this cookie's, in the
+    /// order of their numbers. Decided once and recorded, so that a resend goes the same way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<Turn>,
+}
+
+/// From a `user` signal on, a stream's signals go to a customer's own cookieId, or come back here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Number of the `user` signal.
+    pub from: u64,
+    /// Whose cookieId; none is this one.
+    pub to: Option<Customer>,
 }
 
 impl Stream {
+    /// Whose cookieId a signal belongs to; none is this one.
+    pub fn owner(&self, seq: u64) -> Option<&Customer> {
+        self.turns.iter().rev().find(|turn| turn.from <= seq)?.to.as_ref()
+    }
+
+    /// Whether this very signal was decided before.
+    pub fn turned_at(&self, seq: u64) -> bool {
+        self.turns.iter().any(|turn| turn.from == seq)
+    }
+
+    /// From this `user` signal on the stream goes there.
+    pub fn turn(&mut self, from: u64, to: Option<Customer>) {
+        let at = self.turns.partition_point(|turn| turn.from < from);
+        self.turns.insert(at, Turn { from, to });
+    }
+
     /// A signal arrived.
     pub fn note(&mut self, seq: u64) {
         if seq > self.high {

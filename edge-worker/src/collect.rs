@@ -1,10 +1,12 @@
 //! `POST /_msci/collect`: signals in, a verdict for each out (contract §3).
 
+use std::collections::BTreeMap;
+
 use msci_core::config::Verification;
 use msci_core::identity;
 use msci_core::ids::{CookieId, CustomerId, StreamId};
 use msci_core::limits::BODY_BYTES;
-use msci_core::object::{CollectCall, Customer, Offered, Rotate, UserOutcome, Verdict};
+use msci_core::object::{CollectCall, Customer, Offered, UserOutcome, Verdict};
 use msci_core::proof::{Expected, token_proves};
 use msci_core::signal::Kind;
 use msci_core::time::Timestamp;
@@ -22,9 +24,8 @@ use crate::http::{self, header};
 use crate::names;
 use crate::platform::{normal, random_bits};
 
-/// Most identities that one batch can pass through: a person at a shared computer signs in as a few,
-/// a batch that names more is answered up to there.
-const ROTATIONS: usize = 8;
+/// Most identities that one batch can go to: people at a shared computer sign in as a few.
+const IDENTITIES: usize = 16;
 
 /// Takes a batch.
 pub(crate) async fn post(
@@ -88,7 +89,9 @@ struct Tally {
     rejected: Vec<Rejection>,
     user: Option<UserOutcome>,
     trusted: bool,
-    rotated: bool,
+    /// Highest seq that was taken, and of a `user` signal: what came last decides what the browser hears.
+    newest: u64,
+    newest_user: u64,
 }
 
 impl Tally {
@@ -101,7 +104,8 @@ impl Tally {
             rejected: Vec::new(),
             user: None,
             trusted: false,
-            rotated: false,
+            newest: 0,
+            newest_user: 0,
         }
     }
 
@@ -109,13 +113,13 @@ impl Tally {
         self.rejected.push(rejection);
     }
 
-    fn count(&mut self, verdicts: &[Verdict]) {
-        for verdict in verdicts {
-            match verdict {
-                Verdict::Accepted => self.accepted += 1,
-                Verdict::Duplicate => self.duplicate += 1,
-                Verdict::Rejected(rejection) => self.reject(rejection.clone()),
-            }
+    fn count(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Accepted => self.accepted += 1,
+            Verdict::Duplicate => self.duplicate += 1,
+            Verdict::Rejected(rejection) => self.reject(rejection.clone()),
+            // Counted where it belongs.
+            Verdict::Elsewhere(_) => {}
         }
     }
 
@@ -204,37 +208,49 @@ async fn take(
             }
         }
     }
-    let mut root = tally.cookie;
+    // What a `user` signal does to the ones after it is a matter of their numbers, not of their place.
+    left.sort_by_key(|offered| offered.signal.seq);
+    let mut work = vec![CollectCall { cookie: tally.cookie, root: tally.cookie, signals: left }];
+    let first = tally.cookie;
     let mut last = None;
-    for _ in 0..ROTATIONS {
-        if left.is_empty() {
-            return Ok(last);
-        }
-        let cookie = tally.cookie;
+    for _ in 0..IDENTITIES {
+        let Some(call) = work.pop().filter(|call| !call.signals.is_empty()) else { break };
+        let (cookie, signals) = (call.cookie, call.signals.clone());
         let name = configuration.names.unknown(cookie);
-        let call = CollectCall { cookie, root, signals: left };
-        let signals = call.signals.clone();
         let collected: Collected =
             calls::profile(env, configuration.n(), name, ProfileCall::Collect(call)).await?;
-        tally.count(&collected.answer.verdicts);
-        if let Some(user) = &collected.answer.user {
-            tally.user = Some(if tally.rotated && *user != UserOutcome::Claimed {
-                rotated(user)
-            } else {
-                user.clone()
-            });
-            tally.trusted = collected.answer.trusted;
+        let answer = &collected.answer;
+        let mut elsewhere: BTreeMap<CustomerId, Vec<Offered>> = BTreeMap::new();
+        let (mut newest, mut newest_user) = (0, 0);
+        for (offered, verdict) in signals.into_iter().zip(&answer.verdicts) {
+            let seq = offered.signal.seq;
+            if let Verdict::Elsewhere(customer) = verdict {
+                elsewhere.entry(customer.id).or_default().push(offered);
+                continue;
+            }
+            tally.count(verdict);
+            newest = newest.max(seq);
+            if offered.signal.kind == Kind::User {
+                newest_user = newest_user.max(seq);
+            }
         }
-        let Some(Rotate { from, root: first, customer }) = collected.answer.rotate.clone() else {
-            return Ok(Some(collected));
-        };
-        last = Some(collected);
-        root = first;
-        tally.rotated = true;
-        tally.cookie = configuration.names.rotated(first, customer.id);
-        left = signals.into_iter().skip(from).collect();
+        for (customer, signals) in elsewhere {
+            let (next, root) = configuration.names.rotated(answer.root.unwrap_or(cookie), cookie, customer);
+            work.push(CollectCall { cookie: next, root, signals });
+        }
+        if let Some(user) = answer.user.as_ref().filter(|_| newest_user > tally.newest_user) {
+            tally.newest_user = newest_user;
+            tally.user = Some(if cookie == first { user.clone() } else { rotated(user) });
+            tally.trusted = answer.trusted;
+        }
+        // The browser goes on as whoever its newest signal belongs to.
+        if newest > tally.newest {
+            tally.newest = newest;
+            tally.cookie = cookie;
+            last = Some(collected);
+        }
     }
-    for offered in left {
+    for offered in work.into_iter().flat_map(|call| call.signals) {
         tally.reject(Rejection::new(offered.signal.seq, "too_many_users", "one batch names too many users"));
     }
     Ok(last)

@@ -1,6 +1,6 @@
 //! The cookie's role: take signals into the log, decide what a `user` signal does, ship the log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -44,10 +44,8 @@ pub struct CollectCall {
 pub struct Present {
     /// Signals in the log.
     pub signals: BTreeSet<(StreamId, u64)>,
-    /// `user` signals that sent the browser elsewhere.
-    pub rotations: BTreeSet<(StreamId, u64)>,
     /// Streams of the batch that were met before.
-    pub streams: Vec<(StreamId, Stream)>,
+    pub streams: BTreeMap<StreamId, Stream>,
 }
 
 /// The verdict on one signal (law 4).
@@ -60,6 +58,8 @@ pub enum Verdict {
     Duplicate,
     /// It will never be.
     Rejected(Rejection),
+    /// It belongs to this customer's own cookieId on the same browser.
+    Elsewhere(Customer),
 }
 
 /// What a `user` signal did. Exhaustive: there is no other success.
@@ -78,28 +78,17 @@ pub enum UserOutcome {
     Refused(String),
 }
 
-/// The rest of a batch belongs to another cookieId.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Rotate {
-    /// Index of the first signal that does.
-    pub from: usize,
-    /// What the other cookieId derives from.
-    pub root: CookieId,
-    /// Whose it is.
-    pub customer: Customer,
-}
-
 /// Answer to a [`CollectCall`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CollectAnswer {
-    /// One for each signal, up to where the batch was rotated.
+    /// One for each signal.
     pub verdicts: Vec<Verdict>,
     /// What the last `user` signal did.
     pub user: Option<UserOutcome>,
     /// Whether it was believed, so that this browser may see the customer.
     pub trusted: bool,
-    /// Where the rest goes.
-    pub rotate: Option<Rotate>,
+    /// What the other cookieIds of this browser derive from.
+    pub root: Option<CookieId>,
 }
 
 impl Object {
@@ -121,16 +110,13 @@ impl Object {
             last_epoch: 0,
             active: context.now,
         });
+        answer.root = Some(log.root);
         let before = log.clone();
         let mut folded = false;
         let mut link_changed = false;
-        for (index, offered) in call.signals.iter().enumerate() {
+        for offered in &call.signals {
             let signal = &offered.signal;
             let id = (signal.stream, signal.seq);
-            if present.rotations.contains(&id) {
-                answer.rotate = rotate(index, &log, offered);
-                break;
-            }
             if taken.contains(&id) {
                 if let Some(outcome) = self.outcome_again(offered) {
                     answer.user = Some(outcome);
@@ -139,18 +125,18 @@ impl Object {
                 answer.verdicts.push(Verdict::Duplicate);
                 continue;
             }
+            let stream = streams.entry(signal.stream).or_default();
+            let elsewhere = self.turn(stream, offered);
+            if let Some(customer) = elsewhere {
+                answer.verdicts.push(Verdict::Elsewhere(customer));
+                continue;
+            }
             if let Some(rejection) = self.refusal(signal, context) {
                 answer.verdicts.push(Verdict::Rejected(rejection));
                 continue;
             }
             match (&offered.customer, signal.kind) {
                 (Some(customer), Kind::User) if offered.trusted => match &self.link {
-                    Some(link) if link.customer.id != customer.id => {
-                        let by = rotation_key(signal);
-                        out.push(Write::put(Table::Rotation, &by, &customer.id));
-                        answer.rotate = rotate(index, &log, offered);
-                        break;
-                    }
                     Some(_) => answer.user = Some(UserOutcome::Already),
                     None => {
                         log.last_epoch = context.now.0.max(log.last_epoch + 1);
@@ -159,7 +145,7 @@ impl Object {
                             epoch: log.last_epoch,
                             shipped: 0,
                             accepted: false,
-                            by: rotation_key(signal),
+                            by: signal_id(signal),
                         });
                         link_changed = true;
                         answer.user = Some(UserOutcome::Merged);
@@ -177,14 +163,14 @@ impl Object {
             let position = log.end;
             out.push(Write::Append { cookie: log.cookie, position, signal: signal.clone() });
             taken.insert(id);
-            advance(&mut streams, signal);
+            streams.entry(signal.stream).or_default().note(signal.seq);
             if self.accepted_link().is_none() {
                 self.profile.fold(context.definitions, signal.key(log.cookie), signal, context.now);
                 folded = true;
             }
             answer.verdicts.push(Verdict::Accepted);
         }
-        for (stream, state) in streams.iter().filter(|row| !present.streams.contains(row)) {
+        for (stream, state) in streams.iter().filter(|(id, state)| present.streams.get(id) != Some(state)) {
             out.push(Write::put(Table::Stream, &stream.to_string(), state));
         }
         if log != before {
@@ -200,6 +186,22 @@ impl Object {
             self.changed(context, &mut out);
         }
         (answer, out)
+    }
+
+    /// Whose cookieId a signal belongs to, if not this one. A `user` signal that names another customer
+    /// than the link's turns its stream to that customer's cookieId, one that names the link's turns it
+    /// back; both from its number on, whatever batch the others come in.
+    fn turn(&self, stream: &mut Stream, offered: &Offered) -> Option<Customer> {
+        let seq = offered.signal.seq;
+        if let (Some(customer), true) = (&offered.customer, offered.trusted && !stream.turned_at(seq)) {
+            let other = self.link.as_ref().is_some_and(|link| link.customer.id != customer.id);
+            if other {
+                stream.turn(seq, Some(customer.clone()));
+            } else if stream.owner(seq).is_some() {
+                stream.turn(seq, None);
+            }
+        }
+        stream.owner(seq).cloned()
     }
 
     /// Why a signal is not taken.
@@ -237,7 +239,7 @@ impl Object {
             Some(customer) => customer,
         };
         Some(match &self.link {
-            Some(link) if link.customer.id == customer.id && link.by == rotation_key(&offered.signal) => {
+            Some(link) if link.customer.id == customer.id && link.by == signal_id(&offered.signal) => {
                 UserOutcome::Merged
             }
             Some(link) if link.customer.id == customer.id => UserOutcome::Already,
@@ -310,23 +312,7 @@ impl Object {
     }
 }
 
-fn rotate(from: usize, log: &CookieLog, offered: &Offered) -> Option<Rotate> {
-    let customer = offered.customer.clone()?;
-    Some(Rotate { from, root: log.root, customer })
-}
-
-/// Key of a rotation's row.
-pub(crate) fn rotation_key(signal: &Signal) -> String {
+/// A signal within its log.
+fn signal_id(signal: &Signal) -> String {
     format!("{}/{}", signal.stream, signal.seq)
-}
-
-fn advance(streams: &mut Vec<(StreamId, Stream)>, signal: &Signal) {
-    match streams.iter_mut().find(|(stream, _)| *stream == signal.stream) {
-        Some((_, state)) => state.note(signal.seq),
-        None => {
-            let mut state = Stream::default();
-            state.note(signal.seq);
-            streams.push((signal.stream, state));
-        }
-    }
 }

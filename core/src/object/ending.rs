@@ -36,7 +36,6 @@ impl Object {
         if let Some(log) = &self.log {
             out.push(Write::Remove(log.cookie));
             out.push(Write::Clear(Table::Stream));
-            out.push(Write::Clear(Table::Rotation));
         }
         self.profile.clear(&mut out);
         self.changed(context, &mut out);

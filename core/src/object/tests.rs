@@ -1,12 +1,9 @@
 //! The merge protocol between two objects, without a network: what the rim would carry is handed over
 //! here, lost, doubled or late as each test says.
 
-use std::collections::BTreeSet;
-
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::cookie::rotation_key;
 use super::*;
 use crate::config::Bundle;
 use crate::ids::{SignalKey, StreamId};
@@ -28,13 +25,13 @@ fn definitions() -> Definitions {
 struct Disk {
     object: Object,
     signals: Vec<(CookieId, Row)>,
-    rotations: BTreeSet<String>,
+    streams: BTreeMap<StreamId, crate::stream::Stream>,
 }
 
 impl Disk {
     fn new(name: CustomerId, bits: u128) -> Self {
         let (object, _) = Object::born(name, bits);
-        Self { object, signals: Vec::new(), rotations: BTreeSet::new() }
+        Self { object, signals: Vec::new(), streams: BTreeMap::new() }
     }
 
     fn write(&mut self, writes: Vec<Write>) {
@@ -43,8 +40,8 @@ impl Disk {
                 Write::Append { cookie, position, signal } => {
                     self.signals.push((cookie, Row { position, signal }));
                 }
-                Write::Put { table: Table::Rotation, key, .. } => {
-                    self.rotations.insert(key);
+                Write::Put { table: Table::Stream, key, body } => {
+                    self.streams.insert(key.parse().unwrap(), serde_json::from_str(&body).unwrap());
                 }
                 _ => {}
             }
@@ -60,12 +57,7 @@ impl Disk {
     fn collect(&mut self, cookie: CookieId, signals: Vec<Offered>, context: Context<'_>) -> CollectAnswer {
         let present = Present {
             signals: self.signals.iter().map(|(_, row)| (row.signal.stream, row.signal.seq)).collect(),
-            rotations: signals
-                .iter()
-                .filter(|offered| self.rotations.contains(&rotation_key(&offered.signal)))
-                .map(|offered| (offered.signal.stream, offered.signal.seq))
-                .collect(),
-            streams: Vec::new(),
+            streams: self.streams.clone(),
         };
         let call = CollectCall { cookie, root: cookie, signals };
         let (answer, writes) = self.object.collect(&call, &present, context);

@@ -226,19 +226,9 @@ pub(crate) fn present(storage: &Storage, call: &CollectCall) -> Result<Present> 
         present
             .signals
             .extend(known(storage, call.cookie, stream, of_stream())?.into_iter().map(|seq| (stream, seq)));
-        let keys: Vec<String> = of_stream().map(|signal| format!("{stream}/{}", signal.seq)).collect();
-        let rows = query(
-            storage,
-            "SELECT key FROM rotation WHERE key IN (SELECT value FROM json_each(?))",
-            vec![serde_json::to_string(&keys)?.into()],
-        )?;
-        for row in rows {
-            let seq = text(&row, 0)?.rsplit('/').next().and_then(|seq| seq.parse().ok());
-            present.rotations.extend(seq.map(|seq: u64| (stream, seq)));
-        }
         let rows = query(storage, "SELECT body FROM stream WHERE key = ?", vec![stream.to_string().into()])?;
         if let Some(row) = rows.first() {
-            present.streams.push((stream, serde_json::from_str(text(row, 0)?)?));
+            present.streams.insert(stream, serde_json::from_str(text(row, 0)?)?);
         }
     }
     Ok(present)

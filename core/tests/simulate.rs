@@ -1,0 +1,48 @@
+//! The merge protocol under every fault that a network, a disk and people can think of, in virtual
+//! time: the same code as in the Worker, a rim that crashes between any two transactions, messages that
+//! are lost, doubled and late, clients that retry, tabs, devices, customers, unlinks.
+//!
+//! `cargo test -p msci-core --release simulate`; `MSCI_SEED` replays one schedule, `MSCI_SECONDS` and
+//! `MSCI_SCHEDULES` make it a campaign.
+
+#[path = "simulate/oracle.rs"]
+mod oracle;
+#[path = "simulate/world.rs"]
+mod world;
+
+use world::World;
+
+/// Schedules of the short run; a campaign sets more.
+const SCHEDULES: u64 = 20_000;
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn simulate_every_acknowledged_signal_is_in_the_one_right_profile_exactly_once() {
+    let seeds = match setting("MSCI_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..setting("MSCI_SCHEDULES").unwrap_or(SCHEDULES),
+    };
+    let definitions = world::definitions();
+    let (mut crashes, mut schedules, mut acknowledged, mut lost) = (0, 0, 0, 0);
+    for seed in seeds {
+        let mut world = World::new(seed, &definitions);
+        world.run();
+        if let Err(violation) = oracle::check(&world) {
+            panic!("seed {seed}: {violation}\nMSCI_SEED={seed} replays it");
+        }
+        crashes += world.crashes;
+        lost += world.lost;
+        acknowledged += world.acknowledged.len();
+        schedules += 1;
+    }
+    #[allow(clippy::print_stdout)]
+    {
+        println!(
+            "{schedules} schedules, {crashes} crashes, {lost} messages lost, {acknowledged} signals, 0 violations"
+        );
+    }
+    assert!(schedules == 1 || crashes >= 5 * schedules, "too few crashes to mean anything: {crashes}");
+}
