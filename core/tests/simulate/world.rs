@@ -32,7 +32,7 @@ pub(crate) fn definitions() -> Definitions {
     Definitions::compile(bundle).unwrap()
 }
 
-/// SplitMix64: a schedule is its seed.
+/// `SplitMix64`: a schedule is its seed.
 pub(crate) struct Dice(u64);
 
 impl Dice {
@@ -223,9 +223,7 @@ impl<'a> World<'a> {
             self.now = self.now.max(at);
             self.quiet |= self.acts_left == 0 && steps > 400;
             // Memberships change by time for ever after; the rest must come to an end.
-            if steps > 20_000 {
-                panic!("it does not become quiet");
-            }
+            assert!(steps <= 20_000, "it does not become quiet");
             steps += 1;
             self.handle(message);
         }
@@ -265,7 +263,7 @@ impl<'a> World<'a> {
         match message {
             Message::Act(tab) => self.act(tab),
             Message::Flush(tab) => self.flush(tab),
-            Message::Collect { tab, call, hops } => self.collect(tab, call, hops),
+            Message::Collect { tab, call, hops } => self.collect(tab, &call, hops),
             Message::Answer { tab, cookie, sent, seqs } => self.answered(tab, cookie, sent, &seqs),
             Message::Page(page) => {
                 let name = page.customer.id;
@@ -372,10 +370,10 @@ impl<'a> World<'a> {
         self.later(Message::Flush(tab), 6000);
     }
 
-    fn collect(&mut self, tab: usize, call: CollectCall, hops: u8) {
+    fn collect(&mut self, tab: usize, call: &CollectCall, hops: u8) {
         let name = self.name_of(call.cookie);
-        let present = self.present_of(name, &call);
-        let Some(answer) = self.step(name, |o, c| o.collect(&call, &present, c)) else { return };
+        let present = self.present_of(name, call);
+        let Some(answer) = self.step(name, |o, c| o.collect(call, &present, c)) else { return };
         self.ship(name);
         let CollectAnswer { verdicts, root, .. } = answer;
         let mut taken = Vec::new();
@@ -385,7 +383,7 @@ impl<'a> World<'a> {
                 Verdict::Accepted | Verdict::Duplicate => taken.push(offered.signal.seq),
                 Verdict::Rejected(rejection) => panic!("rejected: {}", rejection.message),
                 Verdict::Elsewhere(customer) => {
-                    elsewhere.entry(customer.id).or_default().push(offered.clone())
+                    elsewhere.entry(customer.id).or_default().push(offered.clone());
                 }
             }
         }
@@ -395,7 +393,7 @@ impl<'a> World<'a> {
         for (customer, signals) in elsewhere {
             let (next, root) = self.names.rotated(root.unwrap_or(call.cookie), call.cookie, customer);
             if self.quiet || !self.dice.one_in(6) {
-                self.collect(tab, CollectCall { cookie: next, root, signals }, hops + 1);
+                self.collect(tab, &CollectCall { cookie: next, root, signals }, hops + 1);
             }
         }
         let cookie = call.cookie;
