@@ -1,0 +1,44 @@
+// The snippet's loader: one function expression, which the pasted snippet calls with
+// (window, document, { src, name, cfg, user, props }). At most 700 bytes once minified.
+//
+// It makes `window[name]` at once. What is called before the SDK is there waits in `_q` as
+// [method, arguments, resolve, reject]; the SDK replaces `_q.push` and sets `_q.on` when it takes over,
+// so these methods stay the page's for good, even where it kept a reference to one.
+(function (w, d, o) {
+  try {
+    var name = o.name || "MSCI";
+    var api = w[name];
+    // Somebody else's object of that name is left alone; our own is joined.
+    if (api && !api._q) return;
+    if (!api) {
+      var queue = [];
+      var refused = { status: "refused", reason: "not_loaded" };
+      var fail = () => {
+        if (!queue.on) {
+          queue.splice(0).map((call) => call[2](refused));
+          queue.push = (call) => call[2](refused);
+        }
+      };
+      api = w[name] = { _q: queue, _cfg: o.cfg };
+      "initialize setUser trackView trackAction trackEvent setProperty setConfig setConsent reset optOut optIn decisions flush teardown status"
+        .split(" ")
+        .map((method) => {
+          api[method] = (...args) =>
+            new Promise((resolve, reject) => {
+              queue.length < 200 ? queue.push([method, args, resolve, reject]) : resolve(refused);
+            });
+        });
+      setTimeout(fail, 1e4);
+      var script = d.createElement("script");
+      script.onerror = fail;
+      script.dataset.name = name;
+      // Hidden from the attribute, visible to scripts; a script without one has "".
+      script.nonce = (d.currentScript || script).nonce;
+      script.src = o.src;
+      d.head.appendChild(script);
+    }
+    for (var k in o.props) api.setProperty(k, o.props[k]);
+    // What comes from a template may be empty: that is refused, and no error of the page.
+    if (o.user) api.setUser(o.user).catch(() => {});
+  } catch (e) {}
+})

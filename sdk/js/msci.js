@@ -1,0 +1,50 @@
+// `GET /_msci/msci.js`: finds the instance that a loader made (or makes it, from its own `data-*`
+// attributes), starts everything that is to be downloaded at once, and hands the queue over.
+//
+// The build replaces the file names, the Worker replaces the quoted settings with a JSON object.
+const settings = "__MSCI_SETTINGS__";
+const methods =
+  "initialize setUser trackView trackAction trackEvent setProperty setConfig setConsent reset optOut optIn decisions flush teardown status";
+
+const start = (script) => {
+  const { name = "MSCI", ingestionKey, endpointUrl } = script.dataset;
+  const api = (window[name] = window[name] || {
+    _q: [],
+    _cfg: ingestionKey && { ingestionKey, endpointUrl },
+  });
+  const queue = api._q;
+  // Another's object, or a second copy: the first goes on alone.
+  if (!queue || queue.by) return;
+  queue.by = script.src;
+
+  const refused = { status: "refused", reason: "not_loaded" };
+  const fail = () => {
+    if (queue.on) return;
+    queue.splice(0).map((call) => call[2](refused));
+    queue.push = (call) => call[2](refused);
+  };
+  // An older snippet knows fewer methods, none at all if there is no snippet.
+  for (const method of methods.split(" ")) {
+    api[method] =
+      api[method] ||
+      ((...args) =>
+        new Promise((resolve, reject) => {
+          queue.length < 200 ? queue.push([method, args, resolve, reject]) : resolve(refused);
+        }));
+  }
+  setTimeout(fail, 1e4);
+
+  const asset = (file) => new URL("assets/" + file, script.src).href;
+  // Without waiting for the module that will ask for it.
+  const wasm = fetch(asset("__MSCI_WASM_FILE__"));
+  wasm.catch(() => {});
+  import(asset("__MSCI_SDK_FILE__"))
+    .then((sdk) => sdk.attach(api, settings, wasm))
+    .catch(fail);
+};
+
+try {
+  start(document.currentScript || document.querySelector("script[src*='/msci.js']"));
+} catch (e) {
+  // The page is worth more than its measurement.
+}

@@ -1,0 +1,275 @@
+//! One instance of the SDK: it ties the queue, the consent, the cookie and the page together.
+//!
+//! Invariant: nothing is queued, stored or sent unless there is an engine, and an engine is made only
+//! once [`Consent`] opens the gate. There is no clock, no randomness and no browser here: an input goes
+//! in, effects come out, and whatever the page does meanwhile is another input.
+
+mod calls;
+mod identity;
+#[cfg(test)]
+mod tests;
+
+use crate::capture::Page;
+use crate::config::Config;
+use crate::consent::{Consent, Gate, Purpose};
+use crate::cookie::{self, Cookies};
+use crate::effects::{Call, Effects};
+use crate::engine::{Batch, Chance, Engine, Kind, Next, Origin, Reply, Ticket};
+use crate::facts::Facts;
+use crate::json::{Value, Writer};
+use crate::properties::Properties;
+use crate::session::Session;
+use crate::transport;
+
+/// What a `setUser` resolves to that was taken without a verdict.
+const QUEUED: &str = r#"{"status":"queued"}"#;
+/// Signals kept in memory while the visitor has not said anything.
+const HELD_SIGNALS: usize = 200;
+
+/// One instance of the SDK.
+#[derive(Debug, Default)]
+pub(crate) struct Client {
+    /// The site's public settings, as JSON. A missing one has its default.
+    settings: String,
+    config: Config,
+    consent: Consent,
+    cookies: Cookies,
+    engine: Option<Engine>,
+    /// The visitor took back what the engine's cookieId stood on: a later grant begins another.
+    forgotten: bool,
+    held: Vec<Held>,
+    session: Session,
+    properties: Properties,
+    page: Page,
+    waiting: Vec<Waiting>,
+    /// When the browser was asked to wake us; 0 if it was not.
+    wake_at: u64,
+    device: String,
+    warned: bool,
+    ended: bool,
+}
+
+/// A signal on its way in.
+#[derive(Debug)]
+struct Held {
+    kind: Kind,
+    json: String,
+    /// A `setUser`'s, else 0.
+    call: Call,
+}
+
+/// A call that waits: a `setUser` for its verdict, a `flush` until everything before it has left the
+/// queue.
+#[derive(Debug)]
+struct Waiting {
+    ticket: Ticket,
+    call: Call,
+    user: bool,
+}
+
+impl Client {
+    /// An instance that does nothing until it is told to initialize.
+    pub(crate) fn new(settings: &str) -> Self {
+        Self { settings: settings.into(), ..Self::default() }
+    }
+
+    fn setting(&self, group: &str, name: &str) -> Value<'_> {
+        Value(&self.settings).get(group).get(name)
+    }
+
+    /// Takes in what happened; answers what the browser is to do, as JSON.
+    pub(crate) fn step(&mut self, input: &str) -> String {
+        let mut facts = Facts::read(input);
+        let mut out = Effects::new();
+        match facts.text("in") {
+            "call" => self.call(&mut facts, &mut out),
+            "click" => self.clicked(&mut facts, &mut out),
+            "moved" => self.moved(&mut facts, &mut out),
+            "shown" => self.shown(&mut facts, &mut out),
+            "hidden" => self.hidden(&facts, &mut out),
+            "online" => self.engine.iter_mut().for_each(Engine::online),
+            "reply" => self.replied(&mut facts, &mut out),
+            // `tick`, or one from a newer script.
+            _ => self.wake_at = 0,
+        }
+        self.pump(&facts, &mut out);
+        out.finish()
+    }
+
+    /// Does what is to be done now.
+    fn pump(&mut self, facts: &Facts, out: &mut Effects) {
+        if let Some(engine) = self.engine.as_mut().filter(|_| !self.ended) {
+            match engine.next(facts.now) {
+                Next::Send(batch) => self.send(&batch, false, facts, out),
+                Next::Wait(ms) => {
+                    let at = facts.now + ms;
+                    if self.wake_at == 0 || at < self.wake_at {
+                        self.wake_at = at;
+                        out.wake(ms);
+                    }
+                }
+                Next::Idle => {}
+            }
+        }
+        let engine = &self.engine;
+        self.waiting.retain(|w| {
+            let Some(engine) = engine else {
+                out.refuse(w.call, "opted_out");
+                return false;
+            };
+            let done = !w.user && (engine.done(w.ticket) || engine.paused());
+            if done {
+                out.done(w.call);
+            }
+            !done
+        });
+    }
+
+    fn send(&self, batch: &Batch, last: bool, facts: &Facts, out: &mut Effects) {
+        let json = out.begin("send");
+        json.quoted(&[&self.config.endpoint, "collect"]);
+        transport::write_body(json.item(), &self.config.key, &self.device, facts.time, batch);
+        for n in [batch.id, batch.retry, last.into()] {
+            json.item().push_number(n.into());
+        }
+        out.end();
+    }
+
+    /// A batch's outcome: `batch`, `status` (0 without an answer), `after` (seconds of `Retry-After`)
+    /// and `answer` (the parsed body).
+    fn replied(&mut self, facts: &mut Facts, out: &mut Effects) {
+        let number = |key| facts.get(key).number();
+        let answer = facts.get("answer");
+        let reply = Reply {
+            status: number("status").unwrap_or_default(),
+            body: answer,
+            retry_after: number("after").map(|seconds| seconds.saturating_mul(1_000)),
+        };
+        let batch = number("batch").unwrap_or_default() as u32;
+        let jitter = number("jitter").unwrap_or_default();
+        let chance = Chance { jitter, stream: facts.guid() };
+        if let Some(engine) = &mut self.engine {
+            let settled = engine.settle(batch, &reply, facts.now, chance);
+            self.waiting.retain(|w| {
+                let decided = w.user && w.ticket == settled.user;
+                let user = answer.get("user");
+                if decided && settled.refusal.is_empty() {
+                    out.resolve(w.call, if user.is_null() { QUEUED } else { user.0 });
+                } else if decided {
+                    out.refuse(w.call, &settled.refusal);
+                }
+                !decided
+            });
+            if self.consent.gate(Purpose::Storage) == Gate::Open {
+                if settled.changed {
+                    self.cookies.set_id(engine.cookie_id(), out);
+                }
+                return;
+            }
+        }
+        // An answer to what was sent before the visitor said no may have set it again.
+        if cookie::find_id(facts.text("cookie")).is_some() {
+            self.cookies.remove_id(out);
+        }
+    }
+
+    /// The page may never run again: everything goes now.
+    fn hidden(&mut self, facts: &Facts, out: &mut Effects) {
+        while let Some(piece) = self.engine.as_mut().and_then(Engine::piece) {
+            self.send(&piece, true, facts, out);
+        }
+    }
+
+    /// The page came back out of the back/forward cache.
+    fn shown(&mut self, facts: &mut Facts, out: &mut Effects) {
+        self.engine.iter_mut().for_each(Engine::resume);
+        self.see(false, facts, out);
+    }
+
+    /// The history changed: a view, if the visitor is somewhere else now.
+    fn moved(&mut self, facts: &mut Facts, out: &mut Effects) {
+        if self.page.leads_to(&self.here(facts)) {
+            self.see(true, facts, out);
+        }
+    }
+
+    fn here(&self, facts: &Facts) -> Page {
+        Page::read(self.setting("capture", "history").text().unwrap_or_default(), facts)
+    }
+
+    fn see(&mut self, moved: bool, facts: &mut Facts, out: &mut Effects) {
+        let here = self.here(facts);
+        if self.config.views {
+            let view = Page::view(facts, moved.then_some(&self.page));
+            let _without_own = self.signal(Kind::View, view, Value::NULL, facts, out);
+        }
+        self.page = here;
+    }
+
+    fn clicked(&mut self, facts: &mut Facts, out: &mut Effects) {
+        if self.config.clicks {
+            let click = self.page.click(facts);
+            let _without_own = self.signal(Kind::Action, click, Value::NULL, facts, out);
+        }
+    }
+
+    /// A signal, with properties of its `own` and those of the page.
+    fn signal(
+        &mut self,
+        kind: Kind,
+        mut json: Writer,
+        own: Value,
+        facts: &mut Facts,
+        out: &mut Effects,
+    ) -> Result<(), &'static str> {
+        self.properties.write(own, &mut json)?;
+        self.take(Held { kind, json: json.0, call: 0 }, facts, out);
+        Ok(())
+    }
+
+    /// Queues a signal, or keeps it until there is consent, or drops it.
+    fn take(&mut self, held: Held, facts: &mut Facts, out: &mut Effects) {
+        let gate = self.consent.signal(held.kind);
+        let keep = self.setting("capture", "sendAfterGrant").flag() != Some(false);
+        if gate == Gate::Held && keep && self.held.len() < HELD_SIGNALS {
+            return self.held.push(held);
+        }
+        let pushed = match &mut self.engine {
+            Some(engine) if gate == Gate::Open => {
+                self.session.touch(facts, out);
+                engine.set_session(&self.session.id, self.session.start);
+                engine.push(held.kind, held.json, facts.now)
+            }
+            _ if self.consent.opted_out => Err("opted_out"),
+            _ => Err("consent_missing"),
+        };
+        match pushed {
+            Ok(ticket) if held.call > 0 => {
+                self.waiting.push(Waiting { ticket, call: held.call, user: true });
+            }
+            Err(reason) if held.call > 0 => out.refuse(held.call, reason),
+            Err("rate_limited") if !self.warned => {
+                self.warned = true;
+                out.warn("more than 100 custom events in a second, the rest is dropped");
+            }
+            _ => {}
+        }
+    }
+
+    /// Begins, or goes on after a new grant, if the visitor's consent allows it.
+    fn open(&mut self, facts: &mut Facts, out: &mut Effects) {
+        let begun = self.engine.is_some() && !self.forgotten;
+        if begun || !self.config.is_there() || self.consent.gate(Purpose::Storage) != Gate::Open {
+            return;
+        }
+        let cookie_id = cookie::find_id(facts.text("cookie")).unwrap_or_else(|| facts.guid());
+        // Renewed on every page, too.
+        self.cookies.set_id(&cookie_id, out);
+        let origin = Origin { cookie_id, stream: facts.guid(), ..Origin::default() };
+        match &mut self.engine {
+            Some(engine) => engine.begin(origin.cookie_id, origin.stream),
+            engine => *engine = Some(Engine::new(origin)),
+        }
+        self.forgotten = false;
+    }
+}

@@ -1,0 +1,188 @@
+//! Who the visitor is, and what they allow.
+
+use super::{Client, Held};
+use crate::capture::signal;
+use crate::consent::{self, Consent, Gate, Purpose};
+use crate::cookie::{self, Cookies};
+use crate::effects::{Call, Effects};
+use crate::engine::Kind;
+use crate::facts::Facts;
+use crate::json::Value;
+use crate::properties::Properties;
+use crate::session::{self, Session};
+use crate::user;
+
+const ALL_GRANTED: Value =
+    Value(r#"{"storage":"granted","analytics":"granted","personalization":"granted"}"#);
+const ALL_DENIED: Value = Value(r#"{"storage":"denied","analytics":"denied","personalization":"denied"}"#);
+
+impl Client {
+    /// Starts: finds out what may happen here, and sees the first page.
+    pub(super) fn initialize(
+        &mut self,
+        cfg: Value,
+        facts: &mut Facts,
+        out: &mut Effects,
+    ) -> Result<(), &'static str> {
+        if self.config.is_there() {
+            return Err("already_initialized");
+        }
+        if !self.config.read(cfg, facts) {
+            return Err("ingestion_key_missing");
+        }
+        let said = cfg.get("userConsent").flag();
+        let honours_gpc = self.setting("consent", "honourGpc").flag() != Some(false);
+        let required = said == Some(false) || self.setting("consent", "mode").text() == Some("required");
+        let barred = honours_gpc && facts.get("gpc").flag() == Some(true);
+        self.consent = Consent::new(required, barred, cookie::opted_out(facts.text("cookie")));
+        // What an earlier page stored is whole or it is nothing.
+        let _recalled = self.consent.say(facts.get("consent"));
+        self.cookies = Cookies::read(Value(&self.settings).get("cookie"), facts.secure());
+        self.device = facts.get("device").0.into();
+        self.open(facts, out);
+        if said == Some(true) {
+            self.set_consent(ALL_GRANTED, facts, out)?;
+        }
+        self.see(false, facts, out);
+        Ok(())
+    }
+
+    /// Takes over what may change at run time.
+    pub(super) fn set_config(
+        &mut self,
+        cfg: Value,
+        facts: &mut Facts,
+        out: &mut Effects,
+    ) -> Result<(), &'static str> {
+        self.config.update(cfg);
+        match cfg.get("userConsent").flag() {
+            Some(true) => self.set_consent(ALL_GRANTED, facts, out),
+            Some(false) => self.set_consent(ALL_DENIED, facts, out),
+            None => Ok(()),
+        }
+    }
+
+    /// Says who the visitor is.
+    pub(super) fn set_user(&mut self, call: Call, user: Value, facts: &mut Facts, out: &mut Effects) {
+        let mut json = signal("user", facts);
+        let nothing = json.0.len();
+        // Absent is one thing, `null` another: somebody meant to name the visitor and could not.
+        if user.parts().any(|part| part.text() == Some("authId")) {
+            let id = user.get("authId").text().unwrap_or_default();
+            if !user::is_somebody(id) {
+                return out.reject(call, "authid_invalid");
+            }
+            json.text("authId", id);
+        }
+        for field in user::FIELDS {
+            let value = user.get(field);
+            if !value.is_null() && (value.text().is_none() || value.0.len() > user::FIELD_BYTES) {
+                return out.reject(call, "invalid_field");
+            }
+            json.copy(field, value);
+        }
+        if json.0.len() == nothing {
+            return out.reject(call, "invalid_user");
+        }
+        self.take(Held { kind: Kind::User, json: json.0, call }, facts, out);
+    }
+
+    /// What the visitor says about each purpose.
+    pub(super) fn set_consent(
+        &mut self,
+        purposes: Value,
+        facts: &mut Facts,
+        out: &mut Effects,
+    ) -> Result<(), &'static str> {
+        let before = self.consent;
+        self.consent.say(purposes)?;
+        if self.consent == before {
+            return Ok(());
+        }
+        if self.consent.is_kept() {
+            let json = out.begin("store");
+            json.quoted(&[consent::KEY]);
+            self.consent.write(json.item().push("{"));
+            json.push("}");
+            out.end();
+        } else {
+            out.remove(consent::KEY);
+        }
+        self.open(facts, out);
+        self.withdraw(facts);
+        let mut json = signal("consent", facts);
+        json.raw("purposes", purposes.0);
+        // The edge hears of it before what it allows, and even when it allows nothing any more.
+        if let Some(engine) = self.engine.as_mut().filter(|_| !self.forgotten) {
+            let _queued = engine.push(Kind::Consent, json.0, facts.now);
+        }
+        if before.gate(Purpose::Storage) == Gate::Open && self.consent.gate(Purpose::Storage) != Gate::Open {
+            self.forget(out);
+        }
+        for held in std::mem::take(&mut self.held) {
+            self.take(held, facts, out);
+        }
+        Ok(())
+    }
+
+    /// Forgets what is queued but may not be sent any more. What follows is another stream, so that
+    /// the missing end of this one is not taken for a loss.
+    fn withdraw(&mut self, facts: &mut Facts) {
+        let consent = &self.consent;
+        if let Some(engine) = &mut self.engine
+            && engine.purge(&|kind| consent.signal(kind) == Gate::Shut)
+        {
+            let cookie_id = engine.cookie_id().into();
+            engine.begin(cookie_id, facts.guid());
+        }
+    }
+
+    /// Logout: whoever comes next is somebody else.
+    pub(super) fn reset(&mut self, facts: &mut Facts, out: &mut Effects) {
+        self.properties = Properties::default();
+        self.session = Session::default();
+        if let Some(engine) = self.engine.as_mut().filter(|_| !self.forgotten) {
+            let cookie_id = facts.guid();
+            self.cookies.set_id(&cookie_id, out);
+            out.remove(session::KEY);
+            engine.begin(cookie_id, facts.guid());
+        }
+        self.end_proof(out);
+    }
+
+    /// Stops, and leaves nothing on the device but the fact that it was asked to.
+    pub(super) fn opt_out(&mut self, facts: &mut Facts, out: &mut Effects) {
+        self.consent.opted_out = true;
+        self.cookies.set_opted_out(true, out);
+        out.remove(consent::KEY);
+        self.forget(out);
+        self.engine = None;
+        for held in std::mem::take(&mut self.held) {
+            self.take(held, facts, out);
+        }
+        self.end_proof(out);
+    }
+
+    /// Takes an opt-out back.
+    pub(super) fn opt_in(&mut self, facts: &mut Facts, out: &mut Effects) {
+        self.consent.opted_out = false;
+        self.cookies.set_opted_out(false, out);
+        self.open(facts, out);
+    }
+
+    /// Removes what names this browser.
+    fn forget(&mut self, out: &mut Effects) {
+        self.forgotten = true;
+        self.session = Session::default();
+        self.cookies.remove_id(out);
+        out.remove(session::KEY);
+    }
+
+    /// Tells the edge to end what this browser may see of a known customer. Scripts cannot: the proof
+    /// cookie is `HttpOnly`. That it fails offline costs nothing, the proof is bound to the old cookieId.
+    fn end_proof(&self, out: &mut Effects) {
+        if self.config.is_there() {
+            out.tell(&[&self.config.endpoint, "reset"]);
+        }
+    }
+}
