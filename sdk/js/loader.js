@@ -4,26 +4,27 @@
 // It makes `window[name]` at once. What is called before the SDK is there waits in `_q` as
 // [method, arguments, resolve, reject]; the SDK replaces `_q.push` and sets `_q.on` when it takes over,
 // so these methods stay the page's for good, even where it kept a reference to one.
-(function (w, d, o) {
+(function (/** @type {any} */ w, /** @type {Document} */ d, /** @type {any} */ o) {
   try {
     var name = o.name || "MSCI";
     var api = w[name];
     // Somebody else's object of that name is left alone; our own is joined.
     if (api && !api._q) return;
     if (!api) {
+      /** @type {any} */
       var queue = [];
       var refused = { status: "refused", reason: "not_loaded" };
       var fail = () => {
         if (!queue.on) {
-          queue.splice(0).map((call) => call[2](refused));
-          queue.push = (call) => call[2](refused);
+          queue.splice(0).map((/** @type {any} */ call) => call[2](refused));
+          queue.push = (/** @type {any} */ call) => call[2](refused);
         }
       };
       api = w[name] = { _q: queue, _cfg: o.cfg };
       "initialize setUser trackView trackAction trackEvent setProperty setConfig setConsent reset optOut optIn decisions flush teardown status"
         .split(" ")
         .map((method) => {
-          api[method] = (...args) =>
+          api[method] = (/** @type {any[]} */ ...args) =>
             new Promise((resolve, reject) => {
               queue.length < 200 ? queue.push([method, args, resolve, reject]) : resolve(refused);
             });

@@ -6,9 +6,14 @@ const settings = "__MSCI_SETTINGS__";
 const methods =
   "initialize setUser trackView trackAction trackEvent setProperty setConfig setConsent reset optOut optIn decisions flush teardown status";
 
+/** @typedef {any} Call [method, arguments, resolve, reject] */
+
+/** @param {HTMLScriptElement} script */
 const start = (script) => {
   const { name = "MSCI", ingestionKey, endpointUrl } = script.dataset;
-  const api = (window[name] = window[name] || {
+  /** @type {any} */
+  const page = window;
+  const api = (page[name] = page[name] || {
     _q: [],
     _cfg: ingestionKey && { ingestionKey, endpointUrl },
   });
@@ -20,21 +25,21 @@ const start = (script) => {
   const refused = { status: "refused", reason: "not_loaded" };
   const fail = () => {
     if (queue.on) return;
-    queue.splice(0).map((call) => call[2](refused));
-    queue.push = (call) => call[2](refused);
+    queue.splice(0).map((/** @type {Call} */ call) => call[2](refused));
+    queue.push = (/** @type {Call} */ call) => call[2](refused);
   };
   // An older snippet knows fewer methods, none at all if there is no snippet.
   for (const method of methods.split(" ")) {
     api[method] =
       api[method] ||
-      ((...args) =>
+      ((/** @type {any[]} */ ...args) =>
         new Promise((resolve, reject) => {
           queue.length < 200 ? queue.push([method, args, resolve, reject]) : resolve(refused);
         }));
   }
   setTimeout(fail, 1e4);
 
-  const asset = (file) => new URL("assets/" + file, script.src).href;
+  const asset = (/** @type {string} */ file) => new URL("assets/" + file, script.src).href;
   // Without waiting for the module that will ask for it.
   const wasm = fetch(asset("__MSCI_WASM_FILE__"));
   wasm.catch(() => {});
@@ -44,7 +49,7 @@ const start = (script) => {
 };
 
 try {
-  start(document.currentScript || document.querySelector("script[src*='/msci.js']"));
+  start(/** @type {any} */ (document.currentScript || document.querySelector("script[src*='/msci.js']")));
 } catch (e) {
   // The page is worth more than its measurement.
 }

@@ -2,6 +2,9 @@
 // moment, and does what it answers. Decides nothing, and keeps whatever goes wrong away from the page.
 import { create, initSync, step as decide } from "msci-sdk-glue";
 
+/** @typedef {string} Text */
+/** @typedef {any} Any what comes from the page, or goes to the module as JSON */
+
 // What a click on, or inside of, is an interaction.
 const INTERACTIVE =
   "a[href],area[href],button,summary,[role=button],[role=link],input[type=submit],input[type=button],input[type=image],[data-msci-name],[data-msci-target]";
@@ -10,27 +13,35 @@ const LABELLED = "a,button,summary,[role]";
 const WRITABLE = "input,textarea,select,[contenteditable]";
 
 // One module for all instances of a page.
+/** @type {Promise<unknown> | undefined} */
 let ready;
-const start = async (wasm) =>
+const start = async (/** @type {Promise<Response>} */ wasm) =>
   initSync({ module: await WebAssembly.compile(await (await wasm).arrayBuffer()) });
 
 // Blocked cookies and storage throw on every touch, and any object of the page may.
+/**
+ * @template T
+ * @param {() => T} act
+ * @returns {T | undefined}
+ */
 const attempt = (act) => {
   try {
     return act();
-  } catch {}
+  } catch {
+    return undefined;
+  }
 };
 
 // `randomUUID` exists only on https.
 const guid = () =>
   crypto.randomUUID?.() ??
-  "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (digit) =>
-    (digit ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (digit / 4)))).toString(16),
+  "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (/** @type {Any} */ digit) =>
+    (digit ^ (/** @type {Any} */ (crypto.getRandomValues(new Uint8Array(1)))[0] & (15 >> (digit / 4)))).toString(16),
   );
 
 // The edge takes texts of 8 KB.
-const clip = (text) => text?.slice(0, 2e3);
-const stored = (key) => attempt(() => JSON.parse(localStorage.getItem(key)));
+const clip = (/** @type {Text} */ text) => text?.slice(0, 2e3);
+const stored = (/** @type {Text} */ key) => attempt(() => JSON.parse(/** @type {Any} */ (localStorage.getItem(key))));
 
 const facts = () => ({
   now: Math.round(performance.now()),
@@ -44,11 +55,11 @@ const facts = () => ({
   search: location.search,
   title: clip(document.title),
   referrer: clip(document.referrer),
-  exposures: document.querySelector("meta[name=msci-x]")?.content,
+  exposures: /** @type {HTMLMetaElement | null} */ (document.querySelector("meta[name=msci-x]"))?.content,
   cookie: attempt(() => document.cookie),
   session: stored("_msci_session"),
   consent: stored("_msci_consent"),
-  gpc: navigator.globalPrivacyControl,
+  gpc: /** @type {Any} */ (navigator).globalPrivacyControl,
   device: {
     language: navigator.language,
     timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
@@ -57,10 +68,10 @@ const facts = () => ({
 });
 
 // What an element says about itself.
-const clicked = ({ target, pageX, pageY }) => {
+const clicked = (/** @type {Any} */ { target, pageX, pageY }) => {
   const element = target.closest(INTERACTIVE);
   if (!element || target.closest("[data-msci-ignore]")) return;
-  const attribute = (name) => element.getAttribute(name)?.trim();
+  const attribute = (/** @type {Text} */ name) => element.getAttribute(name)?.trim();
   const labelled =
     element.matches(LABELLED) && !element.closest(WRITABLE) && !element.querySelector(WRITABLE);
   return {
@@ -92,7 +103,7 @@ export const attach = async (api, settings, wasm) => {
   await (ready ??= start(wasm));
   queue.on = 1;
   // A page that nobody has seen yet has no view, and needs no cookie.
-  if (document.prerendering) {
+  if (/** @type {Any} */ (document).prerendering) {
     await new Promise((seen) => document.addEventListener("prerenderingchange", seen, { once: true }));
   }
 
@@ -100,22 +111,29 @@ export const attach = async (api, settings, wasm) => {
   const listening = new AbortController();
   const calls = new Map();
   let count = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   // Why calls are refused, once they are.
+  /** @type {Any} */
   let over;
 
-  const end = (reason) => {
+  const end = (/** @type {Text} */ reason) => {
     over = { status: "refused", reason };
     listening.abort();
     clearTimeout(timer);
     for (const [resolve] of calls.values()) resolve(over);
   };
 
-  const settle = (how) => (call, value) => {
+  const settle = (/** @type {0 | 1} */ how) => (/** @type {number} */ call, /** @type {Any} */ value) => {
     calls.get(call)?.[how](value);
     calls.delete(call);
   };
 
+  const resolve = settle(0);
+  /** @param {number} call @param {Text} code */
+  const reject = (call, code) => settle(1)(call, Object.assign(new Error("MSCI: " + code), { code }));
+
+  /** @type {Record<string, (...args: Any[]) => unknown>} */
   const verbs = {
     cookie: (line) => (document.cookie = line),
     store: (key, value) =>
@@ -151,12 +169,16 @@ export const attach = async (api, settings, wasm) => {
       fetch(url)
         .then((response) => (response.ok ? response.json() : instead))
         .catch(() => instead)
-        .then((value) => verbs.resolve(call, value)),
-    resolve: settle(0),
-    reject: (call, code) => settle(1)(call, Object.assign(new Error("MSCI: " + code), { code })),
+        .then((value) => resolve(call, value)),
+    resolve,
+    reject,
     warn: (text) => console.warn("MSCI: " + text),
   };
 
+  /**
+   * @param {Text} what
+   * @param {Any} [more]
+   */
   const step = (what, more) => {
     let effects = "[]";
     try {
@@ -166,17 +188,17 @@ export const attach = async (api, settings, wasm) => {
     } catch (error) {
       // After a trap the module's memory is not to be trusted; anything else was in the arguments.
       if (error instanceof WebAssembly.RuntimeError) end("failed");
-      else verbs.reject(more?.call, "invalid_field");
+      else reject(more?.call, "invalid_field");
     }
-    for (const [verb, ...args] of JSON.parse(effects)) attempt(() => verbs[verb](...args));
+    for (const [verb, ...args] of JSON.parse(effects)) attempt(() => verbs[verb]?.(...args));
   };
 
-  const run = ([method, args, ...promise]) => {
+  const run = (/** @type {Any} */ [method, args, ...promise]) => {
     if (over) return promise[0](over);
     calls.set(++count, promise);
     if (method === "setUser") {
       // Nothing that a page waits for hangs, whatever becomes of the module.
-      setTimeout(verbs.resolve, 5e3, count, { status: "queued" });
+      setTimeout(resolve, 5e3, count, { status: "queued" });
       const [user] = args;
       if (user?.authId?.trim) args = [{ ...user, authId: user.authId.trim().normalize() }];
     }
@@ -184,8 +206,8 @@ export const attach = async (api, settings, wasm) => {
     if (method === "teardown") end("torn_down");
   };
 
-  const tell = (what, more) => over || step(what, more);
-  const listen = (target, type, act) =>
+  const tell = (/** @type {Text} */ what, /** @type {Any} */ more = undefined) => over || step(what, more);
+  const listen = (/** @type {EventTarget} */ target, /** @type {Text} */ type, /** @type {(event: Any) => unknown} */ act) =>
     target.addEventListener(type, act, { capture: true, passive: true, signal: listening.signal });
   listen(document, "click", (event) => {
     const more = attempt(() => clicked(event));
@@ -196,10 +218,10 @@ export const attach = async (api, settings, wasm) => {
   listen(window, "pageshow", (event) => event.persisted && tell("shown"));
   listen(window, "online", () => tell("online"));
   listen(window, "popstate", () => tell("moved"));
-  for (const method of ["pushState", "replaceState"]) {
+  for (const method of /** @type {const} */ (["pushState", "replaceState"])) {
     const original = history[method];
     history[method] = function () {
-      const result = original.apply(this, arguments);
+      const result = original.apply(this, /** @type {Any} */ (arguments));
       tell("moved");
       return result;
     };
@@ -209,6 +231,6 @@ export const attach = async (api, settings, wasm) => {
   queue.push = run;
   // Properties that the snippet sets belong to the first view too.
   while (waiting[0]?.[0] === "setProperty") run(waiting.shift());
-  if (api._cfg) run(["initialize", [api._cfg], () => {}, (error) => console.warn(error)]);
+  if (api._cfg) run(["initialize", [api._cfg], () => {}, (/** @type {Error} */ error) => console.warn(error)]);
   waiting.map(run);
 };

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::consent::{Consent, Gate, Purpose};
 use crate::cookie::{self, Cookies};
 use crate::effects::{Call, Effects};
-use crate::engine::{Batch, Chance, Engine, Kind, Next, Origin, Reply, Ticket};
+use crate::engine::{Batch, Chance, Engine, Kind, Next, Reply, Ticket};
 use crate::facts::Facts;
 use crate::json::{Value, Writer};
 use crate::properties::Properties;
@@ -265,11 +265,10 @@ impl Client {
         let cookie_id = cookie::find_id(facts.text("cookie")).unwrap_or_else(|| facts.guid());
         // Renewed on every page, too.
         self.cookies.set_id(&cookie_id, out);
-        let origin = Origin { cookie_id, stream: facts.guid(), ..Origin::default() };
-        match &mut self.engine {
-            Some(engine) => engine.begin(origin.cookie_id, origin.stream),
-            engine => *engine = Some(Engine::new(origin)),
-        }
+        let engine = self.engine.get_or_insert_with(Engine::new);
+        engine.begin(cookie_id, facts.guid());
+        self.session.touch(facts, out);
+        engine.set_session(&self.session.id, self.session.start);
         self.forgotten = false;
     }
 }

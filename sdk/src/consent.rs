@@ -117,7 +117,8 @@ impl Consent {
     /// Whether to store what was said, so that the next page knows. Without leave to store, only a
     /// refusal is kept, and only where silence would count as leave.
     pub(crate) fn is_kept(self) -> bool {
-        !self.required || self.storage == Grant::Granted
+        let stands = self.storage == Grant::Granted || !self.required;
+        stands && !self.barred && !self.opted_out
     }
 }
 
@@ -158,6 +159,7 @@ mod tests {
             consent.say(ALL).unwrap();
             assert!(KINDS.iter().all(|kind| consent.signal(*kind) == Gate::Shut));
             assert_eq!(consent.gate(Purpose::Personalization), Gate::Shut);
+            assert!(!consent.is_kept());
         }
     }
 

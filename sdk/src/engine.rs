@@ -166,10 +166,10 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// An empty queue whose first signal has seq 1.
-    pub(crate) fn new(origin: Origin) -> Self {
+    /// An empty queue. It [begins](Self::begin) before its first signal.
+    pub(crate) fn new() -> Self {
         Self {
-            origin: Rc::new(origin),
+            origin: Rc::default(),
             seq: 0,
             queue: Vec::new(),
             bytes: 0,

@@ -116,7 +116,7 @@ impl Client {
         if let Some(engine) = self.engine.as_mut().filter(|_| !self.forgotten) {
             let _queued = engine.push(Kind::Consent, json.0, facts.now);
         }
-        if before.gate(Purpose::Storage) == Gate::Open && self.consent.gate(Purpose::Storage) != Gate::Open {
+        if self.consent.gate(Purpose::Storage) != Gate::Open {
             self.forget(out);
         }
         for held in std::mem::take(&mut self.held) {
@@ -146,8 +146,8 @@ impl Client {
             self.cookies.set_id(&cookie_id, out);
             out.remove(session::KEY);
             engine.begin(cookie_id, facts.guid());
+            self.end_proof(out);
         }
-        self.end_proof(out);
     }
 
     /// Stops, and leaves nothing on the device but the fact that it was asked to.
@@ -160,7 +160,6 @@ impl Client {
         for held in std::mem::take(&mut self.held) {
             self.take(held, facts, out);
         }
-        self.end_proof(out);
     }
 
     /// Takes an opt-out back.
@@ -170,19 +169,21 @@ impl Client {
         self.open(facts, out);
     }
 
-    /// Removes what names this browser.
+    /// Removes what names this browser, if anything does.
     fn forget(&mut self, out: &mut Effects) {
+        if self.engine.is_none() || self.forgotten {
+            return;
+        }
         self.forgotten = true;
         self.session = Session::default();
         self.cookies.remove_id(out);
         out.remove(session::KEY);
+        self.end_proof(out);
     }
 
     /// Tells the edge to end what this browser may see of a known customer. Scripts cannot: the proof
     /// cookie is `HttpOnly`. That it fails offline costs nothing, the proof is bound to the old cookieId.
     fn end_proof(&self, out: &mut Effects) {
-        if self.config.is_there() {
-            out.tell(&[&self.config.endpoint, "reset"]);
-        }
+        out.tell(&[&self.config.endpoint, "reset"]);
     }
 }

@@ -1,1 +1,447 @@
+//! The whole SDK without a browser: inputs in, effects out.
 
+use super::*;
+
+const A: &str = "aaaaaaaa-0000-4000-8000-000000000000";
+const B: &str = "bbbbbbbb-0000-4000-8000-000000000000";
+const REQUIRED: &str = r#"{"consent":{"mode":"required"}}"#;
+const ALL: &str = r#"{"storage":"granted","analytics":"granted"}"#;
+
+/// A browser that keeps cookies and storage, and a clock that stands still between inputs.
+struct Browser {
+    client: Client,
+    now: u64,
+    guids: u64,
+    cookies: Vec<(String, String)>,
+    storage: Vec<(String, String)>,
+    path: &'static str,
+    gpc: bool,
+    effects: Vec<String>,
+}
+
+impl Browser {
+    fn new(settings: &str) -> Self {
+        Self {
+            client: Client::new(settings),
+            now: 1_000,
+            guids: 0,
+            cookies: Vec::new(),
+            storage: Vec::new(),
+            path: "/",
+            gpc: false,
+            effects: Vec::new(),
+        }
+    }
+
+    fn started(settings: &str) -> Self {
+        let mut browser = Self::new(settings);
+        browser.initialize();
+        browser
+    }
+
+    fn initialize(&mut self) {
+        self.call("initialize", r#"[{"ingestionKey":"k"}]"#);
+    }
+
+    /// Another page of the site, in the same browser.
+    fn next_page(&mut self, settings: &str) {
+        self.client = Client::new(settings);
+        self.initialize();
+    }
+
+    fn call(&mut self, method: &str, args: &str) {
+        self.input("call", &format!(r#","method":"{method}","args":{args},"call":7"#));
+    }
+
+    fn input(&mut self, what: &str, more: &str) {
+        let guids: Vec<String> = (0..4).map(|_| self.guid()).collect();
+        let cookie: Vec<String> = self.cookies.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        let stored = |key: &str| {
+            let found = self.storage.iter().find(|(known, _)| known == key);
+            found.map_or("null".to_owned(), |(_, value)| value.clone())
+        };
+        let (session, consent) = (stored("_msci_session"), stored("_msci_consent"));
+        let input = format!(
+            r#"{{"in":"{what}","now":{now},"time":{time},"jitter":512,"guids":["{guids}"],"uri":"https://a.example{path}","origin":"https://a.example","path":"{path}","search":"","title":"T","encodedUri":"U","cookie":"{cookie}","session":{session},"consent":{consent},"gpc":{gpc},"device":{{}}{more}}}"#,
+            now = self.now,
+            time = 1_790_000_000_000 + self.now,
+            guids = guids.join(r#"",""#),
+            path = self.path,
+            cookie = cookie.join("; "),
+            gpc = self.gpc,
+        );
+        self.effects.clear();
+        let effects = self.client.step(&input);
+        for effect in Value(&effects).parts() {
+            self.carry_out(effect);
+            self.effects.push(effect.0.to_owned());
+        }
+    }
+
+    fn guid(&mut self) -> String {
+        self.guids += 1;
+        format!("00000000-0000-4000-8000-{:012}", self.guids)
+    }
+
+    fn carry_out(&mut self, effect: Value) {
+        let args: Vec<Value> = effect.parts().collect();
+        match args[0].text().unwrap() {
+            "cookie" => {
+                let line = args[1].text().unwrap();
+                let (name, rest) = line.split_once('=').unwrap();
+                let (value, attributes) = rest.split_once(';').unwrap();
+                self.cookies.retain(|(known, _)| known != name);
+                if !attributes.contains("Max-Age=0") {
+                    self.cookies.push((name.to_owned(), value.to_owned()));
+                }
+            }
+            "store" => {
+                let key = args[1].text().unwrap();
+                self.storage.retain(|(known, _)| known != key);
+                self.storage.extend(args.get(2).map(|value| (key.to_owned(), value.0.to_owned())));
+            }
+            _ => {}
+        }
+    }
+
+    fn after(&mut self, ms: u64) {
+        self.now += ms;
+        self.input("tick", "");
+    }
+
+    /// The body of the request that the last input led to.
+    fn sent(&self) -> Option<Value<'_>> {
+        let sent = self.effects.iter().find(|effect| effect.starts_with(r#"["send""#));
+        sent.and_then(|effect| Value(effect).parts().nth(2))
+    }
+
+    fn types(&self) -> Vec<String> {
+        let signals = self.sent().expect("a request").get("signals");
+        signals.parts().map(|s| s.get("type").text().unwrap().to_owned()).collect()
+    }
+
+    fn cookie_id(&self) -> Option<&str> {
+        self.cookies.iter().find(|(name, _)| name == "_msci").map(|(_, id)| id.as_str())
+    }
+
+    /// Answers the last request: everything accepted.
+    fn answer(&mut self, cookie_id: Option<&str>, user: &str) {
+        let sent = self.effects.iter().find(|effect| effect.starts_with(r#"["send""#)).expect("a request");
+        let parts: Vec<Value> = Value(sent).parts().collect();
+        let (body, batch) = (parts[2], parts[3].0);
+        let cookie_id = cookie_id.unwrap_or(body.get("cookieId").text().unwrap());
+        let stream = body.get("stream").0;
+        let count = body.get("signals").parts().count();
+        let more = format!(
+            r#","batch":{batch},"status":200,"answer":{{"cookieId":"{cookie_id}","ack":{{"stream":{stream}}},"accepted":{count},"duplicate":0,"rejected":[],"user":{user}}}"#
+        );
+        self.input("reply", &more);
+    }
+
+    fn settled(&self) -> &str {
+        let settled = |effect: &&String| effect.starts_with("[\"re");
+        self.effects.iter().find(settled).map_or("", String::as_str)
+    }
+
+    fn leaves_no_trace(&self) -> bool {
+        self.cookies.is_empty() && self.storage.is_empty() && self.sent().is_none()
+    }
+}
+
+#[test]
+fn the_first_page_makes_a_cookie_and_sends_a_view_within_a_second() {
+    let mut browser = Browser::started("{}");
+    assert!(browser.sent().is_none());
+    assert_eq!(browser.effects.last().unwrap(), r#"["wake",1000]"#);
+    browser.after(1_000);
+    assert_eq!(browser.types(), ["view"]);
+    let body = browser.sent().unwrap();
+    assert_eq!(body.get("cookieId").text(), browser.cookie_id());
+    assert_eq!(body.get("session").get("start").number(), Some(1_790_000_001_000));
+    let view = body.get("signals").parts().next().unwrap();
+    assert_eq!((view.get("seq").0, view.get("uri").0), ("1", r#""https://a.example/""#));
+}
+
+#[test]
+fn a_cookie_that_is_there_is_kept_and_renewed() {
+    let mut browser = Browser::new("{}");
+    browser.cookies.push(("_msci".into(), A.to_uppercase()));
+    browser.initialize();
+    assert_eq!(browser.cookie_id(), Some(A));
+}
+
+#[test]
+fn set_user_is_settled_by_the_answer() {
+    let mut browser = Browser::started("{}");
+    browser.call("setUser", r#"[{"authId":"Loyalty1","email":"a@b.example"}]"#);
+    assert_eq!(browser.types(), ["view", "user"]);
+    assert_eq!(browser.settled(), "");
+    browser.answer(None, r#"{"status":"merged","pending":true}"#);
+    assert_eq!(browser.settled(), r#"["resolve",7,{"status":"merged","pending":true}]"#);
+}
+
+#[test]
+fn after_a_rotation_everything_is_under_the_new_cookie() {
+    let mut browser = Browser::started("{}");
+    browser.call("setUser", r#"[{"authId":"K2"}]"#);
+    let stream = browser.sent().unwrap().get("stream").0.to_owned();
+    browser.answer(Some(B), r#"{"status":"rotated"}"#);
+    assert_eq!(browser.cookie_id(), Some(B));
+    browser.call("trackEvent", r#"[{"name":"x"}]"#);
+    browser.after(1_000);
+    let body = browser.sent().unwrap();
+    assert_eq!(body.get("cookieId").text(), Some(B));
+    assert_ne!(body.get("stream").0, stream);
+    assert_eq!(body.get("signals").parts().next().unwrap().get("seq").0, "1");
+}
+
+#[test]
+fn reset_begins_anew_even_if_an_old_answer_comes_late() {
+    let mut browser = Browser::started("{}");
+    browser.call("setProperty", r#"["plan","gold"]"#);
+    browser.call("setUser", r#"[{"authId":"K"}]"#);
+    let under_way = browser.effects.clone();
+    let before = browser.cookie_id().unwrap().to_owned();
+    browser.call("reset", "[]");
+    let after = browser.cookie_id().unwrap().to_owned();
+    assert_ne!(before, after);
+    assert!(browser.effects.iter().any(|e| e == r#"["tell","https://a.example/_msci/reset"]"#));
+    // The edge's answer sets the cookie of its request again.
+    browser.cookies = vec![("_msci".into(), before.clone())];
+    browser.effects = under_way;
+    browser.answer(Some(&before), r#"{"status":"merged"}"#);
+    assert_eq!(browser.cookie_id(), Some(after.as_str()));
+    browser.call("trackEvent", r#"[{"name":"x"}]"#);
+    browser.after(1_000);
+    let body = browser.sent().unwrap();
+    assert_eq!(body.get("cookieId").text(), Some(after.as_str()));
+    assert!(body.get("signals").parts().next().unwrap().get("properties").is_null());
+}
+
+#[test]
+fn without_required_consent_there_is_no_trace() {
+    let mut browser = Browser::started(REQUIRED);
+    browser.path = "/two";
+    browser.input("moved", "");
+    browser.call("setUser", r#"[{"authId":"K"}]"#);
+    browser.call("reset", "[]");
+    browser.input("hidden", "");
+    browser.after(60_000);
+    assert!(browser.leaves_no_trace() && browser.effects == Vec::<String>::new());
+}
+
+#[test]
+fn after_the_grant_what_happened_since_is_sent_in_order() {
+    let mut browser = Browser::started(REQUIRED);
+    browser.call("trackEvent", r#"[{"name":"x"}]"#);
+    browser.call("setUser", r#"[{"authId":"K"}]"#);
+    browser.call("setConsent", &format!("[{ALL}]"));
+    assert_eq!(browser.types(), ["consent", "view", "event", "user"]);
+    assert!(browser.cookie_id().is_some());
+    browser.next_page(REQUIRED);
+    browser.after(1_000);
+    assert_eq!(browser.types(), ["view"], "the next page knows");
+}
+
+#[test]
+fn after_a_refusal_what_happened_is_discarded() {
+    let mut browser = Browser::started(REQUIRED);
+    browser.call("setUser", r#"[{"authId":"K"}]"#);
+    browser.call("setConsent", r#"[{"storage":"denied"}]"#);
+    assert!(browser.settled().contains("consent_missing"));
+    browser.after(60_000);
+    assert!(browser.leaves_no_trace());
+}
+
+#[test]
+fn without_send_after_grant_only_what_comes_then_is_sent() {
+    let settings = r#"{"consent":{"mode":"required"},"capture":{"sendAfterGrant":false}}"#;
+    let mut browser = Browser::started(settings);
+    browser.call("setConsent", &format!("[{ALL}]"));
+    assert_eq!(browser.types(), ["consent"]);
+}
+
+#[test]
+fn withdrawn_consent_purges_the_queue_and_tells_the_edge() {
+    let mut browser = Browser::started("{}");
+    let before = browser.cookie_id().unwrap().to_owned();
+    browser.call("setConsent", r#"[{"storage":"denied"}]"#);
+    assert_eq!(browser.types(), ["consent"]);
+    let stored: Vec<&str> = browser.storage.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!((browser.cookie_id(), stored), (None, vec!["_msci_consent"]));
+    // The answer sets the cookie once more.
+    browser.cookies.push(("_msci".into(), before.clone()));
+    browser.answer(None, "null");
+    assert_eq!(browser.cookie_id(), None);
+    browser.call("trackEvent", r#"[{"name":"x"}]"#);
+    browser.after(60_000);
+    assert!(browser.sent().is_none());
+    browser.next_page("{}");
+    browser.after(60_000);
+    assert!(browser.sent().is_none(), "the next page knows");
+    browser.call("setConsent", r#"[{"storage":"granted"}]"#);
+    assert_ne!(browser.cookie_id(), Some(before.as_str()), "who comes back is somebody new");
+}
+
+#[test]
+fn denied_analytics_stop_the_views_and_not_the_user() {
+    let mut browser = Browser::started("{}");
+    browser.call("setConsent", r#"[{"analytics":"denied"}]"#);
+    assert_eq!(browser.types(), ["consent"], "the view is purged");
+    assert_eq!(browser.sent().unwrap().get("signals").parts().next().unwrap().get("seq").0, "1");
+    browser.answer(None, "null");
+    browser.call("trackEvent", r#"[{"name":"x"}]"#);
+    browser.call("setUser", r#"[{"authId":"K"}]"#);
+    assert_eq!(browser.types(), ["user"]);
+}
+
+#[test]
+fn global_privacy_control_leaves_no_trace_whatever_is_granted() {
+    let mut browser = Browser::new("{}");
+    browser.gpc = true;
+    browser.initialize();
+    browser.call("setConsent", &format!("[{ALL}]"));
+    browser.after(60_000);
+    assert!(browser.leaves_no_trace());
+    let mut browser = Browser::new(r#"{"consent":{"honourGpc":false}}"#);
+    browser.gpc = true;
+    browser.initialize();
+    assert!(browser.cookie_id().is_some());
+}
+
+#[test]
+fn an_opt_out_leaves_one_cookie_and_lasts() {
+    let mut browser = Browser::started("{}");
+    browser.call("setUser", r#"[{"authId":"K"}]"#);
+    browser.call("optOut", "[]");
+    assert!(browser.effects.iter().any(|e| e.contains("opted_out")), "nothing waits for ever");
+    assert_eq!((browser.cookies.len(), browser.storage.len()), (1, 0));
+    browser.next_page("{}");
+    browser.call("setUser", r#"[{"authId":"K"}]"#);
+    assert!(browser.settled().contains("opted_out"));
+    browser.after(60_000);
+    assert!(browser.sent().is_none());
+    browser.call("optIn", "[]");
+    browser.call("trackEvent", r#"[{"name":"x"}]"#);
+    browser.after(1_000);
+    assert_eq!(browser.types(), ["event"]);
+    assert_eq!(browser.cookies.len(), 1);
+}
+
+#[test]
+fn the_page_may_be_stricter_than_the_site() {
+    let mut browser = Browser::new("{}");
+    browser.call("initialize", r#"[{"ingestionKey":"k","userConsent":false}]"#);
+    assert!(browser.leaves_no_trace());
+    browser.call("setConfig", r#"[{"userConsent":true}]"#);
+    assert_eq!(browser.types(), ["consent", "view"]);
+}
+
+#[test]
+fn bad_input_is_rejected_with_a_code_and_sends_nothing() {
+    let mut browser = Browser::new("{}");
+    for (method, args, code) in [
+        ("trackEvent", r#"[{"name":"x"}]"#, "not_initialized"),
+        ("initialize", "[{}]", "ingestion_key_missing"),
+        ("initialize", r#"[{"ingestionKey":"k","autoCapture":{}}]"#, ""),
+        ("initialize", r#"[{"ingestionKey":"k"}]"#, "already_initialized"),
+        ("setUser", "[null]", "invalid_user"),
+        ("setUser", "[]", "invalid_user"),
+        ("setUser", "[{}]", "invalid_user"),
+        ("setUser", r#"[{"authId":null}]"#, "authid_invalid"),
+        ("setUser", r#"[{"authId":5}]"#, "authid_invalid"),
+        ("setUser", r#"[{"authId":"\"Undefined\""}]"#, "authid_invalid"),
+        ("setUser", r#"[{"authId":"K","email":5}]"#, "invalid_field"),
+        ("trackView", "[{}]", "uri_missing"),
+        ("trackAction", "[{}]", "name_missing"),
+        ("trackEvent", r#"[{"name":" "}]"#, "name_missing"),
+        ("trackEvent", r#"[{"name":"x","properties":{"a":{}}}]"#, "invalid_field"),
+        ("setProperty", "[5,1]", "name_missing"),
+        ("setConsent", r#"[{"ads":"granted"}]"#, "invalid_consent"),
+        ("nonsense", "[]", "unknown_method"),
+    ] {
+        browser.call(method, args);
+        let expected =
+            if code.is_empty() { "[\"resolve\",7]".into() } else { format!("[\"reject\",7,\"{code}\"]") };
+        assert_eq!(browser.settled(), expected, "{method} {args}");
+    }
+    browser.after(60_000);
+    assert!(browser.sent().is_none());
+}
+
+#[test]
+fn calls_by_hand_have_the_shape_of_the_contract() {
+    let mut browser = Browser::new("{}");
+    browser.call("initialize", r#"[{"ingestionKey":"k","autoCapture":{}}]"#);
+    browser.call("setProperty", r#"["plan","gold"]"#);
+    browser.call("trackView", r#"[{"uri":"/p/1","title":"P","type":"product","properties":{"a":1}}]"#);
+    browser.call("trackAction", r#"[{"name":"Buy","type":"Tap","target":"t","elementId":"e"}]"#);
+    browser.call("trackEvent", r#"[{"name":"order","version":"1.0.0","properties":{"total":120.5}}]"#);
+    browser.after(1_000);
+    let time = 1_790_000_001_000_u64;
+    let expected = [
+        format!(
+            r#"{{"seq":1,"time":{time},"type":"view","uri":"https://a.example/p/1","viewType":"product","title":"P","properties":{{"plan":"gold","a":1}}}}"#
+        ),
+        format!(
+            r#"{{"seq":2,"time":{time},"type":"action","uri":"https://a.example/","actionType":"Tap","name":"Buy","target":"t","elementId":"e","properties":{{"plan":"gold"}}}}"#
+        ),
+        format!(
+            r#"{{"seq":3,"time":{time},"type":"event","name":"order","version":"1.0.0","properties":{{"plan":"gold","total":120.5}}}}"#
+        ),
+    ];
+    let sent: Vec<&str> = browser.sent().unwrap().get("signals").parts().map(|signal| signal.0).collect();
+    assert_eq!(sent, expected);
+}
+
+#[test]
+fn another_path_is_one_view_and_the_same_path_none() {
+    let mut browser = Browser::started("{}");
+    for path in ["/two", "/two", "/"] {
+        browser.path = path;
+        browser.input("moved", "");
+    }
+    browser.after(1_000);
+    let sent = browser.sent().unwrap().get("signals");
+    let previous: Vec<&str> = sent.parts().map(|view| view.get("previous").0).collect();
+    assert_eq!(previous, ["null", r#""https://a.example/""#, r#""https://a.example/two""#]);
+}
+
+#[test]
+fn flush_resolves_when_everything_is_acknowledged() {
+    let mut browser = Browser::started("{}");
+    browser.call("flush", "[]");
+    assert_eq!((browser.types(), browser.settled()), (vec!["view".to_owned()], ""));
+    browser.answer(None, "null");
+    assert_eq!(browser.settled(), r#"["resolve",7]"#);
+    browser.call("flush", "[]");
+    assert_eq!(browser.settled(), r#"["resolve",7]"#, "nothing to wait for");
+}
+
+#[test]
+fn decisions_need_consent_to_personalization() {
+    let mut browser = Browser::started("{}");
+    browser.call("decisions", "[]");
+    assert!(browser.effects[0].starts_with(r#"["get",7,"https://a.example/_msci/decisions?uri=U","#));
+    browser.call("setConsent", r#"[{"personalization":"denied"}]"#);
+    browser.call("decisions", "[]");
+    assert!(browser.settled().starts_with(r#"["resolve",7,{"known":false"#));
+}
+
+#[test]
+fn teardown_delivers_what_it_can_and_then_nothing() {
+    let mut browser = Browser::started("{}");
+    browser.call("teardown", "[]");
+    assert_eq!(browser.types(), ["view"]);
+    browser.after(60_000);
+    assert!(browser.effects.is_empty());
+}
+
+#[test]
+fn no_input_does_harm() {
+    let mut browser = Browser::started("{}");
+    for input in ["", "{", "null", "[]", r#"{"in":"call"}"#, r#"{"in":"reply"}"#, r#"{"in":"later"}"#] {
+        let effects = browser.client.step(input);
+        assert!(effects.starts_with('[') && effects.ends_with(']'), "{input}");
+    }
+}

@@ -4,7 +4,10 @@ const A: &str = "aaaaaaaa-0000-4000-8000-000000000000";
 const B: &str = "bbbbbbbb-0000-4000-8000-000000000000";
 
 fn engine() -> Engine {
-    Engine::new(Origin { cookie_id: A.into(), stream: "s1".into(), session: "v1".into(), session_start: 1 })
+    let mut engine = Engine::new();
+    engine.begin(A.into(), "s1".into());
+    engine.set_session("v1", 1);
+    engine
 }
 
 fn chance() -> Chance {
