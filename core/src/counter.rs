@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::activity::ActivityField;
 use crate::expr::{Expr, Scalar, eval};
 use crate::ids::SignalKey;
+use crate::mutants::planted;
 use crate::signal::{Kind, Signal};
 use crate::time::Timestamp;
 
@@ -186,7 +187,7 @@ impl Counter {
         }
         self.kept = counting.keep;
         if counting.window.is_some() {
-            let place = self.recent.partition_point(|time| *time > signal.time);
+            let place = if planted(27) { 0 } else { self.recent.partition_point(|time| *time > signal.time) };
             self.recent.insert(place, signal.time);
             self.trim(counting, now);
             return true;

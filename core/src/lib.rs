@@ -14,6 +14,7 @@ pub mod expr;
 pub mod identity;
 pub mod ids;
 pub mod limits;
+pub mod mutants;
 pub mod object;
 pub mod page;
 pub mod profile;

@@ -24,6 +24,7 @@ pub use ending::Unlinked;
 use crate::definitions::Definitions;
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId, LogId};
+use crate::mutants::planted;
 use crate::profile::{Imported, Profile};
 use crate::snapshot::Snapshot;
 use crate::time::{SECOND_MS, Timestamp};
@@ -61,6 +62,9 @@ struct CookieLog {
     /// When the last signal arrived; clocks may jump back, this does not.
     #[serde(default)]
     active: Timestamp,
+    /// Whether signals were ever purged: what comes again of them is refused.
+    #[serde(default, skip_serializing_if = "is_false")]
+    purged: bool,
 }
 
 /// A cookie's link, at the cookie's object.
@@ -223,7 +227,7 @@ impl Object {
     /// Whether anything of the log is still to be shipped (or the link to be accepted).
     pub fn has_to_ship(&self) -> bool {
         match (&self.link, &self.log) {
-            (Some(link), Some(log)) => !link.accepted || link.shipped < log.end,
+            (Some(link), Some(log)) => (!link.accepted && !planted(26)) || link.shipped < log.end,
             _ => false,
         }
     }
@@ -290,7 +294,8 @@ impl Object {
 
     /// When this object wants to be woken: for what is owed, or for time itself.
     pub fn alarm(&self, context: Context<'_>) -> Option<Timestamp> {
-        let ship = (self.has_to_ship() || !self.owed.drops.is_empty()).then(|| context.now.plus(SECOND_MS));
+        let owes_log = self.has_to_ship() && !planted(25);
+        let ship = (owes_log || !self.owed.drops.is_empty()).then(|| context.now.plus(SECOND_MS));
         let project = self.owed.projection.map(|since| since.max(self.owed.projected).plus(PROJECT_EVERY_MS));
         let row = self.wants_row().map(|_| context.now);
         let time = if self.has_profile() {

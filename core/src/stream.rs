@@ -3,10 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::object::Customer;
+use crate::ids::CustomerId;
 
 /// Most gap ranges that are kept of one stream; the oldest go first.
 const GAPS: usize = 100;
+
+/// Most turns that are kept of one stream; the oldest go first.
+const TURNS: usize = 100;
 
 /// High-water mark and gaps.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,13 +30,13 @@ pub struct Turn {
     /// Number of the `user` signal.
     pub from: u64,
     /// Whose cookieId; none is this one.
-    pub to: Option<Customer>,
+    pub to: Option<CustomerId>,
 }
 
 impl Stream {
     /// Whose cookieId a signal belongs to; none is this one.
-    pub fn owner(&self, seq: u64) -> Option<&Customer> {
-        self.turns.iter().rev().find(|turn| turn.from <= seq)?.to.as_ref()
+    pub fn owner(&self, seq: u64) -> Option<CustomerId> {
+        self.turns.iter().rev().find(|turn| turn.from <= seq)?.to
     }
 
     /// Whether this very signal was decided before.
@@ -42,9 +45,16 @@ impl Stream {
     }
 
     /// From this `user` signal on the stream goes there.
-    pub fn turn(&mut self, from: u64, to: Option<Customer>) {
+    pub fn turn(&mut self, from: u64, to: Option<CustomerId>) {
         let at = self.turns.partition_point(|turn| turn.from < from);
         self.turns.insert(at, Turn { from, to });
+        let surplus = self.turns.len().saturating_sub(TURNS);
+        self.turns.drain(..surplus);
+    }
+
+    /// Whether a signal arrived, be it still there or purged since.
+    pub fn seen(&self, seq: u64) -> bool {
+        seq <= self.high && !self.gaps.iter().any(|(from, to)| (*from..=*to).contains(&seq))
     }
 
     /// A signal arrived.

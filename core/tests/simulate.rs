@@ -56,3 +56,32 @@ fn simulate_every_acknowledged_signal_is_in_the_one_right_profile_exactly_once()
     }
     assert!(schedules == 1 || crashes >= 5 * schedules, "too few crashes to mean anything: {crashes}");
 }
+
+/// Each planted fault is found: a simulator that finds nothing shows nothing.
+#[cfg(feature = "mutants")]
+#[test]
+fn every_planted_fault_is_found_within_a_thousand_seeds() {
+    use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+    let definitions = world::definitions();
+    let hook = take_hook();
+    set_hook(Box::new(|_| {}));
+    let mut missed = Vec::new();
+    for number in 1..=msci_core::mutants::COUNT {
+        msci_core::mutants::plant(number);
+        let found = (0..1000).find(|seed| {
+            let ran = catch_unwind(AssertUnwindSafe(|| {
+                let mut world = World::new(*seed, &definitions);
+                world.run();
+                oracle::check(&world)
+            }));
+            !matches!(ran, Ok(Ok(())))
+        });
+        match found {
+            Some(seed) => println!("fault {number}: seed {seed}"),
+            None => missed.push(number),
+        }
+    }
+    msci_core::mutants::plant(0);
+    set_hook(hook);
+    assert_eq!(missed, [], "faults that no schedule found");
+}

@@ -225,7 +225,7 @@ async fn take(
         for (offered, verdict) in signals.into_iter().zip(&answer.verdicts) {
             let seq = offered.signal.seq;
             if let Verdict::Elsewhere(customer) = verdict {
-                elsewhere.entry(customer.id).or_default().push(offered);
+                elsewhere.entry(*customer).or_default().push(offered);
                 continue;
             }
             tally.count(verdict);

@@ -49,7 +49,6 @@ const facts = () => ({
   jitter: (Math.random() * 1025) | 0,
   guids: [guid(), guid(), guid(), guid()],
   uri: clip(location.href),
-  encodedUri: encodeURIComponent(location.href),
   origin: location.origin,
   path: location.pathname,
   search: location.search,
@@ -166,7 +165,7 @@ export const attach = async (api, settings, wasm) => {
     },
     tell: (url) => fetch(url, { method: "POST", keepalive: true }).catch(() => {}),
     get: (call, url, instead) =>
-      fetch(url)
+      fetch(url + encodeURIComponent(location.href))
         .then((response) => (response.ok ? response.json() : instead))
         .catch(() => instead)
         .then((value) => resolve(call, value)),

@@ -55,7 +55,7 @@ impl Effects {
         self.end();
     }
 
-    /// Settles a call with the JSON behind `url`, or with `instead`.
+    /// Settles a call with the JSON behind `url` and the page's own address, or with `instead`.
     pub(crate) fn get(&mut self, call: Call, url: &[&str], instead: &str) {
         let out = self.with_call("get", call);
         out.quoted(url);

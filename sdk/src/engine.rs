@@ -111,14 +111,11 @@ pub(crate) struct Reply<'a> {
 impl Reply<'_> {
     /// The edge's word for a failure.
     fn code(&self) -> String {
-        let mut code = Writer::default();
-        match self.body.get("error").get("code").text() {
-            Some(word) => code.push(word),
-            None => {
-                code.push("http_").push_number(self.status);
-                &mut code
-            }
-        };
+        if let Some(code) = self.body.get("error").get("code").text() {
+            return code.into();
+        }
+        let mut code = Writer("http_".into());
+        code.push_number(self.status);
         code.0
     }
 }
@@ -186,8 +183,8 @@ impl Engine {
         }
     }
 
-    /// Queues a signal, an unclosed JSON object without `seq`. The codes `rate_limited` and `too_large` are
-    /// counted here.
+    /// Queues a signal, an unclosed JSON object without `seq`. The errors `rate_limited` and `too_large`
+    /// are counted here.
     pub(crate) fn push(&mut self, kind: Kind, json: String, now: u64) -> Result<Ticket, &'static str> {
         if kind == Kind::Event && !self.event_allowed(now) {
             return Err(self.drop_as("rate_limited"));
@@ -258,7 +255,7 @@ impl Engine {
     pub(crate) fn settle(&mut self, batch: u32, reply: &Reply, now: u64, chance: Chance) -> Settled {
         let mut settled = Settled::default();
         let (mut count, mut user_seq, mut origin) = (0, 0, None);
-        for signal in self.queue.iter().filter(|s| s.batch == batch) {
+        for signal in self.queue.iter().filter(|s| s.batch == batch && batch > 0) {
             count += 1;
             origin = Some(Rc::clone(&signal.origin));
             if signal.kind == Kind::User {
@@ -280,32 +277,29 @@ impl Engine {
             if current && settled.changed {
                 self.begin(answer.cookie_id, chance.stream);
             }
-        } else {
-            match verdict(reply.status) {
-                Verdict::Halve if count > 1 => self.most = count as usize >> 1,
-                Verdict::Halve | Verdict::GiveUp => {
-                    let code = reply.code();
-                    self.count(&code, count);
-                    settled.refusal = code;
-                    return self.settled(batch, settled);
-                }
-                Verdict::Pause => self.paused = true,
-                Verdict::Retry => {
-                    self.retry.failed(reply.status, reply.retry_after, now, chance.jitter);
-                }
-            }
+        } else if self.keeps(reply, count, now, chance.jitter) {
             self.release(batch);
             return Settled::default();
+        } else {
+            settled.refusal = reply.code();
+            self.count(&settled.refusal, count);
         }
-        self.settled(batch, settled)
-    }
-
-    /// The edge took or refused a batch: either way it is done, and the next may be larger.
-    fn settled(&mut self, batch: u32, settled: Settled) -> Settled {
+        // Taken or refused, it is done, and the next may be larger.
         self.remove(&|s| s.batch == batch);
         self.retry = Retry::default();
         self.most = (self.most * 2).min(BATCH_SIGNALS);
         settled
+    }
+
+    /// Draws the conclusions from a failure; answers whether its `count` signals are kept.
+    fn keeps(&mut self, reply: &Reply, count: u64, now: u64, jitter: u64) -> bool {
+        match verdict(reply.status) {
+            Verdict::Retry => self.retry.failed(reply.status, reply.retry_after, now, jitter),
+            Verdict::Pause => self.paused = true,
+            Verdict::Halve if count > 1 => self.most = count as usize >> 1,
+            Verdict::Halve | Verdict::GiveUp => return false,
+        }
+        true
     }
 
     /// Signals that were under way wait again: those of a batch, or of all.

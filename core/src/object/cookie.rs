@@ -8,8 +8,9 @@ use super::customer::{Page, Row, ShipAnswer, ShipOutcome};
 use super::{Context, CookieLog, Customer, LOG, Link, OWED, OWN_LINK, Object};
 use crate::config::ConsentMode;
 use crate::effects::{Table, Write};
-use crate::ids::{CookieId, StreamId};
+use crate::ids::{CookieId, CustomerId, StreamId};
 use crate::limits::{SHIP_BYTES, SHIP_SIGNALS};
+use crate::mutants::planted;
 use crate::signal::{Kind, Signal};
 use crate::stream::Stream;
 use crate::time::DAY_MS;
@@ -59,7 +60,7 @@ pub enum Verdict {
     /// It will never be.
     Rejected(Rejection),
     /// It belongs to this customer's own cookieId on the same browser.
-    Elsewhere(Customer),
+    Elsewhere(CustomerId),
 }
 
 /// What a `user` signal did. Exhaustive: there is no other success.
@@ -109,6 +110,7 @@ impl Object {
             end: 0,
             last_epoch: 0,
             active: context.now,
+            purged: false,
         });
         answer.root = Some(log.root);
         let before = log.clone();
@@ -126,6 +128,11 @@ impl Object {
                 continue;
             }
             let stream = streams.entry(signal.stream).or_default();
+            if log.purged && stream.seen(signal.seq) && !planted(28) {
+                let message = "the visitor had this signal purged";
+                answer.verdicts.push(Verdict::Rejected(Rejection::new(signal.seq, "erased", message)));
+                continue;
+            }
             let elsewhere = self.turn(stream, offered);
             if let Some(customer) = elsewhere {
                 answer.verdicts.push(Verdict::Elsewhere(customer));
@@ -139,7 +146,7 @@ impl Object {
                 (Some(customer), Kind::User) if offered.trusted => match &self.link {
                     Some(_) => answer.user = Some(UserOutcome::Already),
                     None => {
-                        log.last_epoch = context.now.0.max(log.last_epoch + 1);
+                        log.last_epoch = if planted(11) { 1 } else { context.now.0.max(log.last_epoch + 1) };
                         self.link = Some(Link {
                             customer: customer.clone(),
                             epoch: log.last_epoch,
@@ -165,10 +172,16 @@ impl Object {
             taken.insert(id);
             streams.entry(signal.stream).or_default().note(signal.seq);
             if self.accepted_link().is_none() {
+                if planted(17) && signal.kind == Kind::User {
+                    continue;
+                }
                 self.profile.fold(context.definitions, signal.key(log.cookie), signal, context.now);
                 folded = true;
             }
             answer.verdicts.push(Verdict::Accepted);
+        }
+        if planted(16) {
+            streams.values_mut().for_each(|stream| stream.turns.clear());
         }
         for (stream, state) in streams.iter().filter(|(id, state)| present.streams.get(id) != Some(state)) {
             out.push(Write::put(Table::Stream, &stream.to_string(), state));
@@ -191,17 +204,24 @@ impl Object {
     /// Whose cookieId a signal belongs to, if not this one. A `user` signal that names another customer
     /// than the link's turns its stream to that customer's cookieId, one that names the link's turns it
     /// back; both from its number on, whatever batch the others come in.
-    fn turn(&self, stream: &mut Stream, offered: &Offered) -> Option<Customer> {
+    fn turn(&self, stream: &mut Stream, offered: &Offered) -> Option<CustomerId> {
         let seq = offered.signal.seq;
-        if let (Some(customer), true) = (&offered.customer, offered.trusted && !stream.turned_at(seq)) {
-            let other = self.link.as_ref().is_some_and(|link| link.customer.id != customer.id);
+        if let (Some(customer), true) =
+            (&offered.customer, offered.trusted && (!stream.turned_at(seq) || planted(14)))
+        {
+            let other =
+                self.link.as_ref().is_some_and(|link| link.customer.id != customer.id) && !planted(12);
+            // Also where it stays: an earlier one that comes later must not reach beyond this one.
             if other {
-                stream.turn(seq, Some(customer.clone()));
-            } else if stream.owner(seq).is_some() {
+                stream.turn(seq, Some(customer.id));
+            } else if !planted(13) {
                 stream.turn(seq, None);
             }
         }
-        stream.owner(seq).cloned()
+        if planted(15) && offered.customer.is_none() {
+            return None;
+        }
+        stream.owner(seq)
     }
 
     /// Why a signal is not taken.
@@ -251,7 +271,10 @@ impl Object {
     /// `shipped`; at most a page's worth of them.
     pub fn next_page(&self, rows: Vec<Row>) -> Option<Page> {
         let (link, log) = (self.link.as_ref()?, self.log.as_ref()?);
-        if !self.has_to_ship() {
+        // The customer hears of a link's end before it hears of the next: what it still has of the old one
+        // must go, also where the cookie has it no more.
+        let untold = self.owed.drops.iter().any(|drop| drop.customer == link.customer.id);
+        if !self.has_to_ship() || (untold && !planted(19)) {
             return None;
         }
         let mut bytes = 0;
@@ -266,7 +289,7 @@ impl Object {
             page.push(row);
         }
         // Positions whose rows are gone are passed over: a page says which range it speaks for.
-        let to = if whole { log.end } else { page.last().map_or(log.end, |row| row.position) };
+        let to = if whole || planted(18) { log.end } else { page.last().map_or(log.end, |row| row.position) };
         Some(Page {
             customer: link.customer.clone(),
             cookie: log.cookie,
@@ -287,12 +310,14 @@ impl Object {
     /// The customer's object answered a page of this epoch.
     pub fn on_ship_answer(&mut self, epoch: i64, answer: &ShipAnswer, context: Context<'_>) -> Vec<Write> {
         let mut out = Vec::new();
-        let Some(link) = self.link.as_mut().filter(|link| link.epoch == epoch) else { return out };
+        let Some(link) = self.link.as_mut().filter(|link| link.epoch == epoch || planted(8)) else {
+            return out;
+        };
         match &answer.outcome {
             ShipOutcome::Taken { up_to } => {
                 let first = !link.accepted;
                 link.accepted = true;
-                link.shipped = *up_to;
+                link.shipped = if planted(9) { self.log.as_ref().map_or(0, |log| log.end) } else { *up_to };
                 out.push(Write::put(Table::Link, OWN_LINK, link));
                 if first {
                     // The unknown profile ends here, without a `left`: the customer has it all.
@@ -306,6 +331,7 @@ impl Object {
                 self.link = None;
                 out.push(Write::delete(Table::Link, OWN_LINK));
             }
+            ShipOutcome::Stale if planted(10) => link.accepted = true,
             ShipOutcome::Stale => {}
         }
         out

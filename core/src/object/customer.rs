@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Context, Copy, Customer, KNOWN, Known, Object};
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId, LogId, SignalKey};
+use crate::mutants::planted;
 use crate::signal::Signal;
 use std::collections::BTreeSet;
 
@@ -108,11 +109,16 @@ impl Object {
             dropped: false,
         };
         let mut copy = match self.copies.get(&page.cookie) {
-            Some(copy) if copy.epoch > page.epoch => return ShipOutcome::Stale,
-            Some(copy) if copy.epoch == page.epoch && copy.dropped => return ShipOutcome::Unlinked,
+            Some(copy) if copy.epoch > page.epoch && !planted(1) => return ShipOutcome::Stale,
+            Some(copy) if copy.epoch == page.epoch && copy.dropped && !planted(2) => {
+                return ShipOutcome::Unlinked;
+            }
             Some(copy) if copy.epoch == page.epoch && copy.log == page.log => copy.clone(),
             // A newer link, or a log that lost what it had: from the start; what is there is known by
             // its identity and not counted twice.
+            Some(copy) if planted(3) => {
+                Copy { epoch: page.epoch, log: page.log, dropped: false, ..copy.clone() }
+            }
             Some(copy) => fresh(if copy.dropped { context.now } else { copy.since }),
             None => {
                 let most = context.definitions.bundle.settings.identity.max_links as usize;
@@ -122,10 +128,10 @@ impl Object {
                 fresh(context.now)
             }
         };
-        if self.copies.get(&page.cookie) == Some(&copy) && page.from != copy.up_to {
+        if self.copies.get(&page.cookie) == Some(&copy) && page.from != copy.up_to && !planted(4) {
             return ShipOutcome::Taken { up_to: copy.up_to };
         }
-        if page.from != copy.up_to {
+        if page.from != copy.up_to && !planted(4) {
             // A link this object has not met begins at the log's start: say where to go on from, and
             // remember the link.
             self.remember(page.cookie, copy, out);
@@ -140,6 +146,9 @@ impl Object {
         for row in &page.rows {
             let key = row.signal.key(page.cookie);
             if present.contains(&key) {
+                if planted(5) {
+                    self.profile.fold(context.definitions, key, &row.signal, context.now);
+                }
                 continue;
             }
             out.push(Write::Append {
@@ -147,9 +156,11 @@ impl Object {
                 position: row.position,
                 signal: row.signal.clone(),
             });
-            self.profile.fold(context.definitions, key, &row.signal, context.now);
+            if !planted(7) || row.position > 1 {
+                self.profile.fold(context.definitions, key, &row.signal, context.now);
+            }
         }
-        copy.up_to = page.to;
+        copy.up_to = if planted(6) { page.from } else { page.to };
         self.remember(page.cookie, copy, out);
         self.changed(context, out);
         ShipOutcome::Taken { up_to: page.to }

@@ -2,9 +2,10 @@
 //! signals never left the cookie's log, so the cookie folds it again and the customer folds what
 //! remains.
 
-use super::{Context, Copy, Drop, OWED, OWN_LINK, Object};
+use super::{Context, Copy, Drop, LOG, OWED, OWN_LINK, Object};
 use crate::effects::{Table, Write};
 use crate::ids::{CustomerId, LogId};
+use crate::mutants::planted;
 use crate::time::{DAY_MS, Timestamp};
 
 /// What an unlink did. Exhaustive.
@@ -29,13 +30,15 @@ impl Object {
         (Unlinked::Done, out)
     }
 
-    /// The visitor wants this cookie's signals gone, here and from its customer.
+    /// The visitor wants this cookie's signals gone, here and from its customer. What streams there were
+    /// stays: random ids and numbers, by which a resend still goes where it went.
     pub fn forget(&mut self, context: Context<'_>) -> Vec<Write> {
         let mut out = Vec::new();
         self.cut(&mut out);
-        if let Some(log) = &self.log {
+        if let Some(log) = &mut self.log {
+            log.purged = true;
+            out.push(Write::put(Table::Meta, LOG, log));
             out.push(Write::Remove(log.cookie));
-            out.push(Write::Clear(Table::Stream));
         }
         self.profile.clear(&mut out);
         self.changed(context, &mut out);
@@ -48,7 +51,9 @@ impl Object {
         out.push(Write::delete(Table::Link, OWN_LINK));
         let drop =
             Drop { customer: link.customer.id, cookie: log.cookie, object: self.name, epoch: link.epoch };
-        self.owed.drops.push(drop);
+        if !planted(20) {
+            self.owed.drops.push(drop);
+        }
         out.push(Write::put(Table::Outbox, OWED, &self.owed));
         true
     }
@@ -77,17 +82,17 @@ impl Object {
             since: now,
             dropped: true,
         });
-        if copy.epoch > drop.epoch || (copy.dropped && copy.epoch == drop.epoch) {
+        if (copy.epoch > drop.epoch && !planted(21)) || (copy.dropped && copy.epoch == drop.epoch) {
             return false;
         }
         let held = !copy.dropped;
-        copy.dropped = true;
+        copy.dropped = !planted(24);
         copy.epoch = drop.epoch;
         out.push(Write::put(Table::Link, &drop.cookie.to_string(), copy));
-        if held {
+        if held && !planted(22) {
             out.push(Write::Remove(drop.cookie));
         }
-        held
+        held && !planted(23)
     }
 
     /// Begins to fold the timeline again: everything that came from signals is forgotten.

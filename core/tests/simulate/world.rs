@@ -135,6 +135,10 @@ pub(crate) enum Message {
     Unlink {
         cookie: CookieId,
     },
+    /// The visitor wants the log gone.
+    Forget {
+        cookie: CookieId,
+    },
 }
 
 pub(crate) struct World<'a> {
@@ -157,6 +161,8 @@ pub(crate) struct World<'a> {
     pub(crate) acknowledged: BTreeMap<(StreamId, u64), Option<CustomerId>>,
     /// Cookies whose link was taken back once: their signals are nobody's again.
     pub(crate) unlinked: BTreeSet<CookieId>,
+    /// Stream and seq of what was purged; a client that had no answer yet may bring it again.
+    pub(crate) forgotten: BTreeSet<(StreamId, u64)>,
     /// Who was signed in when a signal was made.
     made_as: BTreeMap<(StreamId, u64), Option<CustomerId>>,
 }
@@ -193,6 +199,7 @@ impl<'a> World<'a> {
             lost: 0,
             acknowledged: BTreeMap::new(),
             unlinked: BTreeSet::new(),
+            forgotten: BTreeSet::new(),
             made_as: BTreeMap::new(),
         };
         world.acts_left = 10 + world.dice.below(25);
@@ -287,6 +294,7 @@ impl<'a> World<'a> {
                 self.step(drop.object, |o, _| ((), o.dropped(&drop)));
             }
             Message::Unlink { cookie } => self.unlink(cookie),
+            Message::Forget { cookie } => self.forget(cookie),
             Message::Alarm(name) => self.alarm(name),
         }
     }
@@ -324,6 +332,10 @@ impl<'a> World<'a> {
             17 => {
                 let cookie = self.tabs[tab].cookie;
                 self.later(Message::Unlink { cookie }, 5000);
+            }
+            18 => {
+                let cookie = self.tabs[tab].cookie;
+                self.later(Message::Forget { cookie }, 5000);
             }
             _ => self.later(Message::Flush(tab), 50),
         }
@@ -381,9 +393,10 @@ impl<'a> World<'a> {
         for (offered, verdict) in call.signals.iter().zip(&verdicts) {
             match verdict {
                 Verdict::Accepted | Verdict::Duplicate => taken.push(offered.signal.seq),
+                Verdict::Rejected(rejection) if rejection.code == "erased" => taken.push(offered.signal.seq),
                 Verdict::Rejected(rejection) => panic!("rejected: {}", rejection.message),
                 Verdict::Elsewhere(customer) => {
-                    elsewhere.entry(customer.id).or_default().push(offered.clone());
+                    elsewhere.entry(*customer).or_default().push(offered.clone());
                 }
             }
         }
@@ -403,6 +416,10 @@ impl<'a> World<'a> {
     fn answered(&mut self, tab: usize, cookie: CookieId, sent: CookieId, seqs: &[u64]) {
         let stream = self.tabs[tab].stream;
         for seq in seqs {
+            // An answer from before the purge says nothing about after it.
+            if self.forgotten.contains(&(stream, *seq)) {
+                continue;
+            }
             let owner = self.made_as.get(&(stream, *seq)).copied().flatten();
             self.acknowledged.insert((stream, *seq), owner);
         }
@@ -426,6 +443,25 @@ impl<'a> World<'a> {
         });
         if unlinked {
             self.tell_drops(name);
+        }
+    }
+
+    fn forget(&mut self, cookie: CookieId) {
+        let name = self.name_of(cookie);
+        let Some(node) = self.nodes.get(&name) else { return };
+        let before: Vec<_> = node.timeline.keys().copied().collect();
+        let done = self.step(name, |object, context| ((), object.forget(context))).is_some();
+        // A crash may have come before the transaction or after it: the disk knows.
+        let after = self.present(name);
+        for key in before.iter().filter(|key| !after.contains(key)) {
+            self.acknowledged.remove(&(key.stream, key.seq));
+            self.forgotten.insert((key.stream, key.seq));
+            self.unlinked.insert(cookie);
+        }
+        if done {
+            self.tell_drops(name);
+        } else {
+            self.post(Message::Forget { cookie }, 500);
         }
     }
 

@@ -26,7 +26,7 @@ impl Client {
         match method {
             // Settled by what the edge answers.
             "setUser" => return self.set_user(call, first, facts, out),
-            "decisions" => return self.decisions(call, facts, out),
+            "decisions" => return self.decisions(call, out),
             "flush" => {
                 let ticket = self.engine.as_mut().map_or(0, Engine::flush);
                 return self.waiting.push(Waiting { ticket, call, user: false });
@@ -89,11 +89,10 @@ impl Client {
     }
 
     /// The decisions for this page; a stranger's when there are none to be had.
-    fn decisions(&self, call: Call, facts: &Facts, out: &mut Effects) {
+    fn decisions(&self, call: Call, out: &mut Effects) {
         let open = |purpose| self.consent.gate(purpose) == Gate::Open;
         if open(Purpose::Storage) && open(Purpose::Personalization) {
-            let url = [&self.config.endpoint, "decisions?uri=", facts.text("encodedUri")];
-            out.get(call, &url, STRANGER);
+            out.get(call, &[&self.config.endpoint, "decisions?uri="], STRANGER);
         } else {
             out.resolve(call, STRANGER);
         }

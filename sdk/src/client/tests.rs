@@ -62,7 +62,7 @@ impl Browser {
         };
         let (session, consent) = (stored("_msci_session"), stored("_msci_consent"));
         let input = format!(
-            r#"{{"in":"{what}","now":{now},"time":{time},"jitter":512,"guids":["{guids}"],"uri":"https://a.example{path}","origin":"https://a.example","path":"{path}","search":"","title":"T","encodedUri":"U","cookie":"{cookie}","session":{session},"consent":{consent},"gpc":{gpc},"device":{{}}{more}}}"#,
+            r#"{{"in":"{what}","now":{now},"time":{time},"jitter":512,"guids":["{guids}"],"uri":"https://a.example{path}","origin":"https://a.example","path":"{path}","search":"","title":"T","cookie":"{cookie}","session":{session},"consent":{consent},"gpc":{gpc},"device":{{}}{more}}}"#,
             now = self.now,
             time = 1_790_000_000_000 + self.now,
             guids = guids.join(r#"",""#),
@@ -422,7 +422,7 @@ fn flush_resolves_when_everything_is_acknowledged() {
 fn decisions_need_consent_to_personalization() {
     let mut browser = Browser::started("{}");
     browser.call("decisions", "[]");
-    assert!(browser.effects[0].starts_with(r#"["get",7,"https://a.example/_msci/decisions?uri=U","#));
+    assert!(browser.effects[0].starts_with(r#"["get",7,"https://a.example/_msci/decisions?uri=","#));
     browser.call("setConsent", r#"[{"personalization":"denied"}]"#);
     browser.call("decisions", "[]");
     assert!(browser.settled().starts_with(r#"["resolve",7,{"known":false"#));
