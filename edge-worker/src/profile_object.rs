@@ -441,7 +441,7 @@ impl ProfileObject {
             };
             let Some(cookie) = self.peek(|object| object.cookie().map(Some)).flatten() else { break };
             let rows = sql::log_behind(&self.state.storage(), cookie, behind, SHIP_SIGNALS)?;
-            let Some(page) = self.peek(|object| object.next_page(rows)) else { break };
+            let Some(page) = self.peek(|object| object.next_page(rows, SHIP_SIGNALS)) else { break };
             let epoch = page.epoch;
             // Two requests may ship the same page at once: the second changes nothing. The state may have
             // moved while this waited: the step looks at it anew.

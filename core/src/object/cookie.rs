@@ -9,7 +9,7 @@ use super::{Context, CookieLog, Customer, LOG, Link, OWED, OWN_LINK, Object};
 use crate::config::ConsentMode;
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId, StreamId};
-use crate::limits::{SHIP_BYTES, SHIP_SIGNALS};
+use crate::limits::SHIP_BYTES;
 use crate::mutants::planted;
 use crate::signal::{Kind, Signal};
 use crate::stream::Stream;
@@ -184,9 +184,11 @@ impl Object {
             streams.values_mut().for_each(|stream| stream.turns.clear());
         }
         for (stream, state) in streams.iter().filter(|(id, state)| present.streams.get(id) != Some(state)) {
-            out.push(Write::put(Table::Stream, &stream.to_string(), state));
+            if !planted(14) {
+                out.push(Write::put(Table::Stream, &stream.to_string(), state));
+            }
         }
-        if log != before {
+        if log != before && !planted(26) {
             out.push(Write::put(Table::Meta, LOG, &log));
             self.log = Some(log);
         } else if log.end > 0 {
@@ -206,9 +208,7 @@ impl Object {
     /// back; both from its number on, whatever batch the others come in.
     fn turn(&self, stream: &mut Stream, offered: &Offered) -> Option<CustomerId> {
         let seq = offered.signal.seq;
-        if let (Some(customer), true) =
-            (&offered.customer, offered.trusted && (!stream.turned_at(seq) || planted(14)))
-        {
+        if let (Some(customer), true) = (&offered.customer, offered.trusted && !stream.turned_at(seq)) {
             let other =
                 self.link.as_ref().is_some_and(|link| link.customer.id != customer.id) && !planted(12);
             // Also where it stays: an earlier one that comes later must not reach beyond this one.
@@ -268,8 +268,8 @@ impl Object {
     }
 
     /// The next page of the log that the customer has not got, from the rows that the rim read behind
-    /// `shipped`; at most a page's worth of them.
-    pub fn next_page(&self, rows: Vec<Row>) -> Option<Page> {
+    /// `shipped`: the first `limit` of them, or all there are.
+    pub fn next_page(&self, rows: Vec<Row>, limit: usize) -> Option<Page> {
         let (link, log) = (self.link.as_ref()?, self.log.as_ref()?);
         // The customer hears of a link's end before it hears of the next: what it still has of the old one
         // must go, also where the cookie has it no more.
@@ -279,8 +279,8 @@ impl Object {
         }
         let mut bytes = 0;
         let mut page: Vec<Row> = Vec::new();
-        let mut whole = rows.len() < SHIP_SIGNALS;
-        for row in rows.into_iter().take(SHIP_SIGNALS) {
+        let mut whole = rows.len() < limit;
+        for row in rows.into_iter().take(limit) {
             bytes += serde_json::to_string(&row).map_or(0, |text| text.len());
             if bytes > SHIP_BYTES && !page.is_empty() {
                 whole = false;
@@ -318,7 +318,9 @@ impl Object {
                 let first = !link.accepted;
                 link.accepted = true;
                 link.shipped = if planted(9) { self.log.as_ref().map_or(0, |log| log.end) } else { *up_to };
-                out.push(Write::put(Table::Link, OWN_LINK, link));
+                if !planted(10) {
+                    out.push(Write::put(Table::Link, OWN_LINK, link));
+                }
                 if first {
                     // The unknown profile ends here, without a `left`: the customer has it all.
                     self.profile.clear(&mut out);
@@ -331,7 +333,6 @@ impl Object {
                 self.link = None;
                 out.push(Write::delete(Table::Link, OWN_LINK));
             }
-            ShipOutcome::Stale if planted(10) => link.accepted = true,
             ShipOutcome::Stale => {}
         }
         out

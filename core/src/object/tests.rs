@@ -69,7 +69,7 @@ impl Disk {
         let behind = self.object.shipped()?;
         let rows =
             self.signals.iter().map(|(_, row)| row.clone()).filter(|row| row.position > behind).collect();
-        self.object.next_page(rows)
+        self.object.next_page(rows, 500)
     }
 
     fn ship(&mut self, page: &Page, context: Context<'_>) -> ShipAnswer {

@@ -48,6 +48,9 @@ pub(crate) fn check(world: &World<'_>) -> Result<(), String> {
         }
     }
     exactly_once(world, &logs)?;
+    if let Some(key) = logs.values().flatten().find(|key| world.forgotten.contains(&(key.stream, key.seq))) {
+        return Err(format!("{key:?} was purged and is there again"));
+    }
     nobody_is_mixed(world)
 }
 
