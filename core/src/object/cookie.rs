@@ -92,6 +92,16 @@ pub struct CollectAnswer {
     pub root: Option<CookieId>,
 }
 
+/// A batch on its way into the log.
+struct Taking {
+    log: CookieLog,
+    taken: BTreeSet<(StreamId, u64)>,
+    streams: BTreeMap<StreamId, Stream>,
+    answer: CollectAnswer,
+    out: Vec<Write>,
+    folded: bool,
+}
+
 impl Object {
     /// Takes a batch into the log.
     pub fn collect(
@@ -100,11 +110,7 @@ impl Object {
         present: &Present,
         context: Context<'_>,
     ) -> (CollectAnswer, Vec<Write>) {
-        let mut out = Vec::new();
-        let mut answer = CollectAnswer::default();
-        let mut streams = present.streams.clone();
-        let mut taken = present.signals.clone();
-        let mut log = self.log.take().unwrap_or(CookieLog {
+        let log = self.log.take().unwrap_or(CookieLog {
             cookie: call.cookie,
             root: call.root,
             end: 0,
@@ -112,77 +118,20 @@ impl Object {
             active: context.now,
             purged: false,
         });
-        answer.root = Some(log.root);
-        let before = log.clone();
-        let mut folded = false;
-        let mut link_changed = false;
+        let (before, linked) = (log.clone(), self.link.is_some());
+        let mut batch = Taking {
+            answer: CollectAnswer { root: Some(log.root), ..CollectAnswer::default() },
+            log,
+            taken: present.signals.clone(),
+            streams: present.streams.clone(),
+            out: Vec::new(),
+            folded: false,
+        };
         for offered in &call.signals {
-            let signal = &offered.signal;
-            let id = (signal.stream, signal.seq);
-            if taken.contains(&id) {
-                if let Some(outcome) = self.outcome_again(offered) {
-                    answer.user = Some(outcome);
-                    answer.trusted = offered.trusted;
-                }
-                answer.verdicts.push(Verdict::Duplicate);
-                continue;
-            }
-            let stream = streams.entry(signal.stream).or_default();
-            if log.purged && stream.seen(signal.seq) && !planted(28) {
-                let message = "the visitor had this signal purged";
-                answer.verdicts.push(Verdict::Rejected(Rejection::new(signal.seq, "erased", message)));
-                continue;
-            }
-            let elsewhere = self.turn(stream, offered);
-            if let Some(customer) = elsewhere {
-                answer.verdicts.push(Verdict::Elsewhere(customer));
-                continue;
-            }
-            if let Some(rejection) = self.refusal(signal, context) {
-                answer.verdicts.push(Verdict::Rejected(rejection));
-                continue;
-            }
-            match (&offered.customer, signal.kind) {
-                (Some(customer), Kind::User) if offered.trusted => match &self.link {
-                    Some(_) => answer.user = Some(UserOutcome::Already),
-                    None => {
-                        log.last_epoch = if planted(11) { 1 } else { context.now.0.max(log.last_epoch + 1) };
-                        self.link = Some(Link {
-                            customer: customer.clone(),
-                            epoch: log.last_epoch,
-                            shipped: 0,
-                            accepted: false,
-                            by: signal_id(signal),
-                        });
-                        link_changed = true;
-                        answer.user = Some(UserOutcome::Merged);
-                    }
-                },
-                (Some(_), Kind::User) => answer.user = Some(UserOutcome::Claimed),
-                (None, Kind::User) => answer.user = Some(UserOutcome::Already),
-                _ => {}
-            }
-            if signal.kind == Kind::User {
-                answer.trusted = offered.trusted && offered.customer.is_some();
-            }
-            log.end += 1;
-            log.active = log.active.max(context.now);
-            let position = log.end;
-            out.push(Write::Append { cookie: log.cookie, position, signal: signal.clone() });
-            taken.insert(id);
-            streams.entry(signal.stream).or_default().note(signal.seq);
-            if self.accepted_link().is_none() {
-                if planted(17) && signal.kind == Kind::User {
-                    continue;
-                }
-                self.profile.fold(context.definitions, signal.key(log.cookie), signal, context.now);
-                folded = true;
-            }
-            answer.verdicts.push(Verdict::Accepted);
+            let verdict = self.take(offered, &mut batch, context);
+            batch.answer.verdicts.push(verdict);
         }
-        if planted(16) {
-            streams.values_mut().for_each(|stream| stream.turns.clear());
-        }
+        let Taking { log, streams, answer, mut out, folded, .. } = batch;
         for (stream, state) in streams.iter().filter(|(id, state)| present.streams.get(id) != Some(state)) {
             if !planted(14) {
                 out.push(Write::put(Table::Stream, &stream.to_string(), state));
@@ -190,17 +139,78 @@ impl Object {
         }
         if log != before && !planted(26) {
             out.push(Write::put(Table::Meta, LOG, &log));
-            self.log = Some(log);
-        } else if log.end > 0 {
-            self.log = Some(log);
         }
-        if link_changed {
+        // A batch of which nothing was taken brings no log into being.
+        self.log = Some(log).filter(|log| log.end > 0);
+        if !linked && self.link.is_some() {
             out.push(Write::put(Table::Link, OWN_LINK, &self.link));
         }
         if folded {
             self.changed(context, &mut out);
         }
         (answer, out)
+    }
+
+    fn take(&mut self, offered: &Offered, batch: &mut Taking, context: Context<'_>) -> Verdict {
+        let signal = &offered.signal;
+        let id = (signal.stream, signal.seq);
+        if batch.taken.contains(&id) {
+            if let Some(outcome) = self.outcome_again(offered) {
+                batch.answer.user = Some(outcome);
+                batch.answer.trusted = offered.trusted;
+            }
+            return Verdict::Duplicate;
+        }
+        let stream = batch.streams.entry(signal.stream).or_default();
+        if batch.log.purged && stream.seen(signal.seq) && !planted(28) {
+            let message = "the visitor had this signal purged";
+            return Verdict::Rejected(Rejection::new(signal.seq, "erased", message));
+        }
+        if let Some(customer) = self.turn(stream, offered) {
+            return Verdict::Elsewhere(customer);
+        }
+        if let Some(rejection) = self.refusal(signal, context) {
+            return Verdict::Rejected(rejection);
+        }
+        if signal.kind == Kind::User {
+            batch.answer.user = Some(self.user(offered, &mut batch.log, context));
+            batch.answer.trusted = offered.trusted && offered.customer.is_some();
+        }
+        batch.log.end += 1;
+        batch.log.active = batch.log.active.max(context.now);
+        let (cookie, position) = (batch.log.cookie, batch.log.end);
+        batch.out.push(Write::Append { cookie, position, signal: signal.clone() });
+        batch.taken.insert(id);
+        let stream = batch.streams.entry(signal.stream).or_default();
+        stream.note(signal.seq);
+        if planted(16) {
+            stream.turns.clear();
+        }
+        if self.accepted_link().is_none() {
+            self.profile.fold(context.definitions, signal.key(cookie), signal, context.now);
+            batch.folded = true;
+        }
+        Verdict::Accepted
+    }
+
+    /// What a `user` signal of this cookie does: it links where there is no link yet.
+    fn user(&mut self, offered: &Offered, log: &mut CookieLog, context: Context<'_>) -> UserOutcome {
+        match &offered.customer {
+            None => UserOutcome::Already,
+            Some(_) if !offered.trusted => UserOutcome::Claimed,
+            Some(_) if self.link.is_some() => UserOutcome::Already,
+            Some(customer) => {
+                log.last_epoch = if planted(11) { 1 } else { context.now.0.max(log.last_epoch + 1) };
+                self.link = Some(Link {
+                    customer: customer.clone(),
+                    epoch: log.last_epoch,
+                    shipped: 0,
+                    accepted: false,
+                    by: signal_id(&offered.signal),
+                });
+                UserOutcome::Merged
+            }
+        }
     }
 
     /// Whose cookieId a signal belongs to, if not this one. A `user` signal that names another customer
