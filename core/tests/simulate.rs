@@ -15,8 +15,12 @@
     clippy::print_stdout
 )]
 
+#[path = "simulate/node.rs"]
+mod node;
 #[path = "simulate/oracle.rs"]
 mod oracle;
+#[path = "simulate/people.rs"]
+mod people;
 #[path = "simulate/world.rs"]
 mod world;
 

@@ -33,6 +33,7 @@ pub(crate) fn opened(response: Response, origin: &Origin) -> Result<Response> {
     headers.append("Vary", "Origin")?;
     if let Origin::Listed(origin) = origin {
         headers.set("Access-Control-Allow-Origin", origin)?;
+        headers.set("Access-Control-Expose-Headers", "Retry-After")?;
     }
     Ok(response)
 }

@@ -168,4 +168,7 @@ test("a click in another site's page is let in once its origin is listed", async
   const allowed = await msci.collect(her.batch(her.view("/")), from);
   assert.equal(allowed.status, 200);
   assert.equal(allowed.headers.get("access-control-allow-origin"), origin);
+  assert.equal(allowed.headers.get("access-control-expose-headers"), "Retry-After");
+  const preflight = await msci.fetch("/_msci/collect", { method: "OPTIONS", headers: { origin } });
+  assert.match(preflight.headers.get("access-control-allow-headers") ?? "", /x-retry-count/);
 });

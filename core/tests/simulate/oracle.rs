@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use msci_core::ids::{CookieId, CustomerId, SignalKey};
 use msci_core::profile::Profile;
 
-use crate::world::{Node, World};
+use crate::node::Node;
+use crate::world::World;
 
 pub(crate) fn check(world: &World<'_>) -> Result<(), String> {
     let mut logs: BTreeMap<CookieId, BTreeSet<SignalKey>> = BTreeMap::new();

@@ -12,9 +12,12 @@ use msci_core::object::{
     CollectAnswer, CollectCall, Context, Customer, Drop, Object, Offered, Page, Present, Row, ShipAnswer,
     Verdict,
 };
-use msci_core::signal::{Kind, Signal};
+use msci_core::signal::Signal;
 use msci_core::time::Timestamp;
 use serde_json::json;
+
+use crate::node::{Dice, Node};
+use crate::people::{Device, Tab};
 
 pub(crate) fn definitions() -> Definitions {
     let bundle: Bundle = serde_json::from_value(json!({
@@ -30,79 +33,6 @@ pub(crate) fn definitions() -> Definitions {
     }))
     .unwrap();
     Definitions::compile(bundle).unwrap()
-}
-
-/// `SplitMix64`: a schedule is its seed.
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-    fn below(&mut self, n: u64) -> u64 {
-        self.roll() % n
-    }
-    fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-    fn bits(&mut self) -> u128 {
-        (u128::from(self.roll()) << 64) | u128::from(self.roll())
-    }
-}
-
-/// One object: what is on its disk, and what it holds in memory until it crashes.
-pub(crate) struct Node {
-    rows: BTreeMap<(Table, String), String>,
-    pub(crate) timeline: BTreeMap<SignalKey, (u64, Signal)>,
-    pub(crate) held: Option<Object>,
-    alarm: Option<Timestamp>,
-}
-
-impl Node {
-    /// The object as it would wake up.
-    pub(crate) fn loaded(&self, name: CustomerId) -> Option<Object> {
-        let rows = self.rows.iter().map(|((table, key), body)| (*table, key.as_str(), body.as_str()));
-        let held = rows.filter(|(table, ..)| Table::HELD.contains(table));
-        Object::load(name, held).unwrap()
-    }
-
-    fn apply(&mut self, writes: Vec<Write>) {
-        for write in writes {
-            match write {
-                Write::Put { table, key, body } => {
-                    self.rows.insert((table, key), body);
-                }
-                Write::Delete { table, key } => {
-                    self.rows.remove(&(table, key));
-                }
-                Write::Clear(cleared) => self.rows.retain(|(table, _), _| *table != cleared),
-                Write::Append { cookie, position, signal } => {
-                    let old = self.timeline.insert(signal.key(cookie), (position, signal));
-                    assert!(old.is_none(), "a step appended what is there: the database would refuse");
-                }
-                Write::Remove(cookie) => self.timeline.retain(|key, _| key.cookie != cookie),
-            }
-        }
-    }
-}
-
-/// A tab of a browser: one stream, its unacknowledged signals in order.
-struct Tab {
-    device: usize,
-    cookie: CookieId,
-    stream: StreamId,
-    next_seq: u64,
-    queue: Vec<Offered>,
-    /// Who signed in last in this tab. What another tab does is adopted at the next page load.
-    user: Option<usize>,
-}
-
-struct Device {
-    cookie: CookieId,
 }
 
 pub(crate) enum Message {
@@ -142,21 +72,21 @@ pub(crate) enum Message {
 }
 
 pub(crate) struct World<'a> {
-    definitions: &'a Definitions,
+    pub(crate) definitions: &'a Definitions,
     pub(crate) now: Timestamp,
     pub(crate) dice: Dice,
-    names: NameKey,
-    queue: BinaryHeap<Reverse<(Timestamp, u64)>>,
-    mail: BTreeMap<u64, Message>,
-    sent: u64,
+    pub(crate) names: NameKey,
+    pub(crate) queue: BinaryHeap<Reverse<(Timestamp, u64)>>,
+    pub(crate) mail: BTreeMap<u64, Message>,
+    pub(crate) sent: u64,
     pub(crate) nodes: BTreeMap<CustomerId, Node>,
-    devices: Vec<Device>,
-    tabs: Vec<Tab>,
-    customers: Vec<Customer>,
-    acts_left: u64,
+    pub(crate) devices: Vec<Device>,
+    pub(crate) tabs: Vec<Tab>,
+    pub(crate) customers: Vec<Customer>,
+    pub(crate) acts_left: u64,
     /// At most so long until somebody does something again.
-    pace: u64,
-    quiet: bool,
+    pub(crate) pace: u64,
+    pub(crate) quiet: bool,
     pub(crate) crashes: u64,
     pub(crate) lost: u64,
     /// Stream and seq of what a browser saw acknowledged, with the person who was signed in.
@@ -166,7 +96,7 @@ pub(crate) struct World<'a> {
     /// Stream and seq of what was purged; a client that had no answer yet may bring it again.
     pub(crate) forgotten: BTreeSet<(StreamId, u64)>,
     /// Who was signed in when a signal was made.
-    made_as: BTreeMap<(StreamId, u64), Option<CustomerId>>,
+    pub(crate) made_as: BTreeMap<(StreamId, u64), Option<CustomerId>>,
 }
 
 /// Signals in a page.
@@ -250,25 +180,20 @@ impl<'a> World<'a> {
         }
     }
 
-    fn open_tab(&mut self, device: usize) {
-        let (cookie, stream) = (self.devices[device].cookie, StreamId::from_bits(self.dice.bits()));
-        self.tabs.push(Tab { device, cookie, stream, next_seq: 1, queue: Vec::new(), user: None });
-    }
-
-    fn post(&mut self, message: Message, delay_ms: i64) {
+    pub(crate) fn post(&mut self, message: Message, delay_ms: i64) {
         self.sent += 1;
         self.queue.push(Reverse((self.now.plus(delay_ms), self.sent)));
         self.mail.insert(self.sent, message);
     }
 
-    fn later(&mut self, message: Message, within_ms: u64) {
+    pub(crate) fn later(&mut self, message: Message, within_ms: u64) {
         let delay = 1 + self.dice.below(within_ms);
         self.post(message, delay as i64);
     }
 
     /// Over the network: lost, doubled, late. A lost call is noticed by whoever waits for its answer,
     /// through an alarm or a retry.
-    fn send(&mut self, make: impl Fn() -> Message) {
+    pub(crate) fn send(&mut self, make: impl Fn() -> Message) {
         if !self.quiet && self.dice.one_in(6) {
             self.lost += 1;
             return;
@@ -313,89 +238,6 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Somebody does something in a tab.
-    fn act(&mut self, tab: usize) {
-        if self.acts_left == 0 {
-            return;
-        }
-        self.acts_left -= 1;
-        match self.dice.below(20) {
-            0..=10 => self.signal(tab, None),
-            11..=14 => {
-                let user = self.dice.below(self.customers.len() as u64) as usize;
-                self.signal(tab, Some(user));
-            }
-            15 => {
-                // A logout: a new visitor in this tab.
-                let cookie = CookieId::from_bits(self.dice.bits());
-                let stream = StreamId::from_bits(self.dice.bits());
-                let device = self.tabs[tab].device;
-                self.devices[device] = Device { cookie };
-                // What was queued keeps its cookie and is sent by a tab that does nothing else any more.
-                self.tabs.push(Tab { device, cookie, stream, next_seq: 1, queue: Vec::new(), user: None });
-                let fresh = self.tabs.len() - 1;
-                self.later(Message::Flush(tab), 1000);
-                return self.later(Message::Act(fresh), 3000);
-            }
-            16 => {
-                let device = self.tabs[tab].device;
-                self.open_tab(device);
-                let opened = self.tabs.len() - 1;
-                self.later(Message::Act(opened), 3000);
-            }
-            17 => {
-                let cookie = self.tabs[tab].cookie;
-                self.later(Message::Unlink { cookie }, 5000);
-            }
-            18 => {
-                let cookie = self.tabs[tab].cookie;
-                self.later(Message::Forget { cookie }, 1000);
-            }
-            _ => self.later(Message::Flush(tab), 50),
-        }
-        self.later(Message::Flush(tab), 2000);
-        self.later(Message::Act(tab), self.pace);
-    }
-
-    fn signal(&mut self, tab: usize, user: Option<usize>) {
-        let total = self.dice.below(1000) as f64 / 10.0;
-        let tab = &mut self.tabs[tab];
-        tab.user = user.or(tab.user);
-        let owner = tab.user.map(|user| self.customers[user].id);
-        let kind = if user.is_some() { Kind::User } else { Kind::View };
-        let fields = json!({ "uri": "/", "properties": { "total": total } });
-        let signal = Signal {
-            stream: tab.stream,
-            seq: tab.next_seq,
-            time: self.now,
-            kind,
-            fields: fields.as_object().cloned().unwrap_or_default(),
-        };
-        self.made_as.insert((tab.stream, tab.next_seq), owner);
-        tab.next_seq += 1;
-        tab.queue.push(Offered {
-            signal,
-            customer: user.map(|user| self.customers[user].clone()),
-            trusted: true,
-        });
-    }
-
-    /// Sends what is not acknowledged, perhaps split differently than the last time.
-    fn flush(&mut self, tab: usize) {
-        let (cookie, mut signals) = (self.tabs[tab].cookie, self.tabs[tab].queue.clone());
-        if signals.is_empty() {
-            return;
-        }
-        if self.dice.one_in(3) {
-            let keep = 1 + self.dice.below(signals.len() as u64) as usize;
-            signals.truncate(keep);
-        }
-        let call = CollectCall { cookie, root: cookie, signals };
-        self.send(|| Message::Collect { tab, call: call.clone(), hops: 0 });
-        // No answer in time: once more.
-        self.later(Message::Flush(tab), 6000);
-    }
-
     fn collect(&mut self, tab: usize, call: &CollectCall, hops: u8) {
         let name = self.name_of(call.cookie);
         let present = self.present_of(name, call);
@@ -425,23 +267,6 @@ impl<'a> World<'a> {
         }
         let cookie = call.cookie;
         self.send(|| Message::Answer { tab, cookie, sent, seqs: taken.clone() });
-    }
-
-    fn answered(&mut self, tab: usize, cookie: CookieId, sent: CookieId, seqs: &[u64]) {
-        let stream = self.tabs[tab].stream;
-        for seq in seqs {
-            // An answer from before the purge says nothing about after it.
-            if self.forgotten.contains(&(stream, *seq)) {
-                continue;
-            }
-            let owner = self.made_as.get(&(stream, *seq)).copied().flatten();
-            self.acknowledged.insert((stream, *seq), owner);
-        }
-        self.tabs[tab].queue.retain(|offered| !seqs.contains(&offered.signal.seq));
-        let device = self.tabs[tab].device;
-        if cookie != sent && self.devices[device].cookie == sent {
-            self.devices[device].cookie = cookie;
-        }
     }
 
     fn unlink(&mut self, cookie: CookieId) {
