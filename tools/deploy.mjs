@@ -1,13 +1,20 @@
 // @ts-check
 // `npm run deploy`: builds and hands the Worker to wrangler; `-- --dry-run` stops before the network.
-import { must, script } from "./lib.mjs";
+//
+// What is deployed is stricter than what runs on a desk: only signed tokens make a link, and console and
+// admin API answer on a host of their own, so that no script of the site shares their origin.
+import { Stop, must, script } from "./lib.mjs";
 import { setUp } from "./setup.mjs";
 
 await script(async () => {
   const args = process.argv.slice(2);
+  const dry = args.includes("--dry-run");
+  const host = process.env.MSCI_ADMIN_HOST || (dry ? "admin.example" : undefined);
+  if (!host) throw new Stop("set MSCI_ADMIN_HOST to the host name on which console and admin API shall answer");
   await setUp();
-  const dry = args.includes("--dry-run") ? ["--outdir", "dist/deploy"] : [];
-  await must("node_modules/.bin/wrangler", ["deploy", "-c", "edge-worker/wrangler.toml", ...args, ...dry], {
+  const stricter = ["--var", `MSCI_ADMIN_HOST:${host}`, "--var", "MSCI_VERIFICATION:required"];
+  const more = dry ? ["--outdir", "dist/deploy"] : [];
+  await must("node_modules/.bin/wrangler", ["deploy", "-c", "edge-worker/wrangler.toml", ...stricter, ...args, ...more], {
     env: { WRANGLER_SEND_METRICS: "false" },
   });
   return 0;

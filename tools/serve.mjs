@@ -19,6 +19,7 @@ import { claimState } from "./state.mjs";
  * @property {string} [origin] URL of the site behind; without it, the demo shop is
  * @property {string} [site] file of another module Worker to stand behind, instead of the demo shop
  * @property {string} [adminHost]
+ * @property {Record<string, string>} [vars] further variables of the Worker
  * @property {(line: string) => void} [log] takes what the runtime prints; default: standard error
  *
  * @typedef {object} System
@@ -78,7 +79,7 @@ export async function startSystem(options) {
 }
 
 /** @param {Options} options */
-function edge({ origin, adminToken, identitySecret, ingestionKey, adminHost }) {
+function edge({ origin, adminToken, identitySecret, ingestionKey, adminHost, vars }) {
   const { workerOptions, main } = unstable_getMiniflareWorkerOptions(join(root, "edge-worker/wrangler.toml"));
   if (!main || !existsSync(main)) throw new Error("the Worker is not built: run `npm run build`");
   return {
@@ -94,6 +95,7 @@ function edge({ origin, adminToken, identitySecret, ingestionKey, adminHost }) {
       MSCI_INGESTION_KEY: ingestionKey,
       ...(origin && { MSCI_ORIGIN: origin }),
       ...(adminHost && { MSCI_ADMIN_HOST: adminHost }),
+      ...vars,
     },
     serviceBindings: { ...workerOptions.serviceBindings, ...(!origin && { SITE: "site" }) },
   };

@@ -1,7 +1,7 @@
 //! The one Durable Object that holds the configuration: immutable bundles by version, and the secrets
 //! of this system. A change is compiled before it is stored, so what is stored always compiles.
 
-use msci_core::config::Bundle;
+use msci_core::config::{Bundle, Verification};
 use msci_core::definitions::Definitions;
 use serde_json::{Map, Value};
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
@@ -9,6 +9,7 @@ use worker::{DurableObject, Env, Request, Response, State, durable_object};
 use crate::calls::Change;
 use crate::configuration::Told;
 use crate::error::{Error, Result};
+use crate::names;
 use crate::platform::random_bytes;
 use crate::storage::sql::{self, Statements};
 
@@ -16,11 +17,12 @@ use crate::storage::sql::{self, Statements};
 #[durable_object(fetch)]
 pub struct ConfigObject {
     state: State,
+    env: Env,
 }
 
 impl DurableObject for ConfigObject {
-    fn new(state: State, _env: Env) -> Self {
-        Self { state }
+    fn new(state: State, env: Env) -> Self {
+        Self { state, env }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -61,10 +63,18 @@ impl ConfigObject {
         let rows = sql::query(&storage, "SELECT body FROM bundle ORDER BY n DESC LIMIT 1", Vec::new())?;
         let bundle = match rows.first() {
             Some(row) => serde_json::from_str(sql::text(row, 0)?)?,
-            // Version 0 would look like "never told" to objects.
-            None => Bundle { n: 1, ..Bundle::default() },
+            None => self.first_bundle(),
         };
         Ok(Told { bundle, names: secret(NAMES)?, proofs: secret(PROOFS)? })
+    }
+
+    /// What a new system starts with. Version 0 would look like "never told" to objects.
+    fn first_bundle(&self) -> Bundle {
+        let mut bundle = Bundle { n: 1, ..Bundle::default() };
+        if self.env.var(names::VAR_VERIFICATION).is_ok_and(|value| value.to_string() == "required") {
+            bundle.settings.identity.verification = Verification::Required;
+        }
+        bundle
     }
 
     fn change(&self, body: &str) -> Result<u64> {

@@ -27,6 +27,8 @@ pub(crate) const SITE: &str = "SITE";
 pub(crate) const VAR_ORIGIN: &str = "MSCI_ORIGIN";
 /// Host on which alone console and admin API answer.
 pub(crate) const VAR_ADMIN_HOST: &str = "MSCI_ADMIN_HOST";
+/// What a new system requires of a claim: `required`, as `npm run deploy` sets it, or nothing.
+pub(crate) const VAR_VERIFICATION: &str = "MSCI_VERIFICATION";
 /// Administrator's token.
 pub(crate) const VAR_ADMIN_TOKEN: &str = "MSCI_ADMIN_TOKEN";
 /// Signs identity tokens.
