@@ -20,7 +20,14 @@ export function rewrite(response, edits) {
   for (const edit of JSON.parse(edits)) {
     try {
       rewriter = rewriter.on(edit.selector, {
-        element: (element) => actions[edit.action](element, edit),
+        element: (element) => {
+          try {
+            actions[edit.action](element, edit);
+          } catch (error) {
+            // An edit that this element cannot take leaves the element alone; thrown on, it would end the page.
+            console.warn(`${edit.action} on ${edit.selector}: ${error}`);
+          }
+        },
       });
     } catch (error) {
       // A selector that the rewriter does not know takes its own edit with it, not the page.

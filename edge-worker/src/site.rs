@@ -174,7 +174,13 @@ fn personalised(response: Response, exposures: &[Exposure]) -> Result<Response> 
     let marker = Edit { selector: "head".to_owned(), action: Action::Append, value: marker, name: None };
     let edits: Vec<&Edit> = edits().chain([&marker]).collect();
     let original: web_sys::Response = response.into();
-    let rewritten = rewrite(&original, &serde_json::to_string(&edits)?)?;
+    let rewritten = match rewrite(&original, &serde_json::to_string(&edits)?) {
+        Ok(rewritten) => rewritten,
+        Err(error) => {
+            worker::console_error!("the page goes out as it is: {error:?}");
+            return Ok(Response::from(original));
+        }
+    };
     let response = Response::from(web_sys::Response::new_with_opt_readable_stream_and_init(
         rewritten.body().as_ref(),
         &init_of(&rewritten),

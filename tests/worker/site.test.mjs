@@ -82,6 +82,24 @@ test("an experience changes its element and nothing else", async () => {
   await msci.admin("DELETE", "/experiences/title");
 });
 
+test("an edit that cannot be made leaves the page whole", async () => {
+  await msci.admin("PUT", "/experiences/odd", {
+    pages: ["/"],
+    changes: [
+      { selector: ":::", action: "setText", value: "x" },
+      { selector: "p:nth-last-of-type(1 of b)", action: "remove" },
+      { selector: "i", action: "setAttribute", name: "-", value: "x" },
+      { selector: "select", action: "setHtml", value: "<option>x" },
+      { selector: "b", action: "append", value: "!" },
+    ],
+  });
+  const answer = await msci.fetch("/", { headers: { accept: "text/html" } });
+  assert.equal(answer.status, 200);
+  assert.ok(answer.body.includes("<b>closed!</b>"));
+  assert.ok(answer.body.endsWith(BROKEN.slice(BROKEN.indexOf("<style>"))), "the rest is there");
+  await msci.admin("DELETE", "/experiences/odd");
+});
+
 test("a site that does not answer: a page of ours for documents, nothing for the rest", async () => {
   const dead = await system(undefined, { origin: "http://127.0.0.1:9" });
   try {
