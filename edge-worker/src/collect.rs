@@ -335,7 +335,10 @@ fn respond(
     let response = http::json(&tally.answer(batch, last, Some(tally.cookie)))?;
     let headers = response.headers();
     let https = http::is_https(request);
-    headers.append("Set-Cookie", &cookies::id(tally.cookie, configuration.settings(), https))?;
+    // Only what is news: an answer that comes after a `reset()` must not bring the old visitor back.
+    if cookies.id != Some(tally.cookie) {
+        headers.append("Set-Cookie", &cookies::id(tally.cookie, configuration.settings(), https))?;
+    }
     let Some(last) = last else { return Ok(response) };
     if !last.tag.is_empty() {
         headers.append("Set-Cookie", &cookies::version(&last.tag, last.version, https))?;
@@ -344,7 +347,7 @@ fn respond(
     let proven = cookies.id.is_some() && linked && (gained(tally) || renewed(cookies, last.customer, tally));
     if proven {
         headers.append("Set-Cookie", &cookies::proof(tally.cookie, last.customer, configuration, now))?;
-    } else if cookies.proof.is_some_and(|customer| customer != last.customer) {
+    } else if cookies.void_proof || cookies.proof.is_some_and(|customer| customer != last.customer) {
         headers.append("Set-Cookie", &cookies::expired(names::COOKIE_PROOF))?;
     }
     Ok(response)

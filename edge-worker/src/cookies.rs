@@ -14,6 +14,8 @@ pub(crate) struct Cookies {
     pub(crate) id: Option<CookieId>,
     /// Whom this browser may see.
     pub(crate) proof: Option<CustomerId>,
+    /// There is a proof, but it is not for this cookieId, or not any more.
+    pub(crate) void_proof: bool,
     /// Life and version of the visitor's last action.
     pub(crate) version: Option<(String, u64)>,
     /// Opted out.
@@ -33,14 +35,14 @@ impl Cookies {
             found.next().is_none().then_some(first)
         };
         let id: Option<CookieId> = value(names::COOKIE).and_then(|id| id.parse().ok());
-        let proof = id
-            .zip(value(names::COOKIE_PROOF))
-            .and_then(|(id, proof)| configuration.proofs.verify(proof, id, now));
+        let shown = value(names::COOKIE_PROOF);
+        let proof = id.zip(shown).and_then(|(id, proof)| configuration.proofs.verify(proof, id, now));
+        let void_proof = shown.is_some() && proof.is_none();
         let version = value(names::COOKIE_VERSION).and_then(|text| {
             let (tag, version) = text.split_once('.')?;
             Some((tag.to_owned(), version.parse().ok()?))
         });
-        Self { id, proof, version, opted_out: value(names::COOKIE_OPT_OUT).is_some() }
+        Self { id, proof, void_proof, version, opted_out: value(names::COOKIE_OPT_OUT).is_some() }
     }
 }
 

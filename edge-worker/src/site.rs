@@ -241,6 +241,10 @@ fn with_visitor_cookie(
         )?);
         let headers = copy.headers();
         headers.append("Set-Cookie", &cookies::id(id, settings, https))?;
+        // An answer that came after a `reset()` may have left one.
+        if cookies.void_proof {
+            headers.append("Set-Cookie", &cookies::expired(names::COOKIE_PROOF))?;
+        }
         let control = headers.get("cache-control")?.unwrap_or_default();
         if !control.contains("private") && !control.contains("no-store") {
             let joined =

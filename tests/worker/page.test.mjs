@@ -115,6 +115,21 @@ test("a reset takes the proof away from the browser", async () => {
   assert.deepEqual(reset.cookies, { "__Host-msci_p": "", _msci_v: "" });
 });
 
+test("an answer that comes after a reset brings nobody back", async () => {
+  const { her, cookies } = await premiumBrowser();
+  const late = await msci.collect(her.batch(her.user("Loyalty1")), { cookies });
+  assert.ok(late.cookies["__Host-msci_p"]);
+  assert.equal(late.cookies._msci, undefined, "the cookieId is no news, so it is not set");
+  // The reset came in between: another cookieId, and then the proof for the old one.
+  const fresh = browser();
+  const after = { _msci: fresh.cookieId, "__Host-msci_p": late.cookies["__Host-msci_p"] ?? "" };
+  const seen = await page(after);
+  assert.ok(seen.body.includes(ORDINARY));
+  assert.equal(seen.cookies["__Host-msci_p"], "", "a proof that opens nothing is taken away");
+  const next = await msci.collect(fresh.batch(fresh.view("/")), { cookies: after });
+  assert.equal(next.cookies["__Host-msci_p"], "");
+});
+
 test("a name that is markup is shown as text", async () => {
   const her = browser();
   const cookies = { _msci: her.cookieId };
