@@ -13,12 +13,11 @@ use crate::names;
 /// # Errors
 /// 401 without the right token; 404 on another host than the administrator's.
 pub(crate) fn require(request: &Request, env: &Env) -> Result<()> {
-    let var = |name: &str| env.var(name).map(|value| value.to_string()).unwrap_or_default();
-    let host = var(names::VAR_ADMIN_HOST);
+    let host = names::var(env, names::VAR_ADMIN_HOST);
     if !host.is_empty() && header(request, "host") != host {
         return Err(Error::not_found());
     }
-    let token = var(names::VAR_ADMIN_TOKEN);
+    let token = names::var(env, names::VAR_ADMIN_TOKEN);
     let given = header(request, "authorization");
     let (scheme, given) = given.split_once(' ').unwrap_or_default();
     if !token.is_empty() && scheme.eq_ignore_ascii_case("bearer") && same(given.trim(), &token) {

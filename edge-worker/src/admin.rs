@@ -40,7 +40,7 @@ pub(crate) async fn any(
             http::json(configuration::current(env, now).await?.settings())
         }
         (Method::Get, ["snippet"]) => {
-            let key = env.var(names::VAR_INGESTION_KEY).map(|key| key.to_string()).unwrap_or_default();
+            let key = names::var(env, names::VAR_INGESTION_KEY);
             http::json(&snippet::forms(&key, names::PREFIX)?)
         }
         (Method::Post, ["customers", customer, "unlink"]) => {

@@ -44,7 +44,7 @@ pub(crate) async fn post(
     let body = read_body(&request).await?;
     let batch =
         collect::parse(&body, now).map_err(|error| Error::client(400, error.code(), error.to_string()))?;
-    let key = env.var(names::VAR_INGESTION_KEY).map(|key| key.to_string()).unwrap_or_default();
+    let key = names::var(env, names::VAR_INGESTION_KEY);
     if !msci_core::proof::same(&batch.key, &key) {
         return Err(Error::client(401, "unknown_key", "this ingestion key is not known here"));
     }
@@ -185,7 +185,7 @@ async fn take(
     now: Timestamp,
     tally: &mut Tally,
 ) -> Result<Option<Collected>> {
-    let secret = env.var(names::VAR_IDENTITY_SECRET).map(|secret| secret.to_string()).unwrap_or_default();
+    let secret = names::var(env, names::VAR_IDENTITY_SECRET);
     let judge = Judge {
         configuration,
         secret: &secret,

@@ -71,7 +71,7 @@ impl ConfigObject {
     /// What a new system starts with. Version 0 would look like "never told" to objects.
     fn first_bundle(&self) -> Bundle {
         let mut bundle = Bundle { n: 1, ..Bundle::default() };
-        if self.env.var(names::VAR_VERIFICATION).is_ok_and(|value| value.to_string() == "required") {
+        if names::var(&self.env, names::VAR_VERIFICATION) == "required" {
             bundle.settings.identity.verification = Verification::Required;
         }
         bundle

@@ -1,6 +1,11 @@
 //! Names that the outside knows: paths, cookies, bindings. One place for each; a test compares the
 //! bindings with `wrangler.toml`.
 
+/// A variable or secret of the Worker; empty when it is not set.
+pub(crate) fn var(env: &worker::Env, name: &str) -> String {
+    env.var(name).map(|value| value.to_string()).unwrap_or_default()
+}
+
 /// Everything the Worker serves itself lives under it.
 pub(crate) const PREFIX: &str = "/_msci";
 

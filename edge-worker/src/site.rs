@@ -146,9 +146,13 @@ fn forwarded(request: &Request, env: &Env, fresh: bool) -> Result<web_sys::Reque
     Ok(copy)
 }
 
+/// A header of an answer in lower case; empty when absent.
+fn said(response: &Response, name: &str) -> String {
+    response.headers().get(name).ok().flatten().unwrap_or_default().to_ascii_lowercase()
+}
+
 fn is_rewritable(response: &Response) -> bool {
-    let header =
-        |name: &str| response.headers().get(name).ok().flatten().unwrap_or_default().to_ascii_lowercase();
+    let header = |name: &str| said(response, name);
     let content_type = header("content-type");
     let charset = content_type.split("charset=").nth(1).map(|c| c.trim_matches(['"', ' ', ';']).to_owned());
     // The rewriter reads bytes as ASCII; charsets that reuse those bytes for others pass through.
@@ -257,8 +261,7 @@ fn with_visitor_cookie(
 }
 
 fn is_private_page(response: &Response, request: &Request) -> bool {
-    let header =
-        |name: &str| response.headers().get(name).ok().flatten().unwrap_or_default().to_ascii_lowercase();
+    let header = |name: &str| said(response, name);
     let control = header("cache-control");
     let shared = ["public", "s-maxage", "stale-while-revalidate"].iter().any(|word| control.contains(word))
         || (control.contains("max-age") && !control.contains("private"))
