@@ -17,6 +17,7 @@ declare module "msci:glue" {
   export type ObjectClass = new (state: ObjectState, env: Env) => RustObject;
   export const ProfileObject: ObjectClass;
   export const ConfigObject: ObjectClass;
+  export const JobObject: ObjectClass;
   export function fetch(request: Request, env: Env, context: unknown): Promise<Response>;
   export function __worker_init_state(): object;
   export function __wbg_reset_state(): void;

@@ -1,8 +1,7 @@
 //! What people configure: settings, tables, measures, segments, experiences, as one immutable bundle
 //! per version. A change makes the next version; nothing edits one in place (design §6).
 
-use std::collections::BTreeMap;
-
+use crate::collections::Map;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -15,13 +14,13 @@ pub struct Bundle {
     /// Settings.
     pub settings: Settings,
     /// Identity tables by name.
-    pub tables: BTreeMap<String, Table>,
+    pub tables: Map<String, Table>,
     /// Measures by name.
-    pub measures: BTreeMap<String, Measure>,
+    pub measures: Map<String, Measure>,
     /// Segments by name.
-    pub segments: BTreeMap<String, Segment>,
+    pub segments: Map<String, Segment>,
     /// Experiences by name.
-    pub experiences: BTreeMap<String, Experience>,
+    pub experiences: Map<String, Experience>,
 }
 
 /// Settings of the system, with the defaults of a new one (contract §7).
@@ -212,7 +211,7 @@ pub struct Table {
     /// Column whose value is the `authId`.
     pub primary_key: String,
     /// Columns by name, without the key.
-    pub columns: BTreeMap<String, Column>,
+    pub columns: Map<String, Column>,
     /// Whether two keys that differ only in case are the same.
     #[serde(default)]
     pub case_insensitive_key: bool,

@@ -1,9 +1,8 @@
 //! A configuration, compiled: every filter resolved, every counter named, segments in an order in
 //! which each comes after those it refers to. What compiles here can be evaluated without an error.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::activity::ActivityField;
+use crate::collections::{Map, Set};
 use crate::config::{Action, Bundle, Change, Column, Experience};
 use crate::counter::{Aggregate, Counter, CounterId, Counting};
 use crate::expr::resolve::{self, CustomerField, Resolved, Schema};
@@ -53,9 +52,9 @@ pub struct Definitions {
     /// What it was compiled from.
     pub bundle: Bundle,
     /// Everything that is counted, by name.
-    pub counters: BTreeMap<CounterId, Counting>,
+    pub counters: Map<CounterId, Counting>,
     /// The counter of each measure.
-    pub measures: BTreeMap<String, CounterId>,
+    pub measures: Map<String, CounterId>,
     /// Active segments, each after those it refers to.
     pub segments: Vec<(String, Expr<CustomerField>)>,
     /// Active experiences, in the order in which they apply.
@@ -98,7 +97,7 @@ impl Definitions {
     pub fn compile(bundle: Bundle) -> Result<Self, DefinitionError> {
         let mut out = Self::default();
         let names = Names::of(&bundle);
-        for (name, measure) in &bundle.measures {
+        for (name, measure) in bundle.measures.iter() {
             let what = format!("measure {name}");
             let filter = measure.filter.as_deref().map(resolve::activity).transpose();
             let filter = filter.map_err(|error| DefinitionError::Filter { what: what.clone(), error })?;
@@ -118,7 +117,7 @@ impl Definitions {
             out.measures.insert(name.clone(), counting.id.clone());
             out.counters.insert(counting.id.clone(), counting);
         }
-        let mut resolved = BTreeMap::new();
+        let mut resolved = Map::new();
         for (name, segment) in bundle.segments.iter().filter(|(_, segment)| segment.active) {
             let what = format!("segment {name}");
             resolved.insert(name.clone(), out.resolve(&segment.filter, &names, what)?);
@@ -150,7 +149,7 @@ impl Definitions {
         let Resolved { expr, counters } =
             resolve::customer(filter, names).map_err(|error| DefinitionError::Filter { what, error })?;
         for counting in counters {
-            let kept = self.counters.entry(counting.id.clone()).or_insert_with(|| counting.clone());
+            let kept = self.counters.get_or_insert_with(counting.id.clone(), || counting.clone());
             kept.keep = kept.keep.max(counting.keep);
         }
         Ok(expr)
@@ -160,7 +159,7 @@ impl Definitions {
     pub fn counter<'a>(
         &'a self,
         id: &CounterId,
-        states: &'a BTreeMap<CounterId, Counter>,
+        states: &'a Map<CounterId, Counter>,
     ) -> Option<(&'a Counting, &'a Counter)> {
         static NOTHING: Counter = Counter::NOTHING;
         Some((self.counters.get(id)?, states.get(id).unwrap_or(&NOTHING)))
@@ -242,28 +241,28 @@ fn compile_change(change: &Change) -> Result<CompiledChange, String> {
 
 /// Segments so that each stands after those it refers to.
 fn in_order(
-    mut left: BTreeMap<String, Expr<CustomerField>>,
+    mut left: Map<String, Expr<CustomerField>>,
 ) -> Result<Vec<(String, Expr<CustomerField>)>, DefinitionError> {
     let mut out: Vec<(String, Expr<CustomerField>)> = Vec::new();
     while !left.is_empty() {
-        let ready: BTreeSet<String> = left
+        let ready: Vec<String> = left
             .iter()
             .filter(|(_, expr)| !references(expr).iter().any(|name| left.contains_key(name)))
             .map(|(name, _)| name.clone())
             .collect();
         if ready.is_empty() {
-            let stuck = left.into_keys().next().unwrap_or_default();
+            let stuck = left.keys().next().cloned().unwrap_or_default();
             return Err(DefinitionError::Cycle(stuck));
         }
         for name in ready {
-            out.extend(left.remove_entry(&name));
+            out.extend(left.remove(&name).map(|filter| (name, filter)));
         }
     }
     Ok(out)
 }
 
-fn references(expr: &Expr<CustomerField>) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+fn references(expr: &Expr<CustomerField>) -> Set<String> {
+    let mut found = Set::default();
     expr.walk(&mut |node| {
         if let Expr::Field(CustomerField::Member(name)) = node {
             found.insert(name.clone());
@@ -278,22 +277,22 @@ pub const BROWSER_ATTRIBUTES: [(&str, &str); 4] =
 
 /// Names that filters can use, by their lower-case form.
 struct Names {
-    attributes: BTreeMap<String, (String, Type)>,
-    measures: BTreeMap<String, (String, Type)>,
-    segments: BTreeMap<String, String>,
+    attributes: Map<String, (String, Type)>,
+    measures: Map<String, (String, Type)>,
+    segments: Map<String, String>,
 }
 
 impl Names {
     fn of(bundle: &Bundle) -> Self {
-        let mut attributes = BTreeMap::new();
+        let mut attributes = Map::new();
         let mut add = |name: &str, kind: Type| {
-            attributes.entry(name.to_ascii_lowercase()).or_insert_with(|| (name.to_owned(), kind));
+            attributes.get_or_insert_with(name.to_ascii_lowercase(), || (name.to_owned(), kind));
         };
         // The tracking table's columns come first: they are the ones a customer of it has.
         let tracking = bundle.settings.tracking_table.as_ref().and_then(|name| bundle.tables.get(name));
         for table in tracking.into_iter().chain(bundle.tables.values()) {
             add(&table.primary_key, Type::Text);
-            for (name, column) in &table.columns {
+            for (name, column) in table.columns.iter() {
                 add(
                     name,
                     match column {

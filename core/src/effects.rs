@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::ids::CookieId;
 use crate::signal::Signal;
+use crate::time::Timestamp;
 
 /// Tables of small rows `(key, body)`, body as JSON. The timeline has its own shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,6 +82,10 @@ pub enum Write {
     },
     /// Delete a cookie's signals from the timeline.
     Remove(CookieId),
+    /// Delete the signals that retention takes: those older than this, but for consents.
+    Prune(Timestamp),
+    /// Delete every row of every table, the timeline too. What the object still is follows it.
+    Wipe,
 }
 
 impl Write {

@@ -6,6 +6,8 @@
 #![warn(missing_docs)]
 
 pub mod activity;
+pub mod attributes;
+pub mod collections;
 pub mod config;
 pub mod counter;
 pub mod definitions;

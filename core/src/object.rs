@@ -12,22 +12,24 @@
 mod cookie;
 mod customer;
 mod ending;
-
-use std::collections::BTreeMap;
+mod unknown_fields;
 
 use serde::{Deserialize, Serialize};
 
 pub use cookie::{CollectAnswer, CollectCall, Offered, Present, UserOutcome, Verdict};
 pub use customer::{Drop, Page, Row, ShipAnswer, ShipOutcome};
-pub use ending::Unlinked;
+pub use ending::{Purge, Unlinked};
+pub(crate) use unknown_fields::UnknownFields;
 
+use crate::collections::Map;
 use crate::definitions::Definitions;
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId, LogId};
 use crate::mutants::planted;
 use crate::profile::{Imported, Profile};
+use crate::signal::Signal;
 use crate::snapshot::Snapshot;
-use crate::time::{SECOND_MS, Timestamp};
+use crate::time::{DAY_MS, SECOND_MS, Timestamp};
 
 /// What a step is told of the world.
 #[derive(Clone, Copy)]
@@ -65,6 +67,12 @@ struct CookieLog {
     /// Whether signals were ever purged: what comes again of them is refused.
     #[serde(default, skip_serializing_if = "is_false")]
     purged: bool,
+    /// Time of the oldest signal there ever was, also when retention has taken it.
+    #[serde(default)]
+    first_seen: Option<Timestamp>,
+    /// The newest link that the customer did not take: by which signal, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused: Option<(String, String)>,
 }
 
 /// A cookie's link, at the cookie's object.
@@ -80,6 +88,9 @@ pub struct Link {
     pub accepted: bool,
     /// By which signal: `stream/seq`.
     pub by: String,
+    /// When that happened.
+    #[serde(default)]
+    pub made: Option<Timestamp>,
 }
 
 /// A linked cookie, at the customer's object.
@@ -92,9 +103,15 @@ struct Copy {
     /// Up to where this object has the log.
     up_to: u64,
     since: Timestamp,
-    /// The link was taken back; the row stays to refuse what of it is still under way.
+    /// The link was taken back; the row stays a while to refuse what of it is still under way.
     #[serde(default, skip_serializing_if = "is_false")]
     dropped: bool,
+    /// When it was taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ended: Option<Timestamp>,
+    /// Time of the oldest signal that this cookie ever had.
+    #[serde(default)]
+    first_seen: Option<Timestamp>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // the signature that serde calls
@@ -110,6 +127,15 @@ struct Known {
     bucket_key: String,
 }
 
+/// Whose data was erased here, said without a word about whom.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Erased {
+    /// What is older than this is refused.
+    at: Timestamp,
+    /// At a cookie's object: what the browser's next cookieId derives from.
+    successor: CustomerId,
+}
+
 /// What is owed to the outside.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -118,8 +144,31 @@ struct Owed {
     projection: Option<Timestamp>,
     /// When it was last written.
     projected: Timestamp,
+    /// When it is to be written again, whatever it holds: the outcome of a write is unknown, and it may
+    /// still land on top of a later one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repeat: Option<Timestamp>,
+    /// Since when the rows in the index are behind.
+    index: Option<Timestamp>,
+    /// When they were last written.
+    indexed: Timestamp,
+    /// Up to which position of the log the index has the activities.
+    activities: u64,
+    /// The index has activities of this cookie that are purged.
+    #[serde(skip_serializing_if = "is_false")]
+    unindex: bool,
     /// Links taken back, of which their customers are to be told.
     drops: Vec<Drop>,
+    /// Cookies of an erased customer that are to be told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    purges: Vec<Purge>,
+}
+
+/// Tasks for others that failed: each time the next try comes later.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Patience {
+    failures: u32,
+    until: Timestamp,
 }
 
 /// The state of one object that is held in memory.
@@ -131,8 +180,15 @@ pub struct Object {
     log: Option<CookieLog>,
     link: Option<Link>,
     known: Option<Known>,
-    copies: BTreeMap<CookieId, Copy>,
+    copies: Map<CookieId, Copy>,
+    /// No signal on the timeline is older than this, consents aside.
+    oldest: Option<Timestamp>,
+    erased: Option<Erased>,
     owed: Owed,
+    patience: Patience,
+    /// Whether a write to KV is, perhaps, still under way.
+    unsure: bool,
+    unknown_fields: UnknownFields,
     /// The fold.
     pub profile: Profile,
 }
@@ -142,6 +198,8 @@ const LOG: &str = "log";
 const KNOWN: &str = "known";
 const OWN_LINK: &str = "own";
 const OWED: &str = "owed";
+const OLDEST: &str = "oldest";
+const ERASED: &str = "erased";
 
 /// A stored row that cannot be read: the object refuses to go on rather than to guess.
 #[derive(Debug, thiserror::Error)]
@@ -152,8 +210,14 @@ pub struct Damaged {
     error: serde_json::Error,
 }
 
-/// Snapshots of one key are written at most this often.
+/// Copies of one profile are written at most this often.
 const PROJECT_EVERY_MS: i64 = SECOND_MS;
+/// How long a change waits for others that come with it.
+const PROJECT_AFTER_MS: i64 = 200;
+/// When a write of unknown outcome is surely over.
+const REPEAT_AFTER_MS: i64 = 60 * SECOND_MS;
+/// Longest pause between two tries.
+const PATIENCE_MS: i64 = 60 * SECOND_MS;
 
 impl Object {
     /// An object that never existed; `bits` are random. The writes make it exist.
@@ -165,8 +229,13 @@ impl Object {
             log: None,
             link: None,
             known: None,
-            copies: BTreeMap::new(),
+            copies: Map::new(),
+            oldest: None,
+            erased: None,
             owed: Owed::default(),
+            patience: Patience::default(),
+            unsure: false,
+            unknown_fields: UnknownFields::default(),
             profile: Profile::default(),
         };
         (object, vec![Write::put(Table::Meta, LIFE, &life)])
@@ -190,23 +259,34 @@ impl Object {
                 error,
             })?;
         }
+        // An earlier instance may have ended in the middle of a write.
+        object.unsure = object.owed.projection.is_some();
         Ok(alive.then_some(object))
     }
 
     fn load_row(&mut self, table: Table, key: &str, body: &str) -> Result<(), serde_json::Error> {
+        let unknown = &mut self.unknown_fields;
         match (table, key) {
             (Table::Meta, LIFE) => self.life = serde_json::from_str(body)?,
-            (Table::Meta, LOG) => self.log = serde_json::from_str(body)?,
-            (Table::Meta, KNOWN) => self.known = serde_json::from_str(body)?,
-            (Table::Outbox, OWED) => self.owed = serde_json::from_str(body)?,
-            (Table::Link, OWN_LINK) => self.link = serde_json::from_str(body)?,
+            (Table::Meta, LOG) => self.log = unknown.read(table, key, body)?,
+            (Table::Meta, KNOWN) => self.known = unknown.read(table, key, body)?,
+            (Table::Meta, OLDEST) => self.oldest = serde_json::from_str(body)?,
+            (Table::Meta, ERASED) => self.erased = unknown.read(table, key, body)?,
+            (Table::Outbox, OWED) => self.owed = unknown.read(table, key, body)?,
+            (Table::Link, OWN_LINK) => self.link = unknown.read(table, key, body)?,
             (Table::Link, cookie) => {
-                let cookie = serde_json::from_value(cookie.into())?;
-                self.copies.insert(cookie, serde_json::from_str(body)?);
+                let id = serde_json::from_value(cookie.into())?;
+                self.copies.insert(id, unknown.read(table, cookie, body)?);
             }
-            _ => self.profile.load(table, key, body)?,
+            _ => self.profile.load(table, key, body, unknown)?,
         }
         Ok(())
+    }
+
+    /// Puts back into rows what a newer version of this program had written there and this one does not
+    /// know: after a step, before its writes are committed.
+    pub fn keep_unknown_fields(&mut self, writes: &mut [Write]) {
+        self.unknown_fields.put_back(writes);
     }
 
     /// Its name.
@@ -217,6 +297,11 @@ impl Object {
     /// The cookie whose log this is.
     pub fn cookie(&self) -> Option<CookieId> {
         self.log.as_ref().map(|log| log.cookie)
+    }
+
+    /// Position of the newest signal of the log.
+    pub fn log_end(&self) -> u64 {
+        self.log.as_ref().map_or(0, |log| log.end)
     }
 
     /// The link of this cookie, once the customer has accepted it.
@@ -261,22 +346,40 @@ impl Object {
         self.known.is_some() || (self.log.is_some() && self.accepted_link().is_none())
     }
 
-    /// The profile changed: memberships again, one more version, a projection is owed.
+    /// The profile changed: memberships again, one more version, its copies are behind.
     fn changed(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
         self.profile.evaluate(context.definitions, context.now, out);
         self.profile.bump(out);
-        if self.owed.projection.is_none() {
-            self.owed.projection = Some(context.now);
-            out.push(Write::put(Table::Outbox, OWED, &self.owed));
-        }
+        self.owe_copies(context.now, out);
     }
 
-    /// What is to be written to KV now, if it is owed and its second has passed.
-    pub fn projection_due(&self, context: Context<'_>) -> Option<Projection> {
-        self.owed.projection?;
-        if context.now < self.owed.projected.plus(PROJECT_EVERY_MS) {
-            return None;
+    fn owe_copies(&mut self, now: Timestamp, out: &mut Vec<Write>) {
+        if self.owed.projection.is_some() && self.owed.index.is_some() {
+            return;
         }
+        self.owed.projection.get_or_insert(now);
+        self.owed.index.get_or_insert(now);
+        out.push(Write::put(Table::Outbox, OWED, &self.owed));
+    }
+
+    /// A copy of everything is to be made again, also of what was copied before.
+    pub fn copy_again(&mut self, now: Timestamp) -> Vec<Write> {
+        self.owed.projection = Some(now);
+        self.owed.index = Some(now);
+        self.owed.activities = 0;
+        vec![Write::put(Table::Outbox, OWED, &self.owed)]
+    }
+
+    /// When the snapshot is to be written.
+    fn projects_at(&self) -> Option<Timestamp> {
+        let change = self.owed.projection.map(|since| since.plus(PROJECT_AFTER_MS));
+        let at = [change, self.owed.repeat].into_iter().flatten().min()?;
+        Some(at.max(self.owed.projected.plus(PROJECT_EVERY_MS)).max(self.patience.until))
+    }
+
+    /// What is to be written to KV now.
+    pub fn projection_due(&self, context: Context<'_>) -> Option<Projection> {
+        self.projects_at().filter(|at| *at <= context.now)?;
         Some(match self.snapshot(context) {
             Some(snapshot) => Projection::Put(Box::new(snapshot)),
             None => Projection::Delete(self.name),
@@ -289,22 +392,147 @@ impl Object {
         if self.profile.version() == version {
             self.owed.projection = None;
         }
+        if std::mem::take(&mut self.unsure) && !planted(29) {
+            self.owed.repeat = Some(now.plus(REPEAT_AFTER_MS));
+        } else if self.owed.repeat.is_some_and(|at| at <= now) {
+            self.owed.repeat = None;
+        }
         vec![Write::put(Table::Outbox, OWED, &self.owed)]
+    }
+
+    /// Nobody knows whether the projection reached KV, or still will.
+    pub fn projection_failed(&mut self, now: Timestamp) {
+        self.unsure = true;
+        self.failed(now);
+    }
+
+    /// When the rows in the index are to be written.
+    fn indexes_at(&self) -> Option<Timestamp> {
+        let log = self.log.as_ref().filter(|log| log.end > self.owed.activities).map(|log| log.active);
+        let since = [self.owed.index, log].into_iter().flatten().min()?;
+        let at = since.plus(PROJECT_AFTER_MS).max(self.owed.indexed.plus(PROJECT_EVERY_MS));
+        Some(at.max(self.patience.until))
+    }
+
+    /// What is to be written to the index now.
+    pub fn indexing_due(&self, context: Context<'_>) -> Option<Indexing> {
+        self.indexes_at().filter(|at| *at <= context.now)?;
+        Some(self.indexing(context))
+    }
+
+    fn indexing(&self, context: Context<'_>) -> Indexing {
+        let owner = self.accepted_link().map(|link| (link.customer.id, link.epoch.saturating_mul(2)));
+        let cookie = self.log.as_ref().map(|log| {
+            // Ordered: never linked, linked, that link taken back, the next link, …
+            let taken_back = if log.last_epoch == 0 { 0 } else { log.last_epoch.saturating_mul(2) + 1 };
+            owner.unwrap_or((self.name, taken_back))
+        });
+        Indexing {
+            object: self.name,
+            tag: self.tag(),
+            version: self.profile.version(),
+            customer: self.snapshot(context).map(Box::new),
+            cookie,
+            purge: self.owed.unindex,
+            log: self.log.as_ref().map(|log| log.cookie).filter(|_| !planted(34)),
+            behind: self.owed.activities,
+        }
+    }
+
+    /// What the index must hold once nothing is left here.
+    pub fn farewell(&self, context: Context<'_>) -> Indexing {
+        let version = self.profile.version() + 1;
+        Indexing { version, customer: None, cookie: None, purge: true, log: None, ..self.indexing(context) }
+    }
+
+    /// The rows of `indexing` are in the index, activities up to the position `up_to`; the index knew
+    /// another life of this profile up to version `floor`.
+    pub fn indexed(&mut self, indexing: &Indexing, up_to: u64, floor: u64, now: Timestamp) -> Vec<Write> {
+        let mut out = Vec::new();
+        self.owed.indexed = now;
+        self.owed.activities = if indexing.behind == self.owed.activities || planted(35) {
+            up_to.max(indexing.behind)
+        } else {
+            self.owed.activities
+        };
+        if indexing.purge {
+            self.owed.unindex = false;
+        }
+        if floor >= indexing.version && !planted(30) {
+            // Copies of this life must count as newer than those of the other one.
+            self.profile.raise(floor);
+            self.profile.bump(&mut out);
+            self.owed.projection = Some(now);
+            self.owed.index = Some(now);
+        } else if self.profile.version() == indexing.version {
+            self.owed.index = None;
+        }
+        out.push(Write::put(Table::Outbox, OWED, &self.owed));
+        out
+    }
+
+    /// Something that is owed to others could not be done: the next try comes later.
+    pub fn failed(&mut self, now: Timestamp) {
+        let pause = SECOND_MS.saturating_mul(1 << self.patience.failures.min(16)).min(PATIENCE_MS);
+        self.patience.failures = self.patience.failures.saturating_add(1);
+        self.patience.until = now.plus(pause);
+    }
+
+    /// Everything that was owed is done, or on its way.
+    pub fn succeeded(&mut self) {
+        self.patience = Patience::default();
     }
 
     /// When this object wants to be woken: for what is owed, or for time itself.
     pub fn alarm(&self, context: Context<'_>) -> Option<Timestamp> {
         let owes_log = self.has_to_ship() && !planted(25);
-        let ship = (owes_log || !self.owed.drops.is_empty()).then(|| context.now.plus(SECOND_MS));
-        let project = self.owed.projection.map(|since| since.max(self.owed.projected).plus(PROJECT_EVERY_MS));
-        let row = self.wants_row().map(|_| context.now);
+        let tells = owes_log || !self.owed.drops.is_empty() || !self.owed.purges.is_empty();
+        let tell = tells.then(|| self.patience.until.max(context.now.plus(SECOND_MS)));
+        let row = self.wants_row().map(|_| context.now.max(self.patience.until));
         let time = if self.has_profile() {
             self.profile.next_change(context.definitions, context.now)
         } else {
             None
         };
-        let expiry = self.expires(context);
-        [ship, project, row, time, expiry].into_iter().flatten().min()
+        let prune = self.prunes_at(context);
+        let expiry = self.expires(context).map(|at| at.max(self.patience.until));
+        [tell, self.projects_at(), self.indexes_at(), row, time, prune, expiry].into_iter().flatten().min()
+    }
+
+    /// From which time on signals count (law 1): whole days, so that what retention takes goes in one
+    /// piece a day.
+    fn cutoff(context: Context<'_>) -> Timestamp {
+        let days = context.definitions.bundle.settings.retention.signal_days;
+        context.now.midnight().plus(-DAY_MS * i64::from(days))
+    }
+
+    /// When the oldest signal becomes too old.
+    fn prunes_at(&self, context: Context<'_>) -> Option<Timestamp> {
+        let days = i64::from(context.definitions.bundle.settings.retention.signal_days);
+        Some(self.oldest?.midnight().plus((days + 1).saturating_mul(DAY_MS)))
+    }
+
+    /// From which time on signals stay, if there are older ones.
+    pub fn prune_due(&self, context: Context<'_>) -> Option<Timestamp> {
+        self.prunes_at(context).filter(|at| *at <= context.now && !planted(31))?;
+        Some(Self::cutoff(context))
+    }
+
+    /// Retention takes what is older than `cutoff`; `oldest` is the oldest signal that stays. Says whether
+    /// what stays is to be folded again.
+    pub fn prune(&mut self, cutoff: Timestamp, oldest: Option<Timestamp>, out: &mut Vec<Write>) -> bool {
+        self.oldest = oldest;
+        out.push(Write::put(Table::Meta, OLDEST, &self.oldest));
+        out.push(Write::Prune(cutoff));
+        self.has_profile()
+    }
+
+    /// A signal joins the timeline.
+    fn note_age(&mut self, signal: &Signal, out: &mut Vec<Write>) {
+        if signal.ages() && self.oldest.is_none_or(|oldest| signal.time < oldest) {
+            self.oldest = Some(signal.time);
+            out.push(Write::put(Table::Meta, OLDEST, &self.oldest));
+        }
     }
 
     /// The profile as readers see it; none where there is nothing to see: a cookie whose signals belong
@@ -315,21 +543,83 @@ impl Object {
         }
         let mut snapshot =
             self.profile.snapshot(context.definitions, self.name, self.life.to_string(), context.now);
-        let linked = self.copies.iter().filter(|(_, copy)| !copy.dropped);
-        snapshot.cookie_ids = linked.map(|(cookie, _)| *cookie).collect();
+        let linked = || self.copies.iter().filter(|(_, copy)| !copy.dropped);
+        snapshot.cookie_ids = linked().map(|(cookie, _)| *cookie).collect();
         if let Some(known) = &self.known {
             snapshot.auth = Some((known.customer.table.clone(), known.customer.auth_id.clone()));
             snapshot.bucket_key.clone_from(&known.bucket_key);
-        } else if let Some(log) = &self.log {
+        }
+        // Retention takes signals, not the memory of when it began.
+        let own = self.log.as_ref().and_then(|log| log.first_seen);
+        let first = linked().filter_map(|(_, copy)| copy.first_seen).chain(own).chain(snapshot.first_seen);
+        snapshot.first_seen = first.min();
+        if let (None, Some(log)) = (&self.known, &self.log) {
             snapshot.cookie_ids.push(log.cookie);
         }
         Some(snapshot)
+    }
+
+    /// Links as an administrator sees them: those of a customer, or the one of a cookie.
+    pub fn links(&self) -> Vec<LinkView> {
+        let of_customer = self.copies.iter().filter(|(_, copy)| !copy.dropped);
+        let of_customer = of_customer.map(|(cookie, copy)| LinkView {
+            cookie_id: *cookie,
+            object: copy.object,
+            customer: self.name,
+            since: copy.since,
+            pending: false,
+        });
+        let own = self.log.as_ref().zip(self.link.as_ref()).map(|(log, link)| LinkView {
+            cookie_id: log.cookie,
+            object: self.name,
+            customer: link.customer.id,
+            since: Timestamp(link.epoch),
+            pending: !link.accepted || link.shipped < log.end,
+        });
+        of_customer.chain(own).collect()
     }
 
     /// This life of the object, as versions of it are told apart from another's.
     pub fn tag(&self) -> String {
         self.life.to_string()
     }
+}
+
+/// A link, as an administrator sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkView {
+    /// The cookie.
+    pub cookie_id: CookieId,
+    /// Its object.
+    pub object: CustomerId,
+    /// Whom it belongs to.
+    pub customer: CustomerId,
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether something of it is still on its way.
+    pub pending: bool,
+}
+
+/// What the index should hold of one object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Indexing {
+    /// Whose.
+    pub object: CustomerId,
+    /// Which life of it.
+    pub tag: String,
+    /// The version of this.
+    pub version: u64,
+    /// The customer's row; none is a tombstone.
+    pub customer: Option<Box<Snapshot>>,
+    /// Of a cookie's object: whose its activities are, and the order of that news.
+    pub cookie: Option<(CustomerId, i64)>,
+    /// The activities that are there go first.
+    pub purge: bool,
+    /// The log whose activities belong there.
+    pub log: Option<CookieId>,
+    /// Up to which position they are there already.
+    pub behind: u64,
 }
 
 /// What KV should hold.

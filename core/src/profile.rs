@@ -2,12 +2,12 @@
 //! definitions and now (law 1). Folding a signal is commutative and is done once per identity; the
 //! size of what is kept does not depend on how many there were (law 9).
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::activity;
+use crate::attributes::{Attributes, Given};
+use crate::collections::Map;
 use crate::counter::{Counter, CounterId, Counting};
 use crate::definitions::{BROWSER_ATTRIBUTES, Definitions};
 use crate::effects::{Table, Write};
@@ -15,17 +15,10 @@ use crate::expr::resolve::CustomerField;
 use crate::expr::{Expr, Scalar, eval};
 use crate::ids::{CustomerId, SignalKey};
 use crate::mutants::planted;
-use crate::signal::{Kind, Signal};
+use crate::object::UnknownFields;
+use crate::signal::{Kind, Signal, Source};
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
-
-/// A value that the newest writer wins: by time, then by identity, so that ties have one answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Given {
-    time: Timestamp,
-    key: SignalKey,
-    value: Value,
-}
 
 /// The imported row.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,7 +26,7 @@ pub struct Imported {
     /// Version of the row; an older one never replaces a newer one.
     pub version: u64,
     /// Columns by name.
-    pub values: BTreeMap<String, Value>,
+    pub values: Map<String, Value>,
 }
 
 /// The part of a profile that is one row in storage.
@@ -46,12 +39,15 @@ struct Head {
     n: u64,
     first_seen: Option<Timestamp>,
     last_seen: Option<Timestamp>,
-    /// Given by browsers, by attribute name.
-    browser: BTreeMap<String, Given>,
+    /// Given by browsers.
+    browser: Attributes,
+    /// Given by the site's servers.
+    #[serde(skip_serializing_if = "is_empty")]
+    server: Attributes,
     /// The imported row, once asked for; its absence is remembered as version 0.
     imported: Option<Imported>,
     /// Consent by purpose.
-    consent: BTreeMap<String, Given>,
+    consent: Map<String, Given>,
     /// Experiences whose audience it is in.
     audiences: Vec<String>,
 }
@@ -67,13 +63,17 @@ pub struct Membership {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
     head: Head,
-    counters: BTreeMap<CounterId, Counter>,
-    memberships: BTreeMap<String, Membership>,
+    counters: Map<CounterId, Counter>,
+    memberships: Map<String, Membership>,
     /// Counters that are not written yet.
-    dirty: BTreeSet<CounterId>,
+    dirty: Vec<CounterId>,
 }
 
 const HEAD: &str = "head";
+
+fn is_empty(attributes: &Attributes) -> bool {
+    *attributes == Attributes::default()
+}
 
 impl Profile {
     /// Its version.
@@ -84,6 +84,16 @@ impl Profile {
     /// The imported row's version, once the row was asked for; 0 where there is none.
     pub fn imported_version(&self) -> Option<u64> {
         self.head.imported.as_ref().map(|row| row.version)
+    }
+
+    /// Goes on above a version that another life of this profile reached.
+    pub(crate) fn raise(&mut self, floor: u64) {
+        self.head.version = self.head.version.max(floor);
+    }
+
+    /// Version of the definitions it was last folded with.
+    pub fn definitions_version(&self) -> u64 {
+        self.head.n
     }
 
     /// Segments it is in.
@@ -97,9 +107,15 @@ impl Profile {
     }
 
     /// Takes one stored row.
-    pub(crate) fn load(&mut self, table: Table, key: &str, body: &str) -> Result<(), serde_json::Error> {
+    pub(crate) fn load(
+        &mut self,
+        table: Table,
+        key: &str,
+        body: &str,
+        unknown: &mut UnknownFields,
+    ) -> Result<(), serde_json::Error> {
         match table {
-            Table::Profile => self.head = serde_json::from_str(body)?,
+            Table::Profile => self.head = unknown.read(table, key, body)?,
             Table::Measure => {
                 let id: CounterId = serde_json::from_value(key.into())?;
                 self.counters.insert(id, serde_json::from_str(body)?);
@@ -118,16 +134,27 @@ impl Profile {
         self.head.last_seen = Some(self.head.last_seen.map_or(signal.time, |seen| seen.max(signal.time)));
         match signal.kind {
             Kind::User => {
+                let given = match signal.source {
+                    Source::Browser => &mut self.head.browser,
+                    Source::Server => &mut self.head.server,
+                };
                 for (field, attribute) in BROWSER_ATTRIBUTES {
                     if let Some(value) = signal.fields.get(field) {
-                        newest(&mut self.head.browser, attribute, signal.time, key, value);
+                        given.give(attribute, signal.time, key, value);
                     }
+                }
+                let traits = signal.fields.get("traits").and_then(Value::as_object);
+                for (name, value) in traits.into_iter().flatten() {
+                    given.give(name, signal.time, key, value);
                 }
             }
             Kind::Consent => {
                 let purposes = signal.fields.get("purposes").and_then(Value::as_object);
                 for (purpose, decision) in purposes.into_iter().flatten() {
-                    stricter(&mut self.head.consent, purpose, signal.time, key, decision);
+                    let given = Given::new(signal.time, key, decision);
+                    if self.head.consent.get(purpose).is_none_or(|old| given.is_stricter(old)) {
+                        self.head.consent.insert(purpose.clone(), given);
+                    }
                 }
             }
             Kind::View | Kind::Action | Kind::Event => {
@@ -146,8 +173,9 @@ impl Profile {
         signal: &Signal,
         now: Timestamp,
     ) {
-        if self.counters.entry(id.clone()).or_default().fold(counting, key, signal, now) {
-            self.dirty.insert(id.clone());
+        if self.counters.get_or_insert_with(id.clone(), Counter::default).fold(counting, key, signal, now) {
+            self.dirty.retain(|dirty| dirty != id);
+            self.dirty.push(id.clone());
         }
     }
 
@@ -211,7 +239,7 @@ impl Profile {
             out.push(Write::delete(Table::Measure, id.as_str()));
         }
         for id in filled {
-            self.dirty.remove(id);
+            self.dirty.retain(|dirty| dirty != id);
             out.push(self.measure_row(id));
         }
         // Also where there is nothing to count: the next change of definitions starts from here.
@@ -313,11 +341,20 @@ impl Profile {
         }
     }
 
-    /// An attribute: the imported row before the browser.
+    /// An attribute: the imported row before the site's servers before the browser.
     fn attribute(&self, name: &str) -> Option<&Value> {
         let imported =
             self.head.imported.as_ref().and_then(|row| row.values.get(name)).filter(|v| !v.is_null());
-        imported.or_else(|| self.head.browser.get(name).map(|given| &given.value))
+        imported.or_else(|| self.head.server.get(name)).or_else(|| self.head.browser.get(name))
+    }
+
+    fn attributes(&self) -> Map<String, Value> {
+        let imported = self.head.imported.iter().flat_map(|row| row.values.iter());
+        let imported = imported.filter(|(_, value)| !value.is_null());
+        let mut all: Map<_, _> = imported.map(|(name, value)| (name.clone(), value.clone())).collect();
+        self.head.server.fill(&mut all);
+        self.head.browser.fill(&mut all);
+        all
     }
 
     /// The next instant after `now` at which time alone may change a membership.
@@ -337,18 +374,10 @@ impl Profile {
         tag: String,
         now: Timestamp,
     ) -> Snapshot {
-        let browser = self.head.browser.iter().map(|(name, given)| (name, &given.value));
-        let imported =
-            self.head.imported.iter().flat_map(|row| &row.values).filter(|(_, value)| !value.is_null());
-        let attributes = browser.chain(imported).map(|(name, value)| (name.clone(), value.clone())).collect();
-        let measures = definitions
-            .measures
-            .iter()
-            .filter_map(|(name, id)| {
-                let (counting, counter) = definitions.counter(id, &self.counters)?;
-                Some((name.clone(), counter.value(counting)))
-            })
-            .collect();
+        let measures = definitions.measures.iter().filter_map(|(name, id)| {
+            let (counting, counter) = definitions.counter(id, &self.counters)?;
+            Some((name.clone(), counter.value(counting)))
+        });
         Snapshot {
             customer,
             tag,
@@ -357,28 +386,14 @@ impl Profile {
             valid_until: self.next_change(definitions, now),
             auth: None,
             cookie_ids: Vec::new(),
-            attributes,
+            attributes: self.attributes(),
             segments: self.memberships.keys().cloned().collect(),
-            measures,
-            audiences: self.head.audiences.iter().cloned().collect(),
+            measures: measures.collect(),
+            audiences: self.head.audiences.clone(),
             bucket_key: customer.to_string(),
             first_seen: self.head.first_seen,
             last_seen: self.head.last_seen,
         }
-    }
-}
-
-fn newest(map: &mut BTreeMap<String, Given>, name: &str, time: Timestamp, key: SignalKey, value: &Value) {
-    if map.get(name).is_none_or(|old| (time, key) > (old.time, old.key)) {
-        map.insert(name.to_owned(), Given { time, key, value: value.clone() });
-    }
-}
-
-/// As [`newest`], but at equal times the denial wins (scenario A12).
-fn stricter(map: &mut BTreeMap<String, Given>, name: &str, time: Timestamp, key: SignalKey, value: &Value) {
-    let rank = |time: Timestamp, value: &Value, key: SignalKey| (time, *value == "denied", key);
-    if map.get(name).is_none_or(|old| rank(time, value, key) > rank(old.time, &old.value, old.key)) {
-        map.insert(name.to_owned(), Given { time, key, value: value.clone() });
     }
 }
 

@@ -47,6 +47,24 @@ impl Kind {
     }
 }
 
+/// Who said so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A page, through the SDK.
+    #[default]
+    Browser,
+    /// One of the site's servers, with a key of its own.
+    Server,
+}
+
+impl Source {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // the signature that serde calls
+    fn is_browser(&self) -> bool {
+        *self == Self::Browser
+    }
+}
+
 /// A signal without the cookie it belongs to: that one is the log's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
@@ -58,6 +76,9 @@ pub struct Signal {
     pub time: Timestamp,
     /// Kind.
     pub kind: Kind,
+    /// Who said so.
+    #[serde(default, skip_serializing_if = "Source::is_browser")]
+    pub source: Source,
     /// The fields of its kind by their wire names; `properties` is an object.
     pub fields: Map<String, Value>,
 }
@@ -66,6 +87,12 @@ impl Signal {
     /// Its identity in the log of `cookie`.
     pub fn key(&self, cookie: CookieId) -> SignalKey {
         SignalKey { cookie, stream: self.stream, seq: self.seq }
+    }
+
+    /// Whether retention takes it. A consent stays as long as the profile: who forgets a refusal would
+    /// track somebody who said no.
+    pub fn ages(&self) -> bool {
+        self.kind != Kind::Consent
     }
 
     /// A text field.

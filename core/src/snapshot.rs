@@ -1,11 +1,10 @@
 //! The derived, versioned, read-only view of a profile: what KV holds, what pages are decided with
 //! and what the read API answers from. Never read back into the truth (law 2).
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::collections::Map;
 use crate::definitions::Definitions;
 use crate::ids::{CookieId, CustomerId};
 use crate::profile::Profile;
@@ -32,13 +31,13 @@ pub struct Snapshot {
     /// Cookies that belong to it.
     pub cookie_ids: Vec<CookieId>,
     /// Attributes by name, the winner of all sources.
-    pub attributes: BTreeMap<String, Value>,
+    pub attributes: Map<String, Value>,
     /// Segments it is in.
     pub segments: Vec<String>,
     /// Measures by name.
-    pub measures: BTreeMap<String, Value>,
+    pub measures: Map<String, Value>,
     /// Experiences whose audience it is in.
-    pub audiences: BTreeSet<String>,
+    pub audiences: Vec<String>,
     /// What holdouts and variants hash.
     pub bucket_key: String,
     /// Oldest signal.
@@ -60,7 +59,7 @@ impl Snapshot {
 
     /// A field as text for a template: an attribute in any case, or `Measures/<name>`.
     pub fn text(&self, field: &str) -> Option<String> {
-        let named = |map: &BTreeMap<String, Value>, name: &str| {
+        let named = |map: &Map<String, Value>, name: &str| {
             let found = map.get(name).or_else(|| {
                 map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
             })?;

@@ -19,6 +19,12 @@ impl Timestamp {
         Self(self.0.saturating_add(ms))
     }
 
+    /// Midnight (UTC) at the start of this instant's day.
+    #[must_use]
+    pub fn midnight(self) -> Self {
+        Self(self.0.div_euclid(DAY_MS).saturating_mul(DAY_MS))
+    }
+
     /// `2026-11-23T20:58:32.000Z`, as OData's `Edm.DateTimeOffset` wants it.
     pub fn to_rfc3339(self) -> String {
         let days = self.0.div_euclid(DAY_MS);

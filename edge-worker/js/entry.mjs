@@ -184,3 +184,4 @@ function guarded(Class) {
 
 export const ProfileObject = guarded(glue.ProfileObject);
 export const ConfigObject = guarded(glue.ConfigObject);
+export const JobObject = guarded(glue.JobObject);

@@ -1,13 +1,13 @@
-//! Admin API (contract §7): settings, tables and rows, measures, segments, experiences, the snippet.
+//! Admin API (contract §7): settings, tables and rows, measures, segments, experiences, the snippet,
+//! customers, jobs.
 
+mod customers;
 mod rows;
 
-use msci_core::ids::{CookieId, CustomerId};
-use msci_core::object::Unlinked;
 use serde_json::{Map, Value, json};
 use worker::{Env, Method, Request, Response};
 
-use crate::calls::{self, Change, ProfileCall};
+use crate::calls::{self, Change, JobCall, Work};
 use crate::configuration::{self, Configuration};
 use crate::error::{Error, Result};
 use crate::http::{self, header};
@@ -43,20 +43,25 @@ pub(crate) async fn any(
             let key = names::var(env, names::VAR_INGESTION_KEY);
             http::json(&snippet::forms(&key, names::PREFIX)?)
         }
-        (Method::Post, ["customers", customer, "unlink"]) => {
-            let asked = body(&request).await?;
-            let cookie = asked.get("cookieId").and_then(Value::as_str).and_then(|id| id.parse().ok());
-            let cookie: CookieId = cookie
-                .ok_or_else(|| Error::client(400, "invalid_request", "cookieId should be a GUID v4"))?;
-            let customer: CustomerId = customer.parse().map_err(|_| Error::not_found())?;
-            let name = configuration.names.unknown(cookie);
-            let call = ProfileCall::Unlink(customer);
-            match calls::profile(env, configuration.n(), name, call).await? {
-                Unlinked::Done => http::json(&json!({ "unlinked": true })),
-                Unlinked::NotLinked => {
-                    Err(Error::client(404, "not_linked", "this cookie is not linked to this customer"))
-                }
-            }
+        (Method::Get, ["customers"]) => customers::list(&request, env).await,
+        (Method::Get, ["customers", id]) => customers::one(env, configuration, id).await,
+        (Method::Get, ["customers", id, "timeline"]) => {
+            customers::timeline(&request, env, configuration, id).await
+        }
+        (Method::Post, ["customers", id, "unlink"]) => {
+            customers::unlink(env, configuration, id, &body(&request).await?).await
+        }
+        (Method::Post, ["privacy", "erase"]) => {
+            customers::erase(env, configuration, &body(&request).await?).await
+        }
+        (Method::Post, ["index", "rebuild"]) => {
+            let work = Work::Rebuild { cursor: None };
+            http::json(&calls::job(env, &JobCall::Start(work)).await?)
+        }
+        (Method::Get, ["jobs"]) => http::json(&json!({ "items": calls::job(env, &JobCall::List).await? })),
+        (Method::Get, ["jobs", id]) => http::json(&calls::job(env, &JobCall::Get((*id).to_owned())).await?),
+        (Method::Delete, ["jobs", id]) => {
+            http::json(&calls::job(env, &JobCall::Cancel((*id).to_owned())).await?)
         }
         (Method::Post, ["tables", name, "rows"]) => rows::import(request, env, configuration, name).await,
         (Method::Get, [kind]) if is_kind(kind) => {
@@ -88,7 +93,15 @@ pub(crate) async fn any(
             change(env, Change::Definition { kind, name, body: None }).await?;
             http::json(&json!({ "deleted": true }))
         }
-        (_, ["settings" | "snippet"] | ["tables", _, "rows"]) => Err(Error::method_not_allowed()),
+        (
+            _,
+            ["settings" | "snippet" | "customers" | "jobs"]
+            | ["customers" | "jobs", _]
+            | ["tables", _, "rows"]
+            | ["customers", _, "timeline" | "unlink"]
+            | ["privacy", "erase"]
+            | ["index", "rebuild"],
+        ) => Err(Error::method_not_allowed()),
         (_, [kind] | [kind, _]) if is_kind(kind) => Err(Error::method_not_allowed()),
         _ => Err(Error::not_found()),
     }

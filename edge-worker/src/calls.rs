@@ -1,7 +1,7 @@
 //! Calls between the Worker and its objects: path, object name and shapes in one place.
 
-use msci_core::ids::CustomerId;
-use msci_core::object::{CollectAnswer, CollectCall, Drop, Page, ShipAnswer};
+use msci_core::ids::{CookieId, CustomerId, StreamId};
+use msci_core::object::{CollectAnswer, CollectCall, Drop, Page, Purge, ShipAnswer};
 use msci_core::profile::Imported;
 use msci_core::snapshot::Snapshot;
 use serde::de::DeserializeOwned;
@@ -16,6 +16,8 @@ use crate::names;
 
 /// Name of the one configuration object.
 const CONFIG_NAME: &str = "config";
+/// Name of the one object that does long work.
+const JOBS_NAME: &str = "jobs";
 
 /// A call to a profile's object.
 #[derive(Serialize, Deserialize)]
@@ -38,6 +40,23 @@ pub(crate) enum ProfileCall {
     Drop(Drop),
     /// Purge this cookie's log, here and at its customer.
     Forget,
+    /// Erase the customer or visitor that this object stands for.
+    Erase,
+    /// A customer was erased, to whom this cookie was linked.
+    Purge(Purge),
+    /// Say whether somebody is still to be told of an erasure.
+    Erasing,
+    /// Make all copies again; answers the cookies' objects that belong to it.
+    CopyAgain,
+    /// Say which links there are.
+    Links,
+    /// Some signals of the timeline, newest first.
+    Timeline {
+        /// Behind this one: time, cookie, stream and seq.
+        behind: Option<(i64, CookieId, StreamId, u64)>,
+        /// Most signals.
+        limit: usize,
+    },
 }
 
 /// A call with what every call carries.
@@ -104,16 +123,84 @@ pub(crate) enum Change {
     },
 }
 
-/// Calls a profile's object.
+/// A call to the object that does long work.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum JobCall {
+    /// Begin; answers the job's id.
+    Start(Work),
+    /// All jobs, newest first.
+    List,
+    /// One job.
+    Get(String),
+    /// Stop one.
+    Cancel(String),
+}
+
+/// What is to be done.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Work {
+    /// Make the index again from the objects.
+    Rebuild {
+        /// How far the list of objects was read.
+        #[serde(default)]
+        cursor: Option<String>,
+    },
+    /// Erase a customer or visitor.
+    Erase {
+        /// Whom. An id that says nothing about the person.
+        customer: CustomerId,
+        /// Whether its own object has done its part.
+        #[serde(default)]
+        begun: bool,
+    },
+    /// Tell objects of imported rows that changed.
+    Push {},
+}
+
+impl Work {
+    /// What kind of work, as people see it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Rebuild { .. } => "rebuild",
+            Self::Erase { .. } => "erase",
+            Self::Push {} => "push",
+        }
+    }
+}
+
+/// Calls a profile's object. Every call may be made twice, so one that failed is made once more, through
+/// a new stub: the object may have moved. An object that is overloaded is not asked again.
 pub(crate) async fn profile<T: DeserializeOwned>(
     env: &Env,
     n: u64,
     name: CustomerId,
     call: ProfileCall,
 ) -> Result<T> {
-    let stub = env.durable_object(names::PROFILE)?.get_by_name(&name.to_string())?;
     let body = serde_json::to_string(&Envelope { name, n, call })?;
-    read(stub.fetch_with_request(post("https://profile/", &body)?).await?).await
+    let text = match profile_once(env, name, &body).await {
+        Err(Error::Platform(error)) => {
+            worker::console_error!("asked again: {error}");
+            profile_once(env, name, &body).await
+        }
+        answer => answer,
+    }?;
+    Ok(serde_json::from_str(&text)?)
+}
+
+async fn profile_once(env: &Env, name: CustomerId, body: &str) -> Result<String> {
+    let stub = env.durable_object(names::PROFILE)?.get_by_name(&name.to_string())?;
+    match stub.fetch_with_request(post("https://profile/", body)?).await {
+        Ok(response) => read(response).await,
+        Err(error) if is_overloaded(&error) => Err(Error::Overloaded),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_overloaded(error: &worker::Error) -> bool {
+    let worker::Error::UnknownJsError { original, .. } = error else { return false };
+    js_sys::Reflect::get(original, &"overloaded".into()).is_ok_and(|truth| truth.is_truthy())
 }
 
 /// Ships a page to the customer's object.
@@ -143,7 +230,14 @@ async fn config<T: DeserializeOwned>(env: &Env, url: &str, body: Option<String>)
         Some(body) => post(url, &body)?,
         None => Request::new(url, Method::Get)?,
     };
-    read(stub.fetch_with_request(request).await?).await
+    Ok(serde_json::from_str(&read(stub.fetch_with_request(request).await?).await?)?)
+}
+
+/// Calls the object that does long work.
+pub(crate) async fn job(env: &Env, call: &JobCall) -> Result<Value> {
+    let stub = env.durable_object(names::JOBS)?.get_by_name(JOBS_NAME)?;
+    let request = post("https://jobs/", &serde_json::to_string(call)?)?;
+    Ok(serde_json::from_str(&read(stub.fetch_with_request(request).await?).await?)?)
 }
 
 fn post(url: &str, body: &str) -> worker::Result<Request> {
@@ -153,11 +247,11 @@ fn post(url: &str, body: &str) -> worker::Result<Request> {
 }
 
 /// An object's refusal passes on as it is; anything else that is no answer is the platform's.
-async fn read<T: DeserializeOwned>(mut response: Response) -> Result<T> {
+async fn read(mut response: Response) -> Result<String> {
     let text = response.text().await?;
     let status = response.status_code();
     if status == 200 {
-        return Ok(serde_json::from_str(&text)?);
+        return Ok(text);
     }
     let error = serde_json::from_str::<Value>(&text).unwrap_or_default();
     let part =

@@ -1,7 +1,6 @@
 //! `POST /_msci/collect`: signals in, a verdict for each out (contract §3).
 
-use std::collections::BTreeMap;
-
+use msci_core::collections::Map;
 use msci_core::config::Verification;
 use msci_core::identity;
 use msci_core::ids::{CookieId, CustomerId, StreamId};
@@ -220,12 +219,12 @@ async fn take(
         let collected: Collected =
             calls::profile(env, configuration.n(), name, ProfileCall::Collect(call)).await?;
         let answer = &collected.answer;
-        let mut elsewhere: BTreeMap<CustomerId, Vec<Offered>> = BTreeMap::new();
+        let mut elsewhere: Map<CustomerId, Vec<Offered>> = Map::new();
         let (mut newest, mut newest_user) = (0, 0);
         for (offered, verdict) in signals.into_iter().zip(&answer.verdicts) {
             let seq = offered.signal.seq;
             if let Verdict::Elsewhere(customer) = verdict {
-                elsewhere.entry(*customer).or_default().push(offered);
+                elsewhere.get_or_insert_with(*customer, Vec::new).push(offered);
                 continue;
             }
             tally.count(verdict);
@@ -233,6 +232,10 @@ async fn take(
             if offered.signal.kind == Kind::User {
                 newest_user = newest_user.max(seq);
             }
+        }
+        // An erased visitor goes on as somebody new, also where nothing of the batch was new.
+        if let Some(successor) = answer.successor.filter(|_| newest == 0 && tally.newest == 0) {
+            tally.cookie = configuration.names.rotated(cookie, cookie, successor).0;
         }
         for (customer, signals) in elsewhere {
             let (next, root) = configuration.names.rotated(answer.root.unwrap_or(cookie), cookie, customer);

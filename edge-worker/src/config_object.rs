@@ -10,8 +10,12 @@ use crate::calls::Change;
 use crate::configuration::Told;
 use crate::error::{Error, Result};
 use crate::names;
-use crate::platform::random_bytes;
+use crate::platform::{random_bytes, within};
+use crate::storage::snapshots;
 use crate::storage::sql::{self, Statements};
+
+/// How long KV may hold up the answer to a change.
+const KV_BUDGET_MS: i64 = 1000;
 
 /// The configuration.
 #[durable_object(fetch)]
@@ -30,7 +34,7 @@ impl DurableObject for ConfigObject {
         let answer = match request.path().as_str() {
             "/version" => self.told().map(|told| told.bundle.n.to_string()),
             "/told" => self.told().and_then(|told| Ok(serde_json::to_string(&told)?)),
-            "/change" => self.change(&body).map(|n| n.to_string()),
+            "/change" => self.change(&body).await.map(|n| n.to_string()),
             _ => Err(Error::not_found()),
         };
         match answer {
@@ -77,7 +81,7 @@ impl ConfigObject {
         bundle
     }
 
-    fn change(&self, body: &str) -> Result<u64> {
+    async fn change(&self, body: &str) -> Result<u64> {
         let change: Change = serde_json::from_str(body)?;
         let before = self.told()?.bundle;
         let mut next = changed(&before, change)?;
@@ -89,9 +93,13 @@ impl ConfigObject {
         let definitions = Definitions::compile(next)
             .map_err(|error| Error::client(400, error.code(), error.to_string()))?;
         let statements = Statements::new();
-        let body = serde_json::to_string(&definitions.bundle)?;
-        statements.push("INSERT INTO bundle VALUES (?, ?)", &[(n as f64).into(), body.into()]);
+        let text = serde_json::to_string(&definitions.bundle)?;
+        statements.push("INSERT INTO bundle VALUES (?, ?)", &[(n as f64).into(), text.as_str().into()]);
         statements.commit(&self.state.storage())?;
+        // For other locations. Where it does not arrive, this object is asked.
+        if let Some(Err(error)) = within(KV_BUDGET_MS, snapshots::put_bundle(&self.env, n, &text)).await {
+            worker::console_error!("version {n} is not in KV: {error}");
+        }
         Ok(n)
     }
 }

@@ -14,6 +14,8 @@ use worker::Env;
 
 use crate::calls;
 use crate::error::{Error, Result};
+use crate::platform::within;
+use crate::storage::snapshots;
 
 /// What the `ConfigObject` tells.
 #[derive(Serialize, Deserialize)]
@@ -57,6 +59,8 @@ thread_local! {
     static CACHE: RefCell<Option<Cached>> = const { RefCell::new(None) };
 }
 
+/// How long a bundle is waited for from KV.
+const KV_BUDGET_MS: i64 = SECOND_MS;
 /// A change holds here within this time.
 const FRESH_MS: i64 = SECOND_MS;
 
@@ -82,7 +86,7 @@ pub(crate) async fn current(env: &Env, now: Timestamp) -> Result<Rc<Configuratio
                 keep(&configuration, now);
                 Ok(configuration)
             }
-            Ok(_) => fetch(env, now).await,
+            Ok(n) => fetch_version(env, n, now).await,
             // The page must go on with what is known.
             Err(error) => {
                 worker::console_error!("configuration could not be asked about: {error}");
@@ -97,7 +101,7 @@ pub(crate) async fn current(env: &Env, now: Timestamp) -> Result<Rc<Configuratio
 pub(crate) async fn at_least(env: &Env, n: u64, now: Timestamp) -> Result<Rc<Configuration>> {
     match cached() {
         Some((configuration, _)) if configuration.n() >= n => Ok(configuration),
-        _ => fetch(env, now).await,
+        _ => fetch_version(env, n, now).await,
     }
 }
 
@@ -112,13 +116,25 @@ pub(crate) fn forget() {
 
 async fn fetch(env: &Env, now: Timestamp) -> Result<Rc<Configuration>> {
     let told = calls::config_told(env).await?;
-    let definitions = Definitions::compile(told.bundle)
-        .map_err(|error| Error::Damaged(format!("configuration: {error}")))?;
-    let configuration = Rc::new(Configuration {
-        definitions,
-        names: NameKey::new(told.names),
-        proofs: ProofKey::new(told.proofs),
-    });
+    configured(told.bundle, NameKey::new(told.names), ProofKey::new(told.proofs), now)
+}
+
+/// The configuration at this version: its bundle is in KV, near every location; where it has not arrived
+/// yet, the one object that holds it answers.
+async fn fetch_version(env: &Env, n: u64, now: Timestamp) -> Result<Rc<Configuration>> {
+    let Some((old, _)) = cached() else { return fetch(env, now).await };
+    match within(KV_BUDGET_MS, snapshots::bundle(env, n)).await {
+        Some(Ok(Some(bundle))) if bundle.n == n => {
+            configured(bundle, old.names.clone(), old.proofs.clone(), now)
+        }
+        _ => fetch(env, now).await,
+    }
+}
+
+fn configured(bundle: Bundle, names: NameKey, proofs: ProofKey, now: Timestamp) -> Result<Rc<Configuration>> {
+    let definitions =
+        Definitions::compile(bundle).map_err(|error| Error::Damaged(format!("configuration: {error}")))?;
+    let configuration = Rc::new(Configuration { definitions, names, proofs });
     keep(&configuration, now);
     Ok(configuration)
 }

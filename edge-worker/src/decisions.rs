@@ -1,6 +1,7 @@
 //! What is decided for a visitor, for pages that the Worker does not stand in front of; and the ends
 //! of a visit: `reset` and `forget` on the visitor's own cookies.
 
+use msci_core::collections::json_object;
 use msci_core::page;
 use msci_core::time::Timestamp;
 use serde_json::{Map, Value, json};
@@ -35,11 +36,9 @@ pub(crate) async fn get(
     let settings = configuration.settings();
     let segments: Vec<&String> =
         snapshot.segments.iter().filter(|name| settings.decision_segments.contains(name)).collect();
-    let fields: Map<String, Value> = settings
-        .decision_fields
-        .iter()
-        .filter_map(|name| Some((name.clone(), snapshot.attributes.get(name)?.clone())))
-        .collect();
+    let fields = settings.decision_fields.iter();
+    let fields: Map<String, Value> =
+        json_object(fields.filter_map(|name| Some((name.clone(), snapshot.attributes.get(name)?.clone()))));
     let experiences: Vec<Value> = page::decide(&candidates, &snapshot)
         .into_iter()
         .map(|exposure| json!({ "name": exposure.name, "variant": exposure.bucket, "changes": exposure.changes }))

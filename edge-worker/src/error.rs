@@ -21,6 +21,12 @@ pub(crate) enum Error {
     /// Something behind this Worker did not answer as it should; the client may try again.
     #[error("{0}")]
     Platform(#[from] worker::Error),
+    /// An object has more to do than it can; the client should come back later.
+    #[error("overloaded")]
+    Overloaded,
+    /// Something behind this Worker did not answer in time.
+    #[error("no answer in time from {0}")]
+    Late(&'static str),
     /// Stored data is not what it should be; trying again does not help.
     #[error("{0}")]
     Damaged(String),
@@ -54,6 +60,15 @@ impl Error {
                 worker::console_error!("unavailable: {error}");
                 (503, "unavailable".into(), "something behind did not answer; please try again".into())
             }
+            Self::Overloaded => (429, "overloaded".into(), "too much at once; please come back later".into()),
+            Self::Late(what) => {
+                worker::console_error!("late: {what}");
+                (
+                    503,
+                    "unavailable".into(),
+                    "something behind did not answer in time; please try again".into(),
+                )
+            }
             Self::Damaged(what) => {
                 worker::console_error!("damaged: {what}");
                 (500, "damaged".into(), "stored data of this profile cannot be read".into())
@@ -61,8 +76,10 @@ impl Error {
         };
         let mut builder =
             ResponseBuilder::new().with_status(status).with_header("Cache-Control", "no-store")?;
-        if matches!(status, 429 | 503) {
-            builder = builder.with_header("Retry-After", "1")?;
+        match status {
+            503 => builder = builder.with_header("Retry-After", "1")?,
+            429 => builder = builder.with_header("Retry-After", "5")?,
+            _ => {}
         }
         builder.from_json(&json!({ "error": { "code": code, "message": message } }))
     }

@@ -13,6 +13,7 @@ mod cors;
 mod decisions;
 mod error;
 mod http;
+mod job_object;
 mod names;
 mod odata;
 mod platform;

@@ -22,6 +22,8 @@ pub(crate) const COOKIE_OPT_OUT: &str = "_msci_optout";
 pub(crate) const PROFILE: &str = "PROFILE";
 /// The one object that holds the configuration.
 pub(crate) const CONFIG: &str = "CONFIG";
+/// The one object that does long work.
+pub(crate) const JOBS: &str = "JOBS";
 /// KV namespace of snapshots.
 pub(crate) const SNAPSHOTS: &str = "SNAPSHOTS";
 /// D1 database: imported rows and the index.

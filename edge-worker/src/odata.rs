@@ -42,7 +42,7 @@ pub(crate) async fn get(
     put("msdynci_customerid", snapshot.customer.to_string().into());
     put("msdynci_known", snapshot.customer.is_known().into());
     put("msdynci_cookieids", json!(snapshot.cookie_ids));
-    for (name, value) in &snapshot.attributes {
+    for (name, value) in snapshot.attributes.iter() {
         put(&format!("msdynci_{}", name.to_ascii_lowercase()), value.clone());
     }
     if let Some((table, key)) = &snapshot.auth {

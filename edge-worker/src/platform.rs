@@ -1,8 +1,13 @@
 //! What `core` is not allowed to have: the clock and randomness. Read once per request, handed down.
 
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
 use msci_core::identity::Normal;
 use msci_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
+use worker::Delay;
 
 #[wasm_bindgen]
 extern "C" {
@@ -32,4 +37,13 @@ pub(crate) fn normal(ignore_case: bool) -> Normal {
 /// Unpredictable bits.
 pub(crate) fn random_bits() -> u128 {
     u128::from_le_bytes(random_bytes())
+}
+
+/// What `future` gives, or nothing when it takes longer. It goes on all the same: nobody knows its outcome.
+pub(crate) async fn within<T>(ms: i64, future: impl Future<Output = T>) -> Option<T> {
+    let limit = Delay::from(Duration::from_millis(ms.max(0).unsigned_abs()));
+    match select(pin!(future), pin!(limit)).await {
+        Either::Left((value, _)) => Some(value),
+        Either::Right(_) => None,
+    }
 }

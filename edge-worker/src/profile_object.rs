@@ -2,30 +2,35 @@
 //! `msci_core::object`. Every step is one transaction; what the step owes to others is carried out
 //! afterwards, here or by the alarm, whichever comes first.
 
+mod owed;
+
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use msci_core::collections::Set;
 use msci_core::effects::{Table, Write};
-use msci_core::ids::{CookieId, CustomerId, SignalKey};
-use msci_core::limits::{ACTIVITIES_PER_ANSWER, SHIP_SIGNALS};
+use msci_core::ids::{CustomerId, SignalKey};
+use msci_core::limits::ACTIVITIES_PER_ANSWER;
 use msci_core::object::{
-    CollectCall, Context, Drop, Object, Page, Projection, ShipAnswer, ShipOutcome, Unlinked, UserOutcome,
+    CollectCall, Context, Drop, Object, Page, Purge, ShipAnswer, ShipOutcome, Unlinked, UserOutcome,
 };
 use msci_core::profile::Imported;
+use msci_core::signal::Signal;
 use msci_core::time::{SECOND_MS, Timestamp};
 use serde::Serialize;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
-use crate::calls::{self, Collected, Envelope, ProfileCall, Seen};
+use crate::calls::{Collected, Envelope, ProfileCall, Seen};
 use crate::configuration::{self, Configuration};
 use crate::error::{Error, Result};
-use crate::platform::{now, random_bits};
-use crate::storage::{index, snapshots, sql};
+use crate::platform::{now, random_bits, within};
+use crate::storage::sql;
 
 /// How long shipping may hold up an answer; the alarm does the rest.
 const SHIP_BUDGET_MS: i64 = 1500;
-/// When an alarm that failed comes again.
+/// How long a reader waits for the imported row.
+const READ_BUDGET_MS: i64 = 1500;
+/// When an alarm comes again that could not even begin.
 const RETRY_MS: i64 = 5 * SECOND_MS;
 
 /// One profile.
@@ -54,7 +59,7 @@ impl DurableObject for ProfileObject {
 
     async fn alarm(&self) -> worker::Result<Response> {
         self.armed.set(None);
-        if let Err(error) = self.work().await {
+        if let Err(error) = self.settle().await {
             worker::console_error!("alarm: {error}");
             // An alarm that throws is dropped by the runtime after a few tries, so it comes back by itself.
             self.state.storage().set_alarm(RETRY_MS).await?;
@@ -66,32 +71,40 @@ impl DurableObject for ProfileObject {
 impl ProfileObject {
     async fn answer(&self, text: &str) -> Result<Response> {
         let envelope: Envelope = serde_json::from_str(text)?;
-        let configuration = configuration::at_least(&self.env, envelope.n, now()).await?;
+        let name = envelope.name;
+        if self.is_there()? {
+            self.load(name)?;
+        } else if envelope.call.only_asks() {
+            // Nothing comes into being by being asked about.
+            return envelope.call.answer_of_nobody();
+        }
+        let configuration = self.configuration(envelope.n).await?;
         let now = now();
+        self.bring_up(name, &configuration, now)?;
+        let c = &configuration;
         match envelope.call {
-            ProfileCall::Collect(call) => {
-                json(&self.collect(envelope.name, &call, &configuration, now).await?)
-            }
-            ProfileCall::Ship(page) => json(&self.ship(envelope.name, &page, &configuration, now).await?),
-            ProfileCall::Read { activities } => {
-                json(&self.read(envelope.name, activities, &configuration, now).await?)
-            }
-            ProfileCall::Import(row) => {
-                self.import(envelope.name, row, &configuration, now).await?;
-                json(&())
-            }
-            ProfileCall::Unlink(customer) => {
-                json(&self.unlink(envelope.name, customer, &configuration, now).await?)
-            }
-            ProfileCall::Drop(drop) => {
-                self.drop_link(envelope.name, &drop, &configuration, now).await?;
-                json(&())
-            }
-            ProfileCall::Forget => {
-                self.forget(envelope.name, &configuration, now).await?;
-                json(&())
+            ProfileCall::Collect(call) => json(&self.collect(name, &call, c, now).await?),
+            ProfileCall::Ship(page) => json(&self.ship(&page, c, now).await?),
+            ProfileCall::Read { activities } => json(&self.read(activities, c, now).await?),
+            ProfileCall::Import(row) => json(&self.import(row, c, now).await?),
+            ProfileCall::Unlink(customer) => json(&self.unlink(customer, c, now).await?),
+            ProfileCall::Drop(drop) => json(&self.drop_link(&drop, c, now).await?),
+            ProfileCall::Forget => json(&self.forget(c, now).await?),
+            ProfileCall::Erase => json(&self.erase(c, now).await?),
+            ProfileCall::Purge(purge) => json(&self.purge(&purge, c, now).await?),
+            ProfileCall::Erasing => json(&self.peek(|object| object.next_purge().is_some())),
+            ProfileCall::CopyAgain => json(&self.copy_again(c, now).await?),
+            ProfileCall::Links => json(&self.peek(Object::links)),
+            ProfileCall::Timeline { behind, limit } => {
+                json(&sql::newest(&self.state.storage(), behind, true, limit)?)
             }
         }
+    }
+
+    /// The definitions that a call was made with; never older ones than this object has seen.
+    async fn configuration(&self, n: u64) -> Result<Rc<Configuration>> {
+        let seen = self.peek(|object| object.profile.definitions_version());
+        configuration::at_least(&self.env, n.max(seen), now()).await
     }
 
     /// Takes a batch, and ships it if the cookie is linked, so that the next page is decided with it.
@@ -102,12 +115,10 @@ impl ProfileObject {
         configuration: &Rc<Configuration>,
         now: Timestamp,
     ) -> Result<Collected> {
-        self.bring_up(name, configuration, now)?;
         let present = sql::present(&self.state.storage(), call)?;
         let mut answer =
             self.step(configuration, now, |object, context| object.collect(call, &present, context))?;
         let shipped = self.ship_log(configuration, now).await;
-        self.arm(configuration, now).await?;
         let (pending, last) = match shipped {
             Ok(last) => (self.peek(Object::has_to_ship), last),
             Err(error) => {
@@ -115,9 +126,15 @@ impl ProfileObject {
                 (true, None)
             }
         };
-        if let Some(ShipAnswer { outcome: ShipOutcome::Refused(reason), .. }) = &last {
-            answer.user = Some(UserOutcome::Refused(reason.clone()));
-            answer.trusted = false;
+        self.arm(configuration, now).await?;
+        match last.as_ref().map(|last| &last.outcome) {
+            Some(ShipOutcome::Refused(reason)) => {
+                answer.user = Some(UserOutcome::Refused(reason.clone()));
+                answer.trusted = false;
+            }
+            // The log went with the person; nothing of this batch is kept.
+            Some(ShipOutcome::Erased) => answer.all_erased(call),
+            _ => {}
         }
         let linked = self.peek(|object| object.accepted_link().map(|link| link.customer.id));
         let (customer, tag, version) = match (linked, last) {
@@ -131,23 +148,21 @@ impl ProfileObject {
     /// Takes a page of a linked log.
     async fn ship(
         &self,
-        name: CustomerId,
         page: &Page,
         configuration: &Rc<Configuration>,
         now: Timestamp,
     ) -> Result<ShipAnswer> {
-        self.bring_up(name, configuration, now)?;
         let present = self.present_of(page)?;
         let answer = self.step(configuration, now, |object, context| object.ship(page, &present, context))?;
         self.arm(configuration, now).await?;
         Ok(answer)
     }
 
-    fn present_of(&self, page: &Page) -> Result<BTreeSet<SignalKey>> {
+    fn present_of(&self, page: &Page) -> Result<Set<SignalKey>> {
         let storage = self.state.storage();
-        let streams: BTreeSet<_> = page.rows.iter().map(|row| row.signal.stream).collect();
-        let mut present = BTreeSet::new();
-        for stream in streams {
+        let streams: Set<_> = page.rows.iter().map(|row| row.signal.stream).collect();
+        let mut present = Set::default();
+        for stream in streams.iter().copied() {
             let signals = page.rows.iter().map(|row| &row.signal).filter(|signal| signal.stream == stream);
             for seq in sql::known(&storage, page.cookie, stream, signals)? {
                 present.insert(SignalKey { cookie: page.cookie, stream, seq });
@@ -156,20 +171,20 @@ impl ProfileObject {
         Ok(present)
     }
 
-    /// What readers see. Nothing comes into being by being asked about.
+    /// What readers see.
     async fn read(
         &self,
-        name: CustomerId,
         activities: usize,
         configuration: &Rc<Configuration>,
         now: Timestamp,
     ) -> Result<Seen> {
-        if !self.is_there()? {
-            return Ok(Seen::Nothing);
+        // Where the customer, or the index, does not answer, what is here is what there is to see.
+        let shipped = self.ship_log(configuration, now).await.map(drop);
+        let fetched = within(READ_BUDGET_MS, self.fetch_row(configuration, now)).await;
+        for error in [shipped.err(), fetched.and_then(Result::err)].into_iter().flatten() {
+            worker::console_error!("read without: {error}");
         }
-        self.bring_up(name, configuration, now)?;
-        self.ship_log(configuration, now).await?;
-        self.fetch_row(configuration, now).await?;
+        self.prune(configuration, now)?;
         self.step(configuration, now, |object, context| ((), object.wake(context)))?;
         let context = Context { now, definitions: &configuration.definitions };
         let linked = self.peek(|object| object.accepted_link().map(|link| link.customer.id));
@@ -179,7 +194,7 @@ impl ProfileObject {
             (None, Some(snapshot)) => {
                 let activities = match activities.min(ACTIVITIES_PER_ANSWER) {
                     0 => Vec::new(),
-                    limit => sql::newest(&self.state.storage(), limit)?,
+                    limit => sql::newest(&self.state.storage(), None, false, limit)?,
                 };
                 Seen::Profile(Box::new(snapshot), activities)
             }
@@ -188,14 +203,7 @@ impl ProfileObject {
         Ok(seen)
     }
 
-    async fn import(
-        &self,
-        name: CustomerId,
-        row: Imported,
-        configuration: &Rc<Configuration>,
-        now: Timestamp,
-    ) -> Result<()> {
-        self.bring_up(name, configuration, now)?;
+    async fn import(&self, row: Imported, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
         self.step(configuration, now, |object, context| ((), object.import(row, context)))?;
         self.arm(configuration, now).await
     }
@@ -204,80 +212,86 @@ impl ProfileObject {
     /// hears of it now, or from the alarm.
     async fn unlink(
         &self,
-        name: CustomerId,
         customer: CustomerId,
         configuration: &Rc<Configuration>,
         now: Timestamp,
     ) -> Result<Unlinked> {
-        if !self.is_there()? {
-            return Ok(Unlinked::NotLinked);
-        }
-        self.bring_up(name, configuration, now)?;
-        let outcome = self.refold(configuration, now, None, |object, _, writes| {
-            let (outcome, unlinked) = object.unlink(customer);
-            writes.extend(unlinked);
-            (outcome, outcome == Unlinked::Done)
-        })?;
-        self.settle_drops(configuration, now).await?;
+        let outcome = self.refold(
+            configuration,
+            now,
+            |_, _| true,
+            |object, _, writes| {
+                let (outcome, unlinked) = object.unlink(customer);
+                writes.extend(unlinked);
+                (outcome, outcome == Unlinked::Done)
+            },
+        )?;
+        self.tell_now(configuration, now).await?;
         Ok(outcome)
     }
 
     /// A linked cookie's object says that the link is gone.
-    async fn drop_link(
-        &self,
-        name: CustomerId,
-        drop: &Drop,
-        configuration: &Rc<Configuration>,
-        now: Timestamp,
-    ) -> Result<()> {
-        self.bring_up(name, configuration, now)?;
-        self.refold(configuration, now, Some(drop.cookie), |object, context, writes| {
-            ((), object.drop_link(drop, context.now, writes))
+    async fn drop_link(&self, gone: &Drop, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
+        let stays = |key: SignalKey, _: &Signal| key.cookie != gone.cookie;
+        self.refold(configuration, now, stays, |object, context, writes| {
+            ((), object.drop_link(gone, context.now, writes))
         })?;
         self.arm(configuration, now).await
     }
 
     /// Purges the log.
-    async fn forget(
-        &self,
-        name: CustomerId,
-        configuration: &Rc<Configuration>,
-        now: Timestamp,
-    ) -> Result<()> {
-        if !self.is_there()? {
-            return Ok(());
-        }
-        self.bring_up(name, configuration, now)?;
+    async fn forget(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
         self.step(configuration, now, |object, context| ((), object.forget(context)))?;
-        self.settle_drops(configuration, now).await
+        self.tell_now(configuration, now).await
     }
 
-    /// Tells customers of links that are gone; what cannot be told now, the alarm tells.
-    async fn settle_drops(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
-        let told = self.tell_drops(configuration, now).await;
+    /// Erases whom this object stands for; its cookies hear of it now, or from the alarm.
+    async fn erase(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
+        self.step(configuration, now, |object, context| ((), object.erase(random_bits(), context)))?;
+        self.tell_now(configuration, now).await
+    }
+
+    /// The customer of this cookie was erased.
+    async fn purge(&self, purge: &Purge, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
+        self.step(configuration, now, |object, context| ((), object.purge(purge, random_bits(), context)))?;
+        self.arm(configuration, now).await
+    }
+
+    /// Every copy is made again; answers whose activities belong to this customer.
+    async fn copy_again(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<Vec<CustomerId>> {
+        self.step(configuration, now, |object, context| ((), object.copy_again(context.now)))?;
         self.arm(configuration, now).await?;
-        if let Err(error) = told {
-            worker::console_error!("the customer hears of the unlink by alarm: {error}");
-        }
-        Ok(())
+        let name = self.peek(|object| Some(object.name()));
+        let links = self.peek(Object::links);
+        Ok(links.iter().map(|link| link.object).filter(|object| Some(*object) != name).collect())
     }
 
-    async fn tell_drops(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
-        while let Some(drop) = self.peek(Object::next_drop) {
-            let call = ProfileCall::Drop(drop.clone());
-            calls::profile::<()>(&self.env, configuration.n(), drop.customer, call).await?;
-            self.step(configuration, now, |object, _| ((), object.dropped(&drop)))?;
-        }
-        Ok(())
+    /// Retention takes what is too old.
+    fn prune(&self, configuration: &Configuration, now: Timestamp) -> Result<()> {
+        let context = Context { now, definitions: &configuration.definitions };
+        let Some(cutoff) = self.peek(|object| object.prune_due(context)) else { return Ok(()) };
+        let oldest = sql::oldest(&self.state.storage(), cutoff)?;
+        let stays = |_: SignalKey, signal: &Signal| signal.time >= cutoff || !signal.ages();
+        self.refold(configuration, now, stays, |object, _, writes| ((), object.prune(cutoff, oldest, writes)))
     }
 
-    /// A step after which, if it says so, the timeline is folded again without the signals of `gone`,
-    /// in the same transaction.
+    /// Whoever is to hear of what happened here hears it now; who cannot be reached, from the alarm.
+    async fn tell_now(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
+        let told = within(SHIP_BUDGET_MS, self.tell(configuration, now)).await;
+        if let Some(Err(error)) = told {
+            self.note_failure(now);
+            worker::console_error!("told later, by alarm: {error}");
+        }
+        self.arm(configuration, now).await
+    }
+
+    /// A step after which, if it says so, the signals of the timeline that stay are folded again, in the
+    /// same transaction.
     fn refold<T>(
         &self,
         configuration: &Configuration,
         now: Timestamp,
-        gone: Option<CookieId>,
+        stays: impl Fn(SignalKey, &Signal) -> bool,
         step: impl FnOnce(&mut Object, Context<'_>, &mut Vec<Write>) -> (T, bool),
     ) -> Result<T> {
         let storage = self.state.storage();
@@ -287,7 +301,7 @@ impl ProfileObject {
             if again {
                 object.unfold(context, &mut writes);
                 let walked = sql::walk(&storage, |key, signal| {
-                    if Some(key.cookie) != gone {
+                    if stays(key, signal) {
                         object.profile.fold(context.definitions, key, signal, context.now);
                     }
                 });
@@ -309,71 +323,33 @@ impl ProfileObject {
         Ok(self.held.borrow().is_some() || sql::exists(&self.state.storage())?)
     }
 
-    /// Ends what was idle for as long as the settings allow: the copies first, so that nothing points at
-    /// what is gone, then, if it is still idle, everything. Says whether it is gone.
-    async fn expire(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<bool> {
-        self.step(configuration, now, |object, context| ((), object.end_idle_link(context)))?;
-        self.tell_drops(configuration, now).await?;
-        let context = Context { now, definitions: &configuration.definitions };
-        let over = || self.peek(|object| object.is_over(context));
-        if !over() {
-            return Ok(false);
-        }
-        let name = self.peek(|object| Some(object.name()));
-        let Some(name) = name else { return Ok(false) };
-        snapshots::put(&self.env, &Projection::Delete(name)).await?;
-        // A signal may have come while this waited.
-        if !over() {
-            return Ok(false);
-        }
-        self.held.replace(None);
-        let storage = self.state.storage();
-        storage.delete_alarm().await?;
-        storage.delete_all().await?;
-        Ok(true)
-    }
-
-    /// Everything owed: the log, the imported row, what time changed, the snapshot.
-    async fn work(&self) -> Result<()> {
-        let now = now();
-        let name = self.peek(|object| Some(object.name()));
-        let name = match name {
-            Some(name) => name,
-            None if sql::exists(&self.state.storage())? => self.stored_name()?,
-            None => return Ok(()),
-        };
-        let configuration = configuration::current(&self.env, now).await?;
-        self.bring_up(name, &configuration, now)?;
-        if self.expire(&configuration, now).await? {
+    /// Loads the state, or begins a life.
+    fn load(&self, name: CustomerId) -> Result<()> {
+        if self.held.borrow().is_some() {
             return Ok(());
         }
-        let shipped = self.ship_log(&configuration, now).await;
-        let fetched = self.fetch_row(&configuration, now).await;
-        self.step(&configuration, now, |object, context| ((), object.wake(context)))?;
-        let projected = self.project(&configuration, now).await;
-        self.arm(&configuration, now).await?;
-        shipped.map(|_| ()).and(fetched).and(projected)
+        let storage = self.state.storage();
+        sql::migrate(&storage)?;
+        let rows = sql::held(&storage)?;
+        let rows = rows.iter().map(|(table, key, body)| (*table, key.as_str(), body.as_str()));
+        let loaded = Object::load(name, rows).map_err(|error| Error::Damaged(error.to_string()))?;
+        let object = match loaded {
+            Some(object) => object,
+            None => {
+                let (object, mut writes) = Object::born(name, random_bits());
+                writes.push(Write::put(Table::Meta, NAME, &name));
+                sql::write(&storage, &writes)?;
+                object
+            }
+        };
+        self.held.replace(Some(object));
+        Ok(())
     }
 
-    /// Loads the state, or begins a life; then brings it to the definitions in force.
+    /// Loads the state and brings it to the definitions in force.
     fn bring_up(&self, name: CustomerId, configuration: &Configuration, now: Timestamp) -> Result<()> {
+        self.load(name)?;
         let storage = self.state.storage();
-        if self.held.borrow().is_none() {
-            sql::create(&storage)?;
-            let rows = sql::held(&storage)?;
-            let rows = rows.iter().map(|(table, key, body)| (*table, key.as_str(), body.as_str()));
-            let loaded = Object::load(name, rows).map_err(|error| Error::Damaged(error.to_string()))?;
-            let object = match loaded {
-                Some(object) => object,
-                None => {
-                    let (object, mut writes) = Object::born(name, random_bits());
-                    writes.push(Write::put(Table::Meta, NAME, &name));
-                    sql::write(&storage, &writes)?;
-                    object
-                }
-            };
-            self.held.replace(Some(object));
-        }
         let definitions = &configuration.definitions;
         let fitted = self.step(configuration, now, |object, context| {
             let mut writes = Vec::new();
@@ -414,7 +390,8 @@ impl ProfileObject {
         let context = Context { now, definitions: &configuration.definitions };
         let mut held = self.held.borrow_mut();
         let object = held.as_mut().ok_or_else(|| Error::Damaged("a step without a state".to_owned()))?;
-        let (answer, writes) = step(object, context);
+        let (answer, mut writes) = step(object, context);
+        object.keep_unknown_fields(&mut writes);
         if let Err(error) = sql::write(&self.state.storage(), &writes) {
             *held = None;
             return Err(error);
@@ -424,54 +401,6 @@ impl ProfileObject {
 
     fn peek<T: Default>(&self, look: impl FnOnce(&Object) -> T) -> T {
         self.held.borrow().as_ref().map(look).unwrap_or_default()
-    }
-
-    /// Ships what the customer has not got, page by page, within the budget. The customer's last
-    /// answer, if there was anything to ship.
-    async fn ship_log(
-        &self,
-        configuration: &Rc<Configuration>,
-        begun: Timestamp,
-    ) -> Result<Option<ShipAnswer>> {
-        let mut last = None;
-        while now() < begun.plus(SHIP_BUDGET_MS) {
-            let Some(behind) = self.peek(|object| object.has_to_ship().then(|| object.shipped()).flatten())
-            else {
-                break;
-            };
-            let Some(cookie) = self.peek(|object| object.cookie().map(Some)).flatten() else { break };
-            let rows = sql::log_behind(&self.state.storage(), cookie, behind, SHIP_SIGNALS)?;
-            let Some(page) = self.peek(|object| object.next_page(rows, SHIP_SIGNALS)) else { break };
-            let epoch = page.epoch;
-            // Two requests may ship the same page at once: the second changes nothing. The state may have
-            // moved while this waited: the step looks at it anew.
-            let answer = calls::ship(&self.env, configuration.n(), page).await?;
-            self.step(configuration, begun, |object, context| {
-                ((), object.on_ship_answer(epoch, &answer, context))
-            })?;
-            let over = !matches!(answer.outcome, ShipOutcome::Taken { .. });
-            last = Some(answer);
-            if over {
-                break;
-            }
-        }
-        Ok(last)
-    }
-
-    /// The imported row of a customer that never asked for it. Signals do not wait for this, readers do.
-    async fn fetch_row(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
-        let Some(customer) = self.peek(|object| object.wants_row().cloned()) else { return Ok(()) };
-        let row = index::adopt_row(&self.env, &customer).await?;
-        self.step(configuration, now, |object, context| ((), object.import(row, context)))
-    }
-
-    /// Brings KV up to date, at most once a second.
-    async fn project(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
-        let context = Context { now, definitions: &configuration.definitions };
-        let Some(projection) = self.peek(|object| object.projection_due(context)) else { return Ok(()) };
-        let version = self.peek(|object| object.profile.version());
-        snapshots::put(&self.env, &projection).await?;
-        self.step(configuration, now, |object, _| ((), object.projected(version, now)))
     }
 
     /// Sets the alarm for the nearest thing that is owed.
@@ -492,4 +421,32 @@ const NAME: &str = "name";
 
 fn json(value: &impl Serialize) -> Result<Response> {
     Ok(Response::from_json(value)?)
+}
+
+impl ProfileCall {
+    /// Whether this asks for what is there, and changes nothing where nothing is.
+    fn only_asks(&self) -> bool {
+        match self {
+            Self::Collect(_) | Self::Ship(_) | Self::Import(_) | Self::Drop(_) | Self::Erase => false,
+            Self::Read { .. }
+            | Self::Unlink(_)
+            | Self::Forget
+            | Self::Purge(_)
+            | Self::Erasing
+            | Self::CopyAgain
+            | Self::Links
+            | Self::Timeline { .. } => true,
+        }
+    }
+
+    /// The answer where nothing ever was.
+    fn answer_of_nobody(&self) -> Result<Response> {
+        match self {
+            Self::Read { .. } => json(&Seen::Nothing),
+            Self::Unlink(_) => json(&Unlinked::NotLinked),
+            Self::Erasing => json(&false),
+            Self::CopyAgain | Self::Links | Self::Timeline { .. } => json(&[(); 0]),
+            _ => json(&()),
+        }
+    }
 }

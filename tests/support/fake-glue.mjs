@@ -77,3 +77,4 @@ export class ProfileObject {
 }
 
 export class ConfigObject extends ProfileObject {}
+export class JobObject extends ProfileObject {}

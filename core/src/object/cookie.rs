@@ -1,11 +1,10 @@
 //! The cookie's role: take signals into the log, decide what a `user` signal does, ship the log.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::{Deserialize, Serialize};
 
 use super::customer::{Page, Row, ShipAnswer, ShipOutcome};
-use super::{Context, CookieLog, Customer, LOG, Link, OWED, OWN_LINK, Object};
+use super::{Context, CookieLog, Customer, Erased, LOG, Link, OWN_LINK, Object};
+use crate::collections::{Map, Set};
 use crate::config::ConsentMode;
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId, StreamId};
@@ -13,7 +12,6 @@ use crate::limits::SHIP_BYTES;
 use crate::mutants::planted;
 use crate::signal::{Kind, Signal};
 use crate::stream::Stream;
-use crate::time::DAY_MS;
 use crate::wire::collect::Rejection;
 
 /// A signal as the edge hands it to the object.
@@ -44,9 +42,9 @@ pub struct CollectCall {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Present {
     /// Signals in the log.
-    pub signals: BTreeSet<(StreamId, u64)>,
+    pub signals: Set<(StreamId, u64)>,
     /// Streams of the batch that were met before.
-    pub streams: BTreeMap<StreamId, Stream>,
+    pub streams: Map<StreamId, Stream>,
 }
 
 /// The verdict on one signal (law 4).
@@ -90,13 +88,31 @@ pub struct CollectAnswer {
     pub trusted: bool,
     /// What the other cookieIds of this browser derive from.
     pub root: Option<CookieId>,
+    /// This cookie was erased: the browser goes on with the cookieId that derives from this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<CustomerId>,
+}
+
+impl CollectAnswer {
+    /// The customer turned out to be erased: nothing of the batch is kept.
+    pub fn all_erased(&mut self, call: &CollectCall) {
+        let message = "the person was erased after this happened";
+        let seqs = call.signals.iter().map(|offered| offered.signal.seq);
+        for (verdict, seq) in self.verdicts.iter_mut().zip(seqs) {
+            if *verdict == Verdict::Accepted {
+                *verdict = Verdict::Rejected(Rejection::new(seq, "erased", message));
+            }
+        }
+        self.user = Some(UserOutcome::Refused("erased".to_owned()));
+        self.trusted = false;
+    }
 }
 
 /// A batch on its way into the log.
 struct Taking {
     log: CookieLog,
-    taken: BTreeSet<(StreamId, u64)>,
-    streams: BTreeMap<StreamId, Stream>,
+    taken: Set<(StreamId, u64)>,
+    streams: Map<StreamId, Stream>,
     answer: CollectAnswer,
     out: Vec<Write>,
     folded: bool,
@@ -110,6 +126,9 @@ impl Object {
         present: &Present,
         context: Context<'_>,
     ) -> (CollectAnswer, Vec<Write>) {
+        if let Some(erased) = self.erased.clone().filter(|_| !planted(36)) {
+            return (erased.answer(call), Vec::new());
+        }
         let log = self.log.take().unwrap_or(CookieLog {
             cookie: call.cookie,
             root: call.root,
@@ -117,6 +136,8 @@ impl Object {
             last_epoch: 0,
             active: context.now,
             purged: false,
+            first_seen: None,
+            refused: None,
         });
         let (before, linked) = (log.clone(), self.link.is_some());
         let mut batch = Taking {
@@ -155,13 +176,13 @@ impl Object {
         let signal = &offered.signal;
         let id = (signal.stream, signal.seq);
         if batch.taken.contains(&id) {
-            if let Some(outcome) = self.outcome_again(offered) {
+            if let Some(outcome) = self.outcome_again(offered, &batch.log) {
                 batch.answer.user = Some(outcome);
                 batch.answer.trusted = offered.trusted;
             }
             return Verdict::Duplicate;
         }
-        let stream = batch.streams.entry(signal.stream).or_default();
+        let stream = batch.streams.get_or_insert_with(signal.stream, Stream::default);
         if batch.log.purged && stream.seen(signal.seq) && !planted(28) {
             let message = "the visitor had this signal purged";
             return Verdict::Rejected(Rejection::new(signal.seq, "erased", message));
@@ -179,9 +200,11 @@ impl Object {
         batch.log.end += 1;
         batch.log.active = batch.log.active.max(context.now);
         let (cookie, position) = (batch.log.cookie, batch.log.end);
+        batch.log.first_seen = Some(batch.log.first_seen.map_or(signal.time, |seen| seen.min(signal.time)));
+        self.note_age(signal, &mut batch.out);
         batch.out.push(Write::Append { cookie, position, signal: signal.clone() });
         batch.taken.insert(id);
-        let stream = batch.streams.entry(signal.stream).or_default();
+        let stream = batch.streams.get_or_insert_with(signal.stream, Stream::default);
         stream.note(signal.seq);
         if planted(16) {
             stream.turns.clear();
@@ -207,6 +230,7 @@ impl Object {
                     shipped: 0,
                     accepted: false,
                     by: signal_id(&offered.signal),
+                    made: Some(offered.signal.time),
                 });
                 UserOutcome::Merged
             }
@@ -237,8 +261,7 @@ impl Object {
     /// Why a signal is not taken.
     fn refusal(&self, signal: &Signal, context: Context<'_>) -> Option<Rejection> {
         let settings = &context.definitions.bundle.settings;
-        let oldest = context.now.plus(-DAY_MS * i64::from(settings.retention.signal_days));
-        if signal.time < oldest {
+        if signal.time < Self::cutoff(context) {
             let message = format!("older than {} days", settings.retention.signal_days);
             return Some(Rejection::new(signal.seq, "too_old", message));
         }
@@ -259,7 +282,7 @@ impl Object {
     }
 
     /// The same answer that a `user` signal got the first time.
-    fn outcome_again(&self, offered: &Offered) -> Option<UserOutcome> {
+    fn outcome_again(&self, offered: &Offered, log: &CookieLog) -> Option<UserOutcome> {
         if offered.signal.kind != Kind::User {
             return None;
         }
@@ -268,12 +291,14 @@ impl Object {
             Some(_) if !offered.trusted => return Some(UserOutcome::Claimed),
             Some(customer) => customer,
         };
+        let by = signal_id(&offered.signal);
         Some(match &self.link {
-            Some(link) if link.customer.id == customer.id && link.by == signal_id(&offered.signal) => {
-                UserOutcome::Merged
-            }
+            Some(link) if link.customer.id == customer.id && link.by == by => UserOutcome::Merged,
             Some(link) if link.customer.id == customer.id => UserOutcome::Already,
-            _ => UserOutcome::Refused("unlinked".to_owned()),
+            _ => match &log.refused {
+                Some((refused, reason)) if *refused == by => UserOutcome::Refused(reason.clone()),
+                _ => UserOutcome::Refused("unlinked".to_owned()),
+            },
         })
     }
 
@@ -306,8 +331,10 @@ impl Object {
             object: self.name,
             log: self.life,
             epoch: link.epoch,
+            made: link.made,
             from: link.shipped,
             to,
+            first_seen: log.first_seen,
             rows: page,
         })
     }
@@ -317,8 +344,14 @@ impl Object {
         self.link.as_ref().map(|link| link.shipped)
     }
 
-    /// The customer's object answered a page of this epoch.
-    pub fn on_ship_answer(&mut self, epoch: i64, answer: &ShipAnswer, context: Context<'_>) -> Vec<Write> {
+    /// The customer's object answered a page of this epoch. `bits` are random.
+    pub fn on_ship_answer(
+        &mut self,
+        epoch: i64,
+        answer: &ShipAnswer,
+        bits: u128,
+        context: Context<'_>,
+    ) -> Vec<Write> {
         let mut out = Vec::new();
         let Some(link) = self.link.as_mut().filter(|link| link.epoch == epoch || planted(8)) else {
             return out;
@@ -335,17 +368,45 @@ impl Object {
                     // The unknown profile ends here, without a `left`: the customer has it all.
                     self.profile.clear(&mut out);
                     self.profile.bump(&mut out);
-                    self.owed.projection = Some(context.now);
-                    out.push(Write::put(Table::Outbox, OWED, &self.owed));
+                    self.owe_copies(context.now, &mut out);
                 }
             }
-            ShipOutcome::Refused(_) | ShipOutcome::Unlinked => {
+            ShipOutcome::Erased => self.wipe(bits, context.now, &mut out),
+            ShipOutcome::Refused(reason) => {
+                let refused = Some((link.by.clone(), reason.clone()));
+                self.link = None;
+                out.push(Write::delete(Table::Link, OWN_LINK));
+                if let Some(log) = &mut self.log {
+                    log.refused = refused;
+                    out.push(Write::put(Table::Meta, LOG, log));
+                }
+            }
+            ShipOutcome::Unlinked => {
                 self.link = None;
                 out.push(Write::delete(Table::Link, OWN_LINK));
             }
             ShipOutcome::Stale => {}
         }
         out
+    }
+}
+
+impl Erased {
+    /// What an erased cookie answers: what is older was meant by the erasure, what is newer belongs to the
+    /// browser's next cookieId.
+    fn answer(&self, call: &CollectCall) -> CollectAnswer {
+        let verdict = |offered: &Offered| {
+            if offered.signal.time < self.at {
+                let message = "the person was erased after this happened";
+                return Verdict::Rejected(Rejection::new(offered.signal.seq, "erased", message));
+            }
+            Verdict::Elsewhere(self.successor)
+        };
+        CollectAnswer {
+            verdicts: call.signals.iter().map(verdict).collect(),
+            successor: Some(self.successor),
+            ..CollectAnswer::default()
+        }
     }
 }
 

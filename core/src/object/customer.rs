@@ -2,12 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Copy, Customer, KNOWN, Known, Object};
+use super::{Context, Copy, Customer, Erased, KNOWN, Known, Object};
+use crate::collections::Set;
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId, LogId, SignalKey};
 use crate::mutants::planted;
 use crate::signal::Signal;
-use std::collections::BTreeSet;
+use crate::time::{DAY_MS, Timestamp};
+
+/// How long a link that ended refuses what is still under way of it.
+const ENDED_LINK_DAYS: i64 = 30;
 
 /// A row of a log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,10 +35,16 @@ pub struct Page {
     pub log: LogId,
     /// Which link.
     pub epoch: i64,
+    /// When the visitor did what made the link.
+    #[serde(default)]
+    pub made: Option<Timestamp>,
     /// Where it begins, exclusive: must be where the customer is.
     pub from: u64,
     /// Where it ends, inclusive; holes are allowed.
     pub to: u64,
+    /// Time of the oldest signal that this log ever had.
+    #[serde(default)]
+    pub first_seen: Option<Timestamp>,
     /// The rows.
     pub rows: Vec<Row>,
 }
@@ -54,6 +64,8 @@ pub enum ShipOutcome {
     Unlinked,
     /// The customer does not take this link, and why.
     Refused(String),
+    /// The customer was erased after this link was made.
+    Erased,
 }
 
 /// Answer to a [`Page`].
@@ -85,7 +97,7 @@ impl Object {
     pub fn ship(
         &mut self,
         page: &Page,
-        present: &BTreeSet<SignalKey>,
+        present: &Set<SignalKey>,
         context: Context<'_>,
     ) -> (ShipAnswer, Vec<Write>) {
         let mut out = Vec::new();
@@ -96,7 +108,7 @@ impl Object {
     fn take_page(
         &mut self,
         page: &Page,
-        present: &BTreeSet<SignalKey>,
+        present: &Set<SignalKey>,
         context: Context<'_>,
         out: &mut Vec<Write>,
     ) -> ShipOutcome {
@@ -107,7 +119,18 @@ impl Object {
             up_to: 0,
             since,
             dropped: false,
+            ended: None,
+            first_seen: None,
         };
+        let before =
+            |erased: &Erased| page.epoch <= erased.at.0 || page.made.is_some_and(|made| made < erased.at);
+        if self.erased.as_ref().is_some_and(before) && !planted(37) {
+            return ShipOutcome::Erased;
+        }
+        let already = self.copies.get(&page.cookie).filter(|copy| copy.epoch == page.epoch || !copy.dropped);
+        if let Some(reason) = self.too_many(already, context) {
+            return ShipOutcome::Refused(reason.to_owned());
+        }
         let mut copy = match self.copies.get(&page.cookie) {
             Some(copy) if copy.epoch > page.epoch && !planted(1) => return ShipOutcome::Stale,
             Some(copy) if copy.epoch == page.epoch && copy.dropped && !planted(2) => {
@@ -120,13 +143,7 @@ impl Object {
                 Copy { epoch: page.epoch, log: page.log, dropped: false, ..copy.clone() }
             }
             Some(copy) => fresh(if copy.dropped { context.now } else { copy.since }),
-            None => {
-                let most = context.definitions.bundle.settings.identity.max_links as usize;
-                if self.copies.values().filter(|copy| !copy.dropped).count() >= most {
-                    return ShipOutcome::Refused("too_many_links".to_owned());
-                }
-                fresh(context.now)
-            }
+            None => fresh(context.now),
         };
         if self.copies.get(&page.cookie) == Some(&copy) && page.from != copy.up_to {
             return ShipOutcome::Taken { up_to: copy.up_to };
@@ -143,11 +160,16 @@ impl Object {
             out.push(Write::put(Table::Meta, KNOWN, &known));
             self.known = Some(known);
         }
+        self.tidy_copies(context, out);
+        let erased = self.erased.as_ref().map(|erased| erased.at);
+        let oldest = Self::cutoff(context).max(erased.unwrap_or(Timestamp(i64::MIN)));
         for row in &page.rows {
             let key = row.signal.key(page.cookie);
-            if present.contains(&key) {
+            let too_old = row.signal.time < oldest && (row.signal.ages() || Some(oldest) == erased);
+            if present.contains(&key) || too_old {
                 continue;
             }
+            self.note_age(&row.signal, out);
             out.push(Write::Append {
                 cookie: page.cookie,
                 position: row.position,
@@ -157,12 +179,35 @@ impl Object {
                 self.profile.fold(context.definitions, key, &row.signal, context.now);
             }
         }
+        copy.first_seen = page.first_seen.max(erased.filter(|_| page.first_seen.is_some()));
         copy.up_to = if planted(6) { page.from } else { page.to };
         self.remember(page.cookie, copy, out);
         if !planted(5) {
             self.changed(context, out);
         }
         ShipOutcome::Taken { up_to: page.to }
+    }
+
+    /// Why a link that is not there yet is not taken.
+    fn too_many(&self, already: Option<&Copy>, context: Context<'_>) -> Option<&'static str> {
+        let identity = &context.definitions.bundle.settings.identity;
+        let held = self.copies.values().filter(|copy| !copy.dropped).count();
+        let day_ago = context.now.plus(-DAY_MS);
+        let today = self.copies.values().filter(|copy| copy.up_to > 0 && copy.since > day_ago).count();
+        let over = held >= identity.max_links as usize || today >= identity.max_links_per_day as usize;
+        (already.is_none() && over).then_some("too_many_links")
+    }
+
+    /// Links that ended long ago need no memory: nothing of them is under way any more.
+    fn tidy_copies(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
+        let long_ago = context.now.plus(-DAY_MS * ENDED_LINK_DAYS);
+        self.copies.retain(|cookie, copy| {
+            let over = copy.dropped && copy.ended.is_some_and(|ended| ended < long_ago);
+            if over {
+                out.push(Write::delete(Table::Link, &cookie.to_string()));
+            }
+            !over
+        });
     }
 
     fn remember(&mut self, cookie: CookieId, copy: Copy, out: &mut Vec<Write>) {

@@ -2,20 +2,33 @@
 //! signals never left the cookie's log, so the cookie folds it again and the customer folds what
 //! remains.
 
-use super::{Context, Copy, Drop, LOG, OWED, OWN_LINK, Object};
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Copy, Drop, ERASED, Erased, LIFE, LOG, OWED, OWN_LINK, Object, Owed};
 use crate::effects::{Table, Write};
 use crate::ids::{CustomerId, LogId};
 use crate::mutants::planted;
 use crate::time::{DAY_MS, Timestamp};
 
 /// What an unlink did. Exhaustive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unlinked {
     /// The link is gone here; the customer is told until it has answered.
     Done,
     /// There was no link to this customer.
     NotLinked,
+}
+
+/// A customer was erased: what this cookie has of it goes too.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Purge {
+    /// Who was erased.
+    pub customer: CustomerId,
+    /// The cookie's object.
+    pub object: CustomerId,
+    /// The link that the customer knew.
+    pub epoch: i64,
 }
 
 impl Object {
@@ -37,9 +50,14 @@ impl Object {
         self.cut(&mut out);
         if let Some(log) = &mut self.log {
             log.purged = true;
+            log.first_seen = None;
+            log.refused = None;
             out.push(Write::put(Table::Meta, LOG, log));
             out.push(Write::Remove(log.cookie));
         }
+        self.owed.unindex = true;
+        self.owed.activities = self.log.as_ref().map_or(0, |log| log.end);
+        out.push(Write::put(Table::Outbox, OWED, &self.owed));
         self.profile.clear(&mut out);
         self.changed(context, &mut out);
         out
@@ -73,20 +91,27 @@ impl Object {
     /// to be folded again: then the rim unfolds, feeds what remains of the timeline to the profile, and
     /// says that it is refolded, all in the same transaction.
     pub fn drop_link(&mut self, drop: &Drop, now: Timestamp, out: &mut Vec<Write>) -> bool {
+        if self.erased.as_ref().is_some_and(|erased| drop.epoch <= erased.at.0) {
+            return false;
+        }
         // Also of a link that never came here: a page of it may still be under way.
-        let copy = self.copies.entry(drop.cookie).or_insert(Copy {
+        let copy = self.copies.get_or_insert_with(drop.cookie, || Copy {
             object: drop.object,
             log: LogId::from_bits(0),
             epoch: i64::MIN,
             up_to: 0,
             since: now,
             dropped: true,
+            ended: None,
+            first_seen: None,
         });
         if (copy.epoch > drop.epoch && !planted(21)) || (copy.dropped && copy.epoch == drop.epoch) {
             return false;
         }
         let held = !copy.dropped;
         copy.dropped = !planted(24);
+        copy.ended = Some(now);
+        copy.first_seen = None;
         copy.epoch = drop.epoch;
         out.push(Write::put(Table::Link, &drop.cookie.to_string(), copy));
         if held && !planted(22) {
@@ -106,10 +131,71 @@ impl Object {
         self.changed(context, out);
     }
 
+    /// Erases what this object holds: of a customer, or of a cookie that nobody is linked to. What is left
+    /// is the hour, which refuses what is older, and whom to tell. Nothing of it says who it was.
+    pub fn erase(&mut self, bits: u128, context: Context<'_>) -> Vec<Write> {
+        let linked = self.copies.values().filter(|copy| !copy.dropped);
+        let purges: Vec<Purge> = linked
+            .map(|copy| Purge { customer: self.name, object: copy.object, epoch: copy.epoch })
+            .collect();
+        let mut out = Vec::new();
+        self.wipe(bits, context.now, &mut out);
+        if !planted(32) {
+            self.owed.purges.extend(purges);
+        }
+        out.push(Write::put(Table::Outbox, OWED, &self.owed));
+        out
+    }
+
+    /// Everything goes but the marker, the version, by which copies are told apart, and what is owed.
+    pub(super) fn wipe(&mut self, bits: u128, now: Timestamp, out: &mut Vec<Write>) {
+        let erased = Erased { at: now, successor: CustomerId::Unknown(bits) };
+        let version = self.profile.version();
+        let purges = std::mem::take(&mut self.owed.purges);
+        let drops = std::mem::take(&mut self.owed.drops);
+        let (unsure, patience) = (self.unsure, self.patience);
+        *self = Self { life: self.life, patience, unsure, ..Self::born(self.name, 0).0 };
+        out.push(Write::Wipe);
+        out.push(Write::put(Table::Meta, LIFE, &self.life));
+        out.push(Write::put(Table::Meta, ERASED, &erased));
+        self.erased = Some(erased);
+        self.profile.raise(version);
+        self.profile.bump(out);
+        self.owed = Owed { purges, drops, unindex: true, ..Owed::default() };
+        self.owe_copies(now, out);
+    }
+
+    /// An erased customer says that this cookie was linked to it, at the cookie's object. A cookie that
+    /// belongs to somebody else by now stays.
+    pub fn purge(&mut self, purge: &Purge, bits: u128, context: Context<'_>) -> Vec<Write> {
+        let mut out = Vec::new();
+        let others = self.link.as_ref().is_some_and(|link| link.customer.id != purge.customer);
+        if self.log.is_some() && !others && !planted(33) {
+            self.wipe(bits, context.now, &mut out);
+        }
+        out
+    }
+
+    /// The next cookie to be told that its customer was erased.
+    pub fn next_purge(&self) -> Option<Purge> {
+        self.owed.purges.first().cloned()
+    }
+
+    /// The cookie knows.
+    pub fn purged(&mut self, purge: &Purge) -> Vec<Write> {
+        self.owed.purges.retain(|owed| owed != purge);
+        vec![Write::put(Table::Outbox, OWED, &self.owed)]
+    }
+
     /// When an unknown profile, or a linked cookie, has been idle for so long that it goes.
     pub fn expires(&self, context: Context<'_>) -> Option<Timestamp> {
-        let log = self.log.as_ref()?;
         let settings = &context.definitions.bundle.settings;
+        let Some(log) = &self.log else {
+            // What an erasure left behind: once everything older is too old anyway, it is not needed.
+            let days = i64::from(settings.retention.signal_days) + 1;
+            let erased = self.erased.as_ref().filter(|_| self.known.is_none())?;
+            return Some(erased.at.plus(days * DAY_MS));
+        };
         let days = if self.link.is_some() {
             settings.cookie.max_age_days
         } else {
@@ -123,6 +209,7 @@ impl Object {
         self.expires(context).is_some_and(|at| at <= context.now)
             && self.link.is_none()
             && self.owed.drops.is_empty()
+            && self.owed.purges.is_empty()
     }
 
     /// An idle link ends like one that is taken back; the object goes once the customer knows.

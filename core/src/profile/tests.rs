@@ -47,7 +47,7 @@ fn signals() -> impl Strategy<Value = Vec<Signal>> {
             };
             let Value::Object(fields) = fields else { return None };
             let time = NOW.plus(-days * DAY_MS - minutes * 60_000);
-            Some(Signal { stream: StreamId::from_bits(1), seq, time, kind, fields })
+            Some(Signal { stream: StreamId::from_bits(1), seq, time, kind, source: Source::Browser, fields })
         };
         (1..).zip(parts).filter_map(signal).collect()
     })

@@ -6,9 +6,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::collections::json_object;
 use crate::ids::{CookieId, StreamId};
 use crate::limits;
-use crate::signal::{Kind, Signal};
+use crate::signal::{Kind, Signal, Source};
 use crate::strict_json;
 use crate::time::Timestamp;
 
@@ -141,7 +142,7 @@ fn context(batch: &Map<String, Value>) -> Map<String, Value> {
         ("screen", part(device, "screen")),
         ("sdk", batch.get("sdk").filter(|value| short(value)).cloned()),
     ];
-    fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    json_object(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))))
 }
 
 fn short(value: &Value) -> bool {
@@ -250,7 +251,14 @@ impl Sender {
             Some(Value::String(token)) if kind == Kind::User => Some(token),
             _ => None,
         };
-        let signal = Signal { stream: self.stream, seq, time: self.corrected(time), kind, fields };
+        let signal = Signal {
+            stream: self.stream,
+            seq,
+            time: self.corrected(time),
+            kind,
+            source: Source::Browser,
+            fields,
+        };
         match required(kind) {
             Some((name, code))
                 if signal.text(name).is_none() && !signal.fields.get(name).is_some_and(Value::is_object) =>

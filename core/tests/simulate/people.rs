@@ -3,7 +3,7 @@
 
 use msci_core::ids::{CookieId, StreamId};
 use msci_core::object::{CollectCall, Offered};
-use msci_core::signal::{Kind, Signal};
+use msci_core::signal::{Kind, Signal, Source};
 use serde_json::json;
 
 use crate::world::{Message, World};
@@ -85,6 +85,7 @@ impl World<'_> {
             seq: tab.next_seq,
             time: self.now,
             kind,
+            source: Source::Browser,
             fields: fields.as_object().cloned().unwrap_or_default(),
         };
         self.made_as.insert((tab.stream, tab.next_seq), owner);

@@ -1,13 +1,14 @@
 //! `POST /tables/{name}/rows`: CSV or JSON Lines, a verdict for every bad line, the others are taken.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use msci_core::collections::{Map as SmallMap, json_object};
 use msci_core::config::{Column, Table};
-use msci_core::identity;
+use msci_core::identity::{self, NameKey};
 use serde_json::{Map, Value, json};
 use worker::{Env, Request, Response};
 
-use crate::calls::{self, ProfileCall};
+use crate::calls::{self, JobCall, Work};
 use crate::configuration::Configuration;
 use crate::error::{Error, Result};
 use crate::http::{self, header};
@@ -44,8 +45,8 @@ pub(super) async fn import(
     let body = http::body(&request, IMPORT_BYTES).await?;
     let mut report = Report { received: 0, created: 0, updated: 0, rejected: Vec::new() };
     let rows = match media.as_str() {
-        "text/csv" => csv_rows(&body, table, &mut report)?,
-        "application/x-ndjson" => json_rows(&body, table, &mut report),
+        "text/csv" => csv_rows(&body, Rows::new(name, table, &configuration.names), &mut report)?,
+        "application/x-ndjson" => json_rows(&body, Rows::new(name, table, &configuration.names), &mut report),
         _ => {
             return Err(Error::client(
                 415,
@@ -54,13 +55,15 @@ pub(super) async fn import(
             ));
         }
     };
+    let mut marked = false;
     for chunk in rows.chunks(CHUNK) {
         let done = index::upsert(env, name, chunk).await?;
         report.created += done.created;
         report.updated += done.updated;
-        for (customer, row) in done.marked {
-            calls::profile::<()>(env, configuration.n(), customer, ProfileCall::Import(row)).await?;
-        }
+        marked |= done.marked;
+    }
+    if marked {
+        calls::job(env, &JobCall::Start(Work::Push {})).await?;
     }
     http::json(&json!({
         "received": report.received,
@@ -71,7 +74,8 @@ pub(super) async fn import(
     }))
 }
 
-fn csv_rows(body: &[u8], table: &Table, report: &mut Report) -> Result<Vec<NewRow>> {
+fn csv_rows(body: &[u8], mut rows: Rows<'_>, report: &mut Report) -> Result<Vec<NewRow>> {
+    let table = rows.table;
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(body);
     let bad_header = || Error::client(400, "invalid_csv", "the first line should name the columns");
@@ -81,7 +85,6 @@ fn csv_rows(body: &[u8], table: &Table, report: &mut Report) -> Result<Vec<NewRo
             return Err(Error::client(400, "unknown_column", format!("the table has no column {name:?}")));
         }
     }
-    let mut rows = Rows::new(table);
     let mut lines = Lines { body, at: 0, line: 1 };
     for record in reader.records() {
         report.received += 1;
@@ -97,7 +100,7 @@ fn csv_rows(body: &[u8], table: &Table, report: &mut Report) -> Result<Vec<NewRo
                     continue;
                 }
                 let values = names.iter().zip(record.iter());
-                let values = values.map(|(name, text)| (name.to_owned(), Value::from(text))).collect();
+                let values = json_object(values.map(|(name, text)| (name.to_owned(), Value::from(text))));
                 rows.add(line, &values, true, report);
             }
             Err(error) => {
@@ -129,8 +132,7 @@ impl Lines<'_> {
     }
 }
 
-fn json_rows(body: &[u8], table: &Table, report: &mut Report) -> Vec<NewRow> {
-    let mut rows = Rows::new(table);
+fn json_rows(body: &[u8], mut rows: Rows<'_>, report: &mut Report) -> Vec<NewRow> {
     for (line, text) in (1..).zip(body.split(|byte| *byte == b'\n')) {
         if text.trim_ascii().is_empty() {
             continue;
@@ -146,14 +148,17 @@ fn json_rows(body: &[u8], table: &Table, report: &mut Report) -> Vec<NewRow> {
 
 /// Rows of one import; a key that comes twice is refused the second time.
 struct Rows<'a> {
+    name: &'a str,
     table: &'a Table,
+    names: &'a NameKey,
+    // As many as the import has rows: a tree.
     seen: BTreeSet<String>,
     done: Vec<NewRow>,
 }
 
 impl<'a> Rows<'a> {
-    fn new(table: &'a Table) -> Self {
-        Self { table, seen: BTreeSet::new(), done: Vec::new() }
+    fn new(name: &'a str, table: &'a Table, names: &'a NameKey) -> Self {
+        Self { name, table, names, seen: BTreeSet::new(), done: Vec::new() }
     }
 
     fn add(&mut self, line: u64, values: &Map<String, Value>, from_text: bool, report: &mut Report) {
@@ -166,8 +171,8 @@ impl<'a> Rows<'a> {
         let Ok(key) = key else {
             return report.reject(line, "key_invalid", "the key is empty, a placeholder or too long");
         };
-        let mut columns = BTreeMap::new();
-        for (name, column) in &self.table.columns {
+        let mut columns = SmallMap::new();
+        for (name, column) in self.table.columns.iter() {
             let value = values.get(name).unwrap_or(&Value::Null);
             let Some(value) = convert(value, *column, from_text) else {
                 let message = format!("{name} should be a {column:?}").to_lowercase();
@@ -184,7 +189,8 @@ impl<'a> Rows<'a> {
             return report.reject(line, "duplicate_key", "this key came before in the same import");
         }
         columns.insert(self.table.primary_key.clone(), key.clone().into());
-        self.done.push(NewRow { key, values: columns });
+        let customer = self.names.known(self.name, &key);
+        self.done.push(NewRow { key, customer, values: columns });
     }
 }
 

@@ -1,72 +1,348 @@
-//! Imported rows in D1: a truth of their own, versioned (law 2). A row says which object was made
-//! from it, so that an import can tell it.
+//! The index in D1: what lists are made of. Derived from the objects by versioned upserts, so late and
+//! doubled writes change nothing (law 2). Imported rows live here too, and they are a truth of their
+//! own, versioned as well; a row says which customer it is and whether that one has an object.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 
+use msci_core::activity::{activity_type, title};
+use msci_core::collections::Map;
 use msci_core::ids::CustomerId;
-use msci_core::object::Customer;
+use msci_core::object::{Customer, Indexing, Row};
 use msci_core::profile::Imported;
+use msci_core::signal::Kind;
+use msci_core::snapshot::Snapshot;
+use msci_core::time::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use wasm_bindgen::JsValue;
-use worker::{D1Database, Env};
+use worker::{D1Database, D1PreparedStatement, Env};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::names;
 
 thread_local! {
     static READY: Cell<bool> = const { Cell::new(false) };
 }
 
+const SCHEMA: [&str; 8] = [
+    "CREATE TABLE IF NOT EXISTS identity_row (source TEXT NOT NULL, key TEXT NOT NULL, \
+     version INTEGER NOT NULL, body TEXT, object TEXT NOT NULL, marked INTEGER NOT NULL DEFAULT 0, \
+     pushed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (source, key)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS identity_object ON identity_row (object)",
+    "CREATE INDEX IF NOT EXISTS identity_behind ON identity_row (object) WHERE marked = 1 AND pushed < version",
+    "CREATE TABLE IF NOT EXISTS customer (id TEXT PRIMARY KEY, tag TEXT NOT NULL, version INTEGER NOT NULL, \
+     gone INTEGER NOT NULL, known INTEGER NOT NULL, auth TEXT, first_seen INTEGER, last_seen INTEGER NOT NULL, \
+     search TEXT NOT NULL, body TEXT NOT NULL, written INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS customer_seen ON customer (known, last_seen, id) WHERE gone = 0",
+    "CREATE TABLE IF NOT EXISTS cookie (object TEXT PRIMARY KEY, customer TEXT NOT NULL, tag TEXT NOT NULL, \
+     place INTEGER NOT NULL, written INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS activity (object TEXT NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL, \
+     time INTEGER NOT NULL, type TEXT NOT NULL, title TEXT NOT NULL, fields TEXT NOT NULL, \
+     PRIMARY KEY (object, stream, seq)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS activity_time ON activity (time)",
+];
+
+/// The one shape that queries answer in here: JSON in one column keeps the Worker small.
+#[derive(Deserialize)]
+struct Answer {
+    json: Option<String>,
+}
+
 async fn database(env: &Env) -> Result<D1Database> {
     let database = env.d1(names::INDEX)?;
     if !READY.get() {
-        database
-            .prepare(
-                "CREATE TABLE IF NOT EXISTS identity_row (source TEXT NOT NULL, key TEXT NOT NULL, \
-                 version INTEGER NOT NULL, body TEXT, object TEXT, PRIMARY KEY (source, key)) WITHOUT ROWID",
-            )
-            .run()
-            .await?;
+        database.batch(SCHEMA.iter().map(|statement| database.prepare(*statement)).collect()).await?;
         READY.set(true);
     }
     Ok(database)
 }
 
-#[derive(Deserialize)]
-struct Found {
-    version: f64,
-    body: Option<String>,
+/// A database that was emptied is made again by the next call.
+fn noticed<T>(result: worker::Result<T>) -> Result<T> {
+    if result.as_ref().is_err_and(|error| error.to_string().contains("no such table")) {
+        READY.set(false);
+    }
+    Ok(result?)
 }
 
-/// A customer's imported row. The row is marked with the object that asks, so that later imports reach
-/// it; where there is none yet, an empty row carries the mark.
+async fn ask(database: &D1Database, query: &str, parameters: &[JsValue]) -> Result<Value> {
+    let answer = database.prepare(query).bind(parameters)?.first::<Answer>(None).await;
+    match noticed(answer)?.and_then(|answer| answer.json) {
+        Some(json) => Ok(serde_json::from_str(&json)?),
+        None => Ok(Value::Null),
+    }
+}
+
+/// Most bytes of activities in one statement; the database takes 2 MB.
+const ACTIVITY_BYTES: usize = 1024 * 1024;
+/// Activities too old for the index that one write takes along.
+const TIDIED: u32 = 100;
+
+/// Carries out an indexing: one transaction. `rows` are those of the log behind what is there, `since`
+/// is how far back the index reaches. Answers up to which position the activities are there now, and
+/// the version that an earlier life of the profile reached here (0 if none).
+pub(crate) async fn write(
+    env: &Env,
+    indexing: &Indexing,
+    rows: &[Row],
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<(u64, u64)> {
+    let database = database(env).await?;
+    let object = indexing.object.to_string();
+    let mut batch = vec![upsert_customer(&database, &object, indexing, now)?];
+    batch.push(
+        database
+            .prepare("SELECT json_array(tag, version, gone) AS json FROM customer WHERE id = ?1")
+            .bind(&[object.as_str().into()])?,
+    );
+    match indexing.cookie {
+        Some((customer, place)) => batch.push(
+            database
+                .prepare(
+                    "INSERT INTO cookie VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET \
+                     customer = ?2, tag = ?3, place = ?4, written = ?5 WHERE tag <> ?3 OR place <= ?4",
+                )
+                .bind(&[
+                    object.as_str().into(),
+                    customer.to_string().into(),
+                    indexing.tag.as_str().into(),
+                    (place as f64).into(),
+                    (now.0 as f64).into(),
+                ])?,
+        ),
+        None if indexing.object.is_known() => {}
+        None => batch
+            .push(database.prepare("DELETE FROM cookie WHERE object = ?1").bind(&[object.as_str().into()])?),
+    }
+    if indexing.purge {
+        batch.push(
+            database.prepare("DELETE FROM activity WHERE object = ?1").bind(&[object.as_str().into()])?,
+        );
+    }
+    let (activities, up_to) = activities(rows, since);
+    if !activities.is_empty() {
+        batch.push(
+            database
+                .prepare(
+                    "INSERT OR IGNORE INTO activity SELECT ?1, value ->> 0, value ->> 1, value ->> 2, \
+                     value ->> 3, value ->> 4, value ->> 5 FROM json_each(?2)",
+                )
+                .bind(&[object.as_str().into(), serde_json::to_string(&activities)?.into()])?,
+        );
+    }
+    batch.push(
+        database
+            .prepare(
+                "DELETE FROM activity WHERE (object, stream, seq) IN \
+                 (SELECT object, stream, seq FROM activity WHERE time < ?1 ORDER BY time LIMIT ?2)",
+            )
+            .bind(&[(since.0 as f64).into(), TIDIED.into()])?,
+    );
+    let results = noticed(database.batch(batch).await)?;
+    let stored = results.get(1).map(worker::D1Result::results::<Answer>).transpose()?.unwrap_or_default();
+    let stored = stored.into_iter().next().and_then(|answer| answer.json).unwrap_or_default();
+    let stored: Value = serde_json::from_str(&stored)?;
+    let mine = json!([indexing.tag, indexing.version, i32::from(indexing.customer.is_none())]);
+    let floor = if stored == mine { None } else { stored.get(1).and_then(Value::as_u64) };
+    Ok((up_to, floor.unwrap_or(0)))
+}
+
+fn upsert_customer(
+    database: &D1Database,
+    object: &str,
+    indexing: &Indexing,
+    now: Timestamp,
+) -> Result<D1PreparedStatement> {
+    let millis = |time: Option<Timestamp>| time.map_or(JsValue::NULL, |time| (time.0 as f64).into());
+    let mut parameters: Vec<JsValue> =
+        vec![object.into(), indexing.tag.as_str().into(), (indexing.version as f64).into()];
+    match &indexing.customer {
+        Some(snapshot) => parameters.extend([
+            0.into(),
+            i32::from(snapshot.customer.is_known()).into(),
+            snapshot.auth.as_ref().map_or(JsValue::NULL, |(_, key)| key.as_str().into()),
+            millis(snapshot.first_seen),
+            millis(Some(snapshot.last_seen.unwrap_or_default())),
+            search_text(snapshot).into(),
+            json!({
+                "cookieIds": snapshot.cookie_ids,
+                "attributes": snapshot.attributes,
+                "segments": snapshot.segments,
+                "measures": snapshot.measures,
+            })
+            .to_string()
+            .into(),
+        ]),
+        // A tombstone: the version alone.
+        None => parameters.extend([
+            1.into(),
+            0.into(),
+            JsValue::NULL,
+            JsValue::NULL,
+            0.into(),
+            "".into(),
+            "{}".into(),
+        ]),
+    }
+    parameters.push((now.0 as f64).into());
+    let statement = database.prepare(
+        "INSERT INTO customer VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO UPDATE SET \
+         tag = ?2, version = ?3, gone = ?4, known = ?5, auth = ?6, first_seen = ?7, last_seen = ?8, \
+         search = ?9, body = ?10, written = ?11 \
+         WHERE version < ?3 OR (version = ?3 AND tag = ?2 AND gone = ?4)",
+    );
+    Ok(statement.bind(&parameters)?)
+}
+
+/// After every object has been asked to write its rows again: takes away what none of them wrote.
+pub(crate) async fn sweep(env: &Env, begun: Timestamp) -> Result<()> {
+    let database = database(env).await?;
+    let begun = || -> JsValue { (begun.0 as f64).into() };
+    let batch = vec![
+        database.prepare("DELETE FROM customer WHERE written < ?1").bind(&[begun()])?,
+        database.prepare("DELETE FROM cookie WHERE written < ?1").bind(&[begun()])?,
+        database.prepare("DELETE FROM activity WHERE object NOT IN (SELECT object FROM cookie)"),
+    ];
+    noticed(database.batch(batch).await)?;
+    Ok(())
+}
+
+/// What a search looks through, in lower case: ids and plain texts.
+fn search_text(snapshot: &Snapshot) -> String {
+    let ids = snapshot.cookie_ids.iter().take(20).map(ToString::to_string);
+    let key = snapshot.auth.iter().map(|(_, key)| key.clone());
+    let texts = snapshot.attributes.values().filter_map(Value::as_str).map(str::to_owned);
+    let mut all = key.chain(texts).chain(ids).collect::<Vec<_>>().join("\n").to_ascii_lowercase();
+    all.truncate(all.floor_char_boundary(4096));
+    all
+}
+
+/// Rows of the log as activities, and up to which position they speak.
+fn activities(rows: &[Row], since: Timestamp) -> (Vec<Value>, u64) {
+    let (mut bytes, mut up_to) = (0, 0);
+    let mut activities = Vec::new();
+    for Row { position, signal } in rows {
+        let shown = matches!(signal.kind, Kind::View | Kind::Action | Kind::Event) && signal.time >= since;
+        if shown {
+            let fields = serde_json::to_string(&signal.fields).unwrap_or_default();
+            bytes += fields.len();
+            if bytes > ACTIVITY_BYTES && !activities.is_empty() {
+                break;
+            }
+            let (kind, title) = (activity_type(signal), title(signal));
+            activities.push(json!([signal.stream, signal.seq, signal.time, kind, title, fields]));
+        }
+        up_to = *position;
+    }
+    (activities, up_to)
+}
+
+/// What a list asks for.
+pub(crate) struct Asked {
+    /// Known customers, or unknown visitors.
+    pub(crate) known: bool,
+    /// Text that a row holds; empty asks for all.
+    pub(crate) search: String,
+    /// Most rows.
+    pub(crate) top: u32,
+    /// Behind this row of the list: when it was last seen, and its id.
+    pub(crate) behind: Option<(i64, String)>,
+}
+
+/// One row of a list: `{ customerId, authId, firstSeen, lastSeen, cookieIds, attributes }`; and how many
+/// rows there are in all.
+///
+/// Known customers without web activity have an imported row alone; they come last.
+pub(crate) async fn list(env: &Env, asked: &Asked) -> Result<(Vec<Value>, u64)> {
+    let database = database(env).await?;
+    let search: JsValue = asked.search.to_ascii_lowercase().into();
+    let known: JsValue = i32::from(asked.known).into();
+    let found = "gone = 0 AND known = ?1 AND (?2 = '' OR instr(search, ?2))";
+    // An imported row without an object.
+    let bare = "?1 = 1 AND body IS NOT NULL AND (?2 = '' OR instr(lower(body), ?2)) AND NOT EXISTS \
+                (SELECT 1 FROM customer WHERE id = object AND gone = 0)";
+    let count = format!(
+        "SELECT json((SELECT count(*) FROM customer WHERE {found}) + \
+         (SELECT count(*) FROM identity_row WHERE {bare})) AS json"
+    );
+    let count = ask(&database, &count, &[known.clone(), search.clone()]).await?.as_u64().unwrap_or(0);
+    let (seen, id) = asked.behind.clone().unwrap_or((i64::MAX, String::new()));
+    let mut rows = Vec::new();
+    // Rows without any sighting have a place of their own, behind all others.
+    if seen >= 0 {
+        let query = format!(
+            "SELECT json_group_array(json(row)) AS json FROM (SELECT json_patch(json_object('customerId', id, \
+             'known', json(iif(known, 'true', 'false')), 'authId', auth, 'firstSeen', first_seen, \
+             'lastSeen', last_seen), body) AS row FROM customer \
+             WHERE {found} AND (last_seen, id) < (?3, ?4) ORDER BY last_seen DESC, id DESC LIMIT ?5)"
+        );
+        let parameters =
+            [known.clone(), search.clone(), (seen as f64).into(), id.as_str().into(), asked.top.into()];
+        rows.extend(listed(ask(&database, &query, &parameters).await?));
+    }
+    let left = asked.top.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+    if asked.known && left > 0 {
+        let query = format!(
+            "SELECT json_group_array(json(row)) AS json FROM (SELECT json_object('customerId', object, \
+             'known', json('true'), 'authId', key, 'cookieIds', json('[]'), 'attributes', json(body), \
+             'lastSeen', -1) AS row FROM identity_row \
+             WHERE {bare} AND object > ?3 ORDER BY object LIMIT ?4)"
+        );
+        let behind = if seen < 0 { id.as_str() } else { "" };
+        let parameters = [known, search, behind.into(), left.into()];
+        rows.extend(listed(ask(&database, &query, &parameters).await?));
+    }
+    Ok((rows, count))
+}
+
+fn listed(answer: Value) -> Vec<Value> {
+    match answer {
+        Value::Array(rows) => rows,
+        _ => Vec::new(),
+    }
+}
+
+/// A customer's imported row, found by who it is.
+pub(crate) async fn row_of(env: &Env, customer: CustomerId) -> Result<Option<(String, Value)>> {
+    let database = database(env).await?;
+    let query = "SELECT json_array(key, json(body)) AS json FROM identity_row \
+                 WHERE object = ?1 AND body IS NOT NULL";
+    let mut found = listed(ask(&database, query, &[customer.to_string().into()]).await?).into_iter();
+    let key = found.next().and_then(|key| key.as_str().map(str::to_owned));
+    Ok(key.zip(found.next()))
+}
+
+/// A customer's imported row. The row is marked as having an object, so that later imports reach it;
+/// where there is none yet, an empty row carries the mark.
 pub(crate) async fn adopt_row(env: &Env, customer: &Customer) -> Result<Imported> {
     let database = database(env).await?;
-    let found = database
-        .prepare(
-            "INSERT INTO identity_row (source, key, version, body, object) VALUES (?1, ?2, 0, NULL, ?3) \
-             ON CONFLICT DO UPDATE SET object = ?3 RETURNING version, body",
-        )
-        .bind(&[
-            customer.table.as_str().into(),
-            customer.auth_id.as_str().into(),
-            customer.id.to_string().into(),
-        ])?
-        .first::<Found>(None)
-        .await?;
-    let Some(found) = found else { return Ok(Imported::default()) };
-    let values = found.body.map(|body| serde_json::from_str(&body)).transpose()?.unwrap_or_default();
-    Ok(Imported { version: found.version as u64, values })
+    let query = "INSERT INTO identity_row (source, key, version, body, object, marked, pushed) \
+                 VALUES (?1, ?2, 0, NULL, ?3, 1, 0) \
+                 ON CONFLICT DO UPDATE SET object = ?3, marked = 1, pushed = version \
+                 RETURNING json_array(version, json(body)) AS json";
+    let parameters =
+        [customer.table.as_str().into(), customer.auth_id.as_str().into(), customer.id.to_string().into()];
+    imported(&ask(&database, query, &parameters).await?)
+}
+
+fn imported(found: &Value) -> Result<Imported> {
+    let version = found.get(0).and_then(Value::as_u64).unwrap_or(0);
+    let values = match found.get(1) {
+        Some(values) if !values.is_null() => serde_json::from_str(&values.to_string())?,
+        _ => Map::new(),
+    };
+    Ok(Imported { version, values })
 }
 
 /// One row to import.
 pub(crate) struct NewRow {
     /// Key, normalised.
     pub(crate) key: String,
+    /// Whose it is.
+    pub(crate) customer: CustomerId,
     /// Columns.
-    pub(crate) values: BTreeMap<String, Value>,
+    pub(crate) values: Map<String, Value>,
 }
 
 /// What an import did.
@@ -76,63 +352,75 @@ pub(crate) struct Upserted {
     pub(crate) created: u64,
     /// Rows that changed.
     pub(crate) updated: u64,
-    /// Changed rows that an object was made from.
-    pub(crate) marked: Vec<(CustomerId, Imported)>,
-}
-
-#[derive(Deserialize)]
-struct Touched {
-    version: f64,
-    body: String,
-    object: Option<String>,
-    fresh: f64,
+    /// Whether some of them have objects, which are to be told.
+    pub(crate) marked: bool,
 }
 
 /// Inserts or updates rows; those that are the same stay untouched. One bound JSON array, since D1
 /// takes a hundred parameters at most.
 pub(crate) async fn upsert(env: &Env, table: &str, rows: &[NewRow]) -> Result<Upserted> {
     let database = database(env).await?;
-    let list: Vec<Value> = rows
-        .iter()
-        .map(|row| serde_json::json!({ "k": row.key, "b": serde_json::json!(row.values).to_string() }))
-        .collect();
-    let result = database
+    let list: Vec<Value> =
+        rows.iter().map(|row| json!([row.key, row.customer, json!(row.values).to_string()])).collect();
+    let written = database
         .prepare(
-            "INSERT INTO identity_row (source, key, version, body) \
-             SELECT ?1, value ->> 'k', 1, value ->> 'b' FROM json_each(?2) WHERE true \
-             ON CONFLICT DO UPDATE SET version = version + 1, body = excluded.body \
-             WHERE body IS NOT excluded.body \
-             RETURNING version, body, object, version = 1 AS fresh",
+            "INSERT INTO identity_row (source, key, version, object, body) \
+             SELECT ?1, value ->> 0, 1, value ->> 1, value ->> 2 FROM json_each(?2) WHERE true \
+             ON CONFLICT DO UPDATE SET version = version + 1, body = excluded.body, object = excluded.object \
+             WHERE body IS NOT excluded.body RETURNING json_array(version = 1, marked) AS json",
         )
         .bind(&[table.into(), JsValue::from(serde_json::to_string(&list)?)])?
         .all()
-        .await?;
+        .await;
     let mut done = Upserted::default();
-    for row in result.results::<Touched>()? {
-        if row.fresh > 0.0 {
+    for row in noticed(written)?.results::<Answer>()? {
+        let row = row.json.unwrap_or_default();
+        if row.starts_with("[1") {
             done.created += 1;
         } else {
             done.updated += 1;
         }
-        if let Some(object) = row.object.and_then(|object| object.parse().ok()) {
-            let values = serde_json::from_str(&row.body)?;
-            done.marked.push((object, Imported { version: row.version as u64, values }));
-        }
+        done.marked |= row.ends_with("1]");
     }
     Ok(done)
 }
 
+/// Some rows that changed since their objects were told.
+pub(crate) async fn behind(env: &Env, limit: u32) -> Result<Vec<(CustomerId, Imported)>> {
+    let database = database(env).await?;
+    let query = "SELECT json_group_array(json_array(version, json(body), object)) AS json FROM \
+                 (SELECT * FROM identity_row WHERE marked = 1 AND pushed < version LIMIT ?1)";
+    let mut behind = Vec::new();
+    for row in listed(ask(&database, query, &[limit.into()]).await?) {
+        let object = row.get(2).and_then(Value::as_str).and_then(|object| object.parse().ok());
+        let object = object.ok_or_else(|| Error::Damaged("an imported row names no customer".to_owned()))?;
+        behind.push((object, imported(&row)?));
+    }
+    Ok(behind)
+}
+
+/// An object has taken its row at this version.
+pub(crate) async fn pushed(env: &Env, customer: CustomerId, version: u64) -> Result<()> {
+    let database = database(env).await?;
+    let statement = database
+        .prepare("UPDATE identity_row SET pushed = max(pushed, ?2) WHERE object = ?1")
+        .bind(&[customer.to_string().into(), (version as f64).into()])?;
+    noticed(statement.run().await)?;
+    Ok(())
+}
+
+/// Forgets a customer's imported row.
+pub(crate) async fn forget_row(env: &Env, customer: CustomerId) -> Result<()> {
+    let database = database(env).await?;
+    let statement = database
+        .prepare("DELETE FROM identity_row WHERE object = ?1")
+        .bind(&[customer.to_string().into()])?;
+    noticed(statement.run().await)?;
+    Ok(())
+}
+
 /// How many rows a table has.
 pub(crate) async fn count(env: &Env, table: &str) -> Result<u64> {
-    #[derive(Deserialize)]
-    struct Count {
-        n: f64,
-    }
-    let found = database(env)
-        .await?
-        .prepare("SELECT count(*) AS n FROM identity_row WHERE source = ?1 AND body IS NOT NULL")
-        .bind(&[table.into()])?
-        .first::<Count>(None)
-        .await?;
-    Ok(found.map_or(0, |count| count.n as u64))
+    let query = "SELECT json(count(*)) AS json FROM identity_row WHERE source = ?1 AND body IS NOT NULL";
+    Ok(ask(&database(env).await?, query, &[table.into()]).await?.as_u64().unwrap_or(0))
 }

@@ -1,11 +1,11 @@
 //! The SQLite of an object: small rows `(key, body)` by table, and the timeline.
 
-use std::collections::BTreeSet;
-
+use msci_core::collections::Set;
 use msci_core::effects::{Table, Write};
 use msci_core::ids::{CookieId, SignalKey, StreamId};
 use msci_core::object::{CollectCall, Present, Row};
-use msci_core::signal::Signal;
+use msci_core::signal::{Signal, Source};
+use msci_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
 use worker::{SqlStorageValue, Storage};
 
@@ -80,29 +80,58 @@ pub(crate) fn exists(storage: &Storage) -> Result<bool> {
     Ok(!rows.is_empty())
 }
 
-/// Makes the schema.
-pub(crate) fn create(storage: &Storage) -> Result<()> {
+/// Steps from one version of the schema to the next. A step that was ever released is never changed, and
+/// adds only: after a rollback the older program goes on with the newer schema.
+const MIGRATIONS: [&[&str]; 2] = [
+    &[
+        "CREATE TABLE signal (cookie TEXT NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL, \
+         position INTEGER NOT NULL, time INTEGER NOT NULL, type TEXT NOT NULL, fields TEXT NOT NULL, \
+         PRIMARY KEY (cookie, stream, seq)) WITHOUT ROWID",
+        "CREATE INDEX signal_position ON signal (cookie, position)",
+        "CREATE INDEX signal_time ON signal (time)",
+    ],
+    // Who said it; how old the oldest signal is, for retention.
+    &[
+        "ALTER TABLE signal ADD COLUMN source TEXT NOT NULL DEFAULT 'browser'",
+        "INSERT OR REPLACE INTO meta SELECT 'oldest', min(time) FROM signal WHERE type <> 'consent' \
+         HAVING min(time) IS NOT NULL",
+        "UPDATE meta SET body = json_set(body, '$.first_seen', (SELECT min(time) FROM signal)) WHERE key = 'log'",
+        "UPDATE link SET body = json_set(body, '$.first_seen', \
+         (SELECT min(time) FROM signal WHERE cookie = link.key)) WHERE key <> 'own'",
+    ],
+];
+
+/// Brings the schema to this program's version. The version moves in the same transaction, so that an
+/// interruption leaves the old schema, whole.
+pub(crate) fn migrate(storage: &Storage) -> Result<()> {
+    let version = schema_version(storage)?;
+    let missing = MIGRATIONS.get(version..).unwrap_or_default();
+    if missing.is_empty() {
+        return Ok(());
+    }
     let statements = Statements::new();
-    for table in Table::ALL {
+    for table in Table::ALL.iter().filter(|_| version == 0) {
         let name = table.name();
         statements.push(
-            &format!(
-                "CREATE TABLE IF NOT EXISTS {name} (key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID"
-            ),
+            &format!("CREATE TABLE {name} (key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID"),
             &[],
         );
     }
-    statements.push(
-        "CREATE TABLE IF NOT EXISTS signal (cookie TEXT NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL, \
-         position INTEGER NOT NULL, time INTEGER NOT NULL, type TEXT NOT NULL, fields TEXT NOT NULL, \
-         PRIMARY KEY (cookie, stream, seq)) WITHOUT ROWID",
-        &[],
-    );
-    statements.push("CREATE INDEX IF NOT EXISTS signal_position ON signal (cookie, position)", &[]);
-    statements.push("CREATE INDEX IF NOT EXISTS signal_time ON signal (time)", &[]);
-    // The schema's version moves in the same transaction as the schema.
-    statements.push("INSERT OR IGNORE INTO meta VALUES ('schema', '1')", &[]);
+    for step in missing.iter().copied().flatten() {
+        statements.push(step, &[]);
+    }
+    let version = MIGRATIONS.len().to_string();
+    statements.push("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", &[version.into()]);
     statements.commit(storage)
+}
+
+fn schema_version(storage: &Storage) -> Result<usize> {
+    if !exists(storage)? {
+        return Ok(0);
+    }
+    let rows = query(storage, "SELECT body FROM meta WHERE key = 'schema'", Vec::new())?;
+    let row = rows.first().ok_or_else(|| Error::Damaged("a schema without a version".to_owned()))?;
+    text(row, 0)?.parse().map_err(|_| Error::Damaged("the schema's version is no number".to_owned()))
 }
 
 /// Every small row that an object holds in memory.
@@ -135,8 +164,20 @@ pub(crate) fn write(storage: &Storage, writes: &[Write]) -> Result<()> {
                 statements.push("DELETE FROM signal WHERE cookie = ?", &[cookie.to_string().into()]);
             }
             Write::Clear(table) => statements.push(&format!("DELETE FROM {}", table.name()), &[]),
+            Write::Prune(before) => statements
+                .push("DELETE FROM signal WHERE time < ? AND type <> 'consent'", &[(before.0 as f64).into()]),
+            Write::Wipe => {
+                statements.push("DELETE FROM signal", &[]);
+                for table in Table::ALL {
+                    // What this object is called and how its tables look is not anybody's data.
+                    let name = table.name();
+                    let query = format!("DELETE FROM {name} WHERE key NOT IN ('schema', 'name')");
+                    statements.push(&query, &[]);
+                }
+            }
             Write::Append { cookie, position, signal } => statements.push(
-                "INSERT INTO signal VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO signal (cookie, stream, seq, position, time, type, fields, source) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 &[
                     cookie.to_string().into(),
                     signal.stream.to_string().into(),
@@ -145,6 +186,7 @@ pub(crate) fn write(storage: &Storage, writes: &[Write]) -> Result<()> {
                     (signal.time.0 as f64).into(),
                     signal.kind.name().into(),
                     serde_json::to_string(&signal.fields)?.into(),
+                    source_name(signal.source).into(),
                 ],
             ),
         }
@@ -152,7 +194,14 @@ pub(crate) fn write(storage: &Storage, writes: &[Write]) -> Result<()> {
     statements.commit(storage)
 }
 
-const COLUMNS: &str = "cookie, stream, seq, position, time, type, fields";
+const COLUMNS: &str = "cookie, stream, seq, position, time, type, fields, source";
+
+fn source_name(source: Source) -> &'static str {
+    match source {
+        Source::Browser => "browser",
+        Source::Server => "server",
+    }
+}
 
 fn signal_of(row: &[SqlStorageValue]) -> Result<(CookieId, u64, Signal)> {
     let damaged = |what: &str| Error::Damaged(format!("signal with a damaged {what}"));
@@ -160,9 +209,10 @@ fn signal_of(row: &[SqlStorageValue]) -> Result<(CookieId, u64, Signal)> {
     let signal = Signal {
         stream: text(row, 1)?.parse().map_err(|_| damaged("stream"))?,
         seq: integer(row, 2)? as u64,
-        time: msci_core::time::Timestamp(integer(row, 4)?),
+        time: Timestamp(integer(row, 4)?),
         kind: msci_core::signal::Kind::from_name(text(row, 5)?).ok_or_else(|| damaged("type"))?,
         fields: serde_json::from_str(text(row, 6)?)?,
+        source: if text(row, 7)? == "server" { Source::Server } else { Source::Browser },
     };
     Ok((cookie, integer(row, 3)? as u64, signal))
 }
@@ -187,16 +237,39 @@ pub(crate) fn log_behind(
         .collect()
 }
 
-/// The newest activities.
-pub(crate) fn newest(storage: &Storage, limit: usize) -> Result<Vec<Activity>> {
+/// Where a reader of the timeline goes on: behind this signal.
+pub(crate) type Place = (i64, CookieId, StreamId, u64);
+
+/// The newest signals behind a place, newest first; of all kinds, or activities alone.
+pub(crate) fn newest(
+    storage: &Storage,
+    behind: Option<Place>,
+    all: bool,
+    limit: usize,
+) -> Result<Vec<Activity>> {
+    let kinds = if all { "" } else { "AND type IN ('view', 'action', 'event')" };
+    let mut parameters: Vec<JsValue> = Vec::new();
+    let place = match behind {
+        Some((time, cookie, stream, seq)) => {
+            parameters.extend([
+                (time as f64).into(),
+                cookie.to_string().into(),
+                stream.to_string().into(),
+                (seq as f64).into(),
+            ]);
+            "(time, cookie, stream, seq) < (?, ?, ?, ?)"
+        }
+        None => "true",
+    };
+    parameters.push((limit as f64).into());
     let rows = query(
         storage,
         // The bound on scanned rows is the limit itself: activities are nearly all of a timeline.
         &format!(
-            "SELECT {COLUMNS} FROM signal WHERE type IN ('view', 'action', 'event') \
-             ORDER BY time DESC, cookie, stream, seq DESC LIMIT ?"
+            "SELECT {COLUMNS} FROM signal WHERE {place} {kinds} \
+             ORDER BY time DESC, cookie DESC, stream DESC, seq DESC LIMIT ?"
         ),
-        vec![(limit as f64).into()],
+        parameters,
     )?;
     rows.iter()
         .map(|row| {
@@ -204,6 +277,16 @@ pub(crate) fn newest(storage: &Storage, limit: usize) -> Result<Vec<Activity>> {
             Ok(Activity { id: format!("{cookie}:{}:{}", signal.stream, signal.seq), signal })
         })
         .collect()
+}
+
+/// The oldest signal that is not older than `cutoff`, among those that age.
+pub(crate) fn oldest(storage: &Storage, cutoff: Timestamp) -> Result<Option<Timestamp>> {
+    let rows = query(
+        storage,
+        "SELECT time FROM signal WHERE time >= ? AND type <> 'consent' ORDER BY time LIMIT 1",
+        vec![(cutoff.0 as f64).into()],
+    )?;
+    rows.first().map(|row| integer(row, 0).map(Timestamp)).transpose()
 }
 
 /// Walks the whole timeline: once, when definitions ask for what was never counted.
@@ -219,8 +302,8 @@ pub(crate) fn walk(storage: &Storage, mut visit: impl FnMut(SignalKey, &Signal))
 /// What is already there of a batch.
 pub(crate) fn present(storage: &Storage, call: &CollectCall) -> Result<Present> {
     let mut present = Present::default();
-    let streams: BTreeSet<StreamId> = call.signals.iter().map(|offered| offered.signal.stream).collect();
-    for stream in streams {
+    let streams: Set<StreamId> = call.signals.iter().map(|offered| offered.signal.stream).collect();
+    for stream in streams.iter().copied() {
         let of_stream =
             || call.signals.iter().map(|offered| &offered.signal).filter(move |s| s.stream == stream);
         present

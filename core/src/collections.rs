@@ -1,0 +1,248 @@
+//! Maps and sets as sorted vectors. What is held in them is small, and every kind of tree, or of sorting
+//! routine, of the libraries would bring 3 to 8 KB of its own into the Worker.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A map of a few things, in the order of their keys.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Map<K, V>(Vec<(K, V)>);
+
+impl<K, V> Default for Map<K, V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<K: Ord, V> Map<K, V> {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn place<Q: Ord + ?Sized>(&self, key: &Q) -> Result<usize, usize>
+    where
+        K: Borrow<Q>,
+    {
+        self.0.binary_search_by(|(held, _)| held.borrow().cmp(key))
+    }
+
+    /// What stands under a key.
+    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        let at = self.place(key).ok()?;
+        self.0.get(at).map(|(_, value)| value)
+    }
+
+    /// Whether something stands under a key.
+    pub fn contains_key<Q: Ord + ?Sized>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        self.place(key).is_ok()
+    }
+
+    /// Puts a value under a key; gives back the one that it replaces.
+    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
+        match self.place(&key) {
+            Ok(at) => self.0.get_mut(at).map(|(_, held)| std::mem::replace(held, value)),
+            Err(at) => {
+                self.0.insert(at, (key, value));
+                None
+            }
+        }
+    }
+
+    /// What stands under a key, after `fresh` was put there if nothing did.
+    pub fn get_or_insert_with(&mut self, key: K, fresh: impl FnOnce() -> V) -> &mut V {
+        let at = self.place(&key).unwrap_or_else(|at| {
+            self.0.insert(at, (key, fresh()));
+            at
+        });
+        #[allow(clippy::indexing_slicing)] // the place that was just found or filled
+        &mut self.0[at].1
+    }
+
+    /// Takes away what stands under a key.
+    pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        let at = self.place(key).ok()?;
+        Some(self.0.remove(at).1)
+    }
+}
+
+impl<K, V> Map<K, V> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All of them away.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Keys and values.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> + Clone {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+
+    /// Keys.
+    pub fn keys(&self) -> impl Iterator<Item = &K> + Clone {
+        self.0.iter().map(|(key, _)| key)
+    }
+
+    /// Values.
+    pub fn values(&self) -> impl Iterator<Item = &V> + Clone {
+        self.0.iter().map(|(_, value)| value)
+    }
+
+    /// Keeps those of which `keep` says so.
+    pub fn retain(&mut self, mut keep: impl FnMut(&K, &V) -> bool) {
+        self.0.retain(|(key, value)| keep(key, value));
+    }
+}
+
+impl<K: Ord, V> Extend<(K, V)> for Map<K, V> {
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, items: I) {
+        for (key, value) in items {
+            self.insert(key, value);
+        }
+    }
+}
+
+impl<K: Ord, V> FromIterator<(K, V)> for Map<K, V> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(items: I) -> Self {
+        let mut map = Self::new();
+        map.extend(items);
+        map
+    }
+}
+
+impl<K, V> IntoIterator for Map<K, V> {
+    type Item = (K, V);
+    type IntoIter = std::vec::IntoIter<(K, V)>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<K: Serialize, V: Serialize> Serialize for Map<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de, K: Ord + Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Map<K, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<K, V>(PhantomData<(K, V)>);
+        impl<'de, K: Ord + Deserialize<'de>, V: Deserialize<'de>> Visitor<'de> for Entries<K, V> {
+            type Value = Map<K, V>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+                let mut map = Map::new();
+                while let Some((key, value)) = access.next_entry()? {
+                    map.insert(key, value);
+                }
+                Ok(map)
+            }
+        }
+        deserializer.deserialize_map(Entries(PhantomData))
+    }
+}
+
+/// A set of a few things, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Set<K>(Map<K, ()>);
+
+impl<K> Default for Set<K> {
+    fn default() -> Self {
+        Self(Map::default())
+    }
+}
+
+impl<K: Ord> Set<K> {
+    /// Adds one; says whether it is new.
+    pub fn insert(&mut self, item: K) -> bool {
+        self.0.insert(item, ()).is_none()
+    }
+
+    /// Whether this one is in it.
+    pub fn contains(&self, item: &K) -> bool {
+        self.0.contains_key(item)
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &K> {
+        self.0.keys()
+    }
+}
+
+impl<K: Ord> Extend<K> for Set<K> {
+    fn extend<I: IntoIterator<Item = K>>(&mut self, items: I) {
+        self.0.extend(items.into_iter().map(|item| (item, ())));
+    }
+}
+
+impl<K: Ord> FromIterator<K> for Set<K> {
+    fn from_iter<I: IntoIterator<Item = K>>(items: I) -> Self {
+        let mut set = Self::default();
+        set.extend(items);
+        set
+    }
+}
+
+/// A JSON object, collected one by one: `collect` would sort.
+pub fn json_object(
+    items: impl IntoIterator<Item = (String, serde_json::Value)>,
+) -> serde_json::Map<String, serde_json::Value> {
+    let mut gathered = serde_json::Map::new();
+    gathered.extend(items);
+    gathered
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn it_holds_what_a_tree_holds(
+            steps in prop::collection::vec((any::<bool>(), 0_u8..20, any::<u16>()), 0..80),
+        ) {
+            let (mut map, mut tree) = (Map::new(), BTreeMap::new());
+            for (put, key, value) in steps {
+                if put {
+                    prop_assert_eq!(map.insert(key, value), tree.insert(key, value));
+                } else {
+                    prop_assert_eq!(map.remove(&key), tree.remove(&key));
+                }
+                *map.get_or_insert_with(0, || 7) += 1;
+                *tree.entry(0).or_insert(7) += 1;
+            }
+            prop_assert!(map.iter().eq(tree.iter()));
+            let text = serde_json::to_string(&map).unwrap();
+            prop_assert_eq!(&text, &serde_json::to_string(&tree).unwrap());
+            prop_assert_eq!(serde_json::from_str::<Map<u8, u16>>(&text).unwrap(), map);
+        }
+    }
+}

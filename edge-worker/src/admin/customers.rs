@@ -1,0 +1,219 @@
+//! Customers as an administrator sees them: lists from the index, one customer and its timeline from
+//! the object itself; links taken back, and erasure.
+
+use msci_core::activity::{activity_type, title};
+use msci_core::ids::{CookieId, CustomerId};
+use msci_core::object::{LinkView, Unlinked};
+use msci_core::time::Timestamp;
+use serde_json::{Map, Value, json};
+use worker::{Env, Request, Response};
+
+use crate::calls::{self, Activity, JobCall, ProfileCall, Seen, Work};
+use crate::configuration::Configuration;
+use crate::error::{Error, Result};
+use crate::platform::normal;
+use crate::storage::index::{self, Asked};
+use crate::{http, reader};
+
+/// Rows in an answer that asks for no number.
+const TOP: u32 = 50;
+/// Most rows in one answer.
+const MOST: u32 = 500;
+
+fn invalid(message: &str) -> Error {
+    Error::client(400, "invalid_request", message.to_owned())
+}
+
+/// `top` and `skiptoken` of a list.
+fn paging(query: &web_sys::UrlSearchParams) -> Result<(u32, Option<String>)> {
+    let top = match query.get("top") {
+        Some(top) => top.parse().ok().filter(|top| (1..=MOST).contains(top)),
+        None => Some(TOP),
+    };
+    let top = top.ok_or_else(|| invalid(&format!("top should be a number from 1 to {MOST}")))?;
+    Ok((top, query.get("skiptoken").filter(|token| !token.is_empty())))
+}
+
+fn bad_token() -> Error {
+    invalid("skiptoken should be one that an earlier answer gave")
+}
+
+/// `GET /customers?kind=&search=&top=&skiptoken=`
+pub(super) async fn list(request: &Request, env: &Env) -> Result<Response> {
+    let query = http::url(request)?.search_params();
+    let known = match query.get("kind").as_deref() {
+        None | Some("" | "known") => true,
+        Some("unknown") => false,
+        Some(_) => return Err(invalid("kind should be known or unknown")),
+    };
+    let (top, token) = paging(&query)?;
+    let behind = token.map(|token| {
+        let (seen, id) = token.split_once('.').ok_or_else(bad_token)?;
+        let id: CustomerId = id.parse().map_err(|_| bad_token())?;
+        Ok::<_, Error>((seen.parse().map_err(|_| bad_token())?, id.to_string()))
+    });
+    let search = query.get("search").unwrap_or_default();
+    if search.len() > 256 {
+        return Err(invalid("search should have at most 256 bytes"));
+    }
+    let asked = Asked { known, search, top: top + 1, behind: behind.transpose()? };
+    let (mut rows, count) = index::list(env, &asked).await?;
+    let more = rows.len() > top as usize;
+    rows.truncate(top as usize);
+    let last = rows.last().filter(|_| more).and_then(|row| {
+        Some(format!("{}.{}", row.get("lastSeen")?.as_i64()?, row.get("customerId")?.as_str()?))
+    });
+    for row in rows.iter_mut().filter_map(Value::as_object_mut) {
+        // Segments and measures are the detail's.
+        row.remove("segments");
+        row.remove("measures");
+        for seen in ["firstSeen", "lastSeen"] {
+            let instant = row.get(seen).and_then(Value::as_i64).filter(|ms| *ms > 0);
+            row.insert(seen.to_owned(), instant.map_or(Value::Null, |ms| Timestamp(ms).to_rfc3339().into()));
+        }
+    }
+    http::json(&json!({ "customers": rows, "count": count, "skiptoken": last }))
+}
+
+/// `GET /customers/{id}`
+pub(super) async fn one(env: &Env, configuration: &Configuration, id: &str) -> Result<Response> {
+    let (customer, seen) = found(env, configuration, id).await?;
+    let Seen::Profile(snapshot, _) = seen else {
+        // Imported, and never seen on the web.
+        let row = index::row_of(env, customer).await?;
+        let (key, values) = row.ok_or_else(Error::not_found)?;
+        return http::json(&json!({
+            "customerId": customer, "known": true, "cookieIds": [], "authId": key, "attributes": values,
+            "firstSeen": null, "lastSeen": null, "measures": {}, "segments": [], "links": [], "version": 0,
+        }));
+    };
+    let links: Vec<LinkView> = calls::profile(env, configuration.n(), customer, ProfileCall::Links).await?;
+    let links: Vec<Value> = links
+        .iter()
+        .map(|link| {
+            json!({
+                "cookieId": link.cookie_id,
+                "customerId": link.customer,
+                "since": link.since.to_rfc3339(),
+                "pending": link.pending,
+            })
+        })
+        .collect();
+    let instant = |time: Option<Timestamp>| time.map(Timestamp::to_rfc3339);
+    http::json(&json!({
+        "customerId": snapshot.customer,
+        "known": snapshot.customer.is_known(),
+        "cookieIds": snapshot.cookie_ids,
+        "table": snapshot.auth.as_ref().map(|(table, _)| table),
+        "authId": snapshot.auth.as_ref().map(|(_, key)| key),
+        "attributes": snapshot.attributes,
+        "firstSeen": instant(snapshot.first_seen),
+        "lastSeen": instant(snapshot.last_seen),
+        "measures": snapshot.measures,
+        "segments": snapshot.segments,
+        "links": links,
+        "version": snapshot.version,
+    }))
+}
+
+/// The customer that an id names; of a cookie that belongs to somebody, that one.
+async fn found(env: &Env, configuration: &Configuration, id: &str) -> Result<(CustomerId, Seen)> {
+    let id: CustomerId = id.parse().map_err(|_| Error::not_found())?;
+    match reader::read(env, configuration, id, 0).await? {
+        Seen::Linked(customer) => Ok((customer, reader::read(env, configuration, customer, 0).await?)),
+        seen => Ok((id, seen)),
+    }
+}
+
+/// `GET /customers/{id}/timeline?top=&skiptoken=`: every signal, newest first.
+pub(super) async fn timeline(
+    request: &Request,
+    env: &Env,
+    configuration: &Configuration,
+    id: &str,
+) -> Result<Response> {
+    let (top, token) = paging(&http::url(request)?.search_params())?;
+    let behind = token.map(|token| {
+        let mut parts = token.split('.');
+        let mut part = || parts.next().ok_or_else(bad_token);
+        let time = part()?.parse().map_err(|_| bad_token())?;
+        let cookie = part()?.parse().map_err(|_| bad_token())?;
+        let stream = part()?.parse().map_err(|_| bad_token())?;
+        Ok::<_, Error>((time, cookie, stream, part()?.parse().map_err(|_| bad_token())?))
+    });
+    let (customer, _) = found(env, configuration, id).await?;
+    let call = ProfileCall::Timeline { behind: behind.transpose()?, limit: top as usize };
+    let activities: Vec<Activity> = calls::profile(env, configuration.n(), customer, call).await?;
+    let more = activities.last().filter(|_| activities.len() == top as usize);
+    let token = more.map(|last| format!("{}.{}", last.signal.time.0, last.id.replace(':', ".")));
+    let activities: Vec<Value> = activities.iter().map(shown).collect();
+    http::json(&json!({ "activities": activities, "skiptoken": token }))
+}
+
+fn shown(activity: &Activity) -> Value {
+    let signal = &activity.signal;
+    let mut shown = Map::new();
+    for (name, value) in &signal.fields {
+        shown.insert(name.clone(), value.clone());
+    }
+    // After the signal's own fields, which cannot take these names.
+    shown.insert("id".to_owned(), activity.id.as_str().into());
+    shown.insert("kind".to_owned(), signal.kind.name().into());
+    shown.insert("type".to_owned(), activity_type(signal).into());
+    shown.insert("time".to_owned(), signal.time.to_rfc3339().into());
+    shown.insert("title".to_owned(), title(signal).into());
+    Value::Object(shown)
+}
+
+/// `POST /customers/{id}/unlink { cookieId }`
+pub(super) async fn unlink(
+    env: &Env,
+    configuration: &Configuration,
+    id: &str,
+    asked: &Value,
+) -> Result<Response> {
+    let cookie: CookieId = text(asked, "cookieId")
+        .and_then(|id| id.parse().ok())
+        .ok_or_else(|| invalid("cookieId should be a GUID v4"))?;
+    let customer: CustomerId = id.parse().map_err(|_| Error::not_found())?;
+    let name = configuration.names.unknown(cookie);
+    match calls::profile(env, configuration.n(), name, ProfileCall::Unlink(customer)).await? {
+        Unlinked::Done => http::json(&json!({ "unlinked": true })),
+        Unlinked::NotLinked => {
+            Err(Error::client(404, "not_linked", "this cookie is not linked to this customer"))
+        }
+    }
+}
+
+/// `POST /privacy/erase { customerId | cookieId | authId }`: answers the job that does it. Of a cookie
+/// that belongs to a customer, the customer is erased.
+pub(super) async fn erase(env: &Env, configuration: &Configuration, asked: &Value) -> Result<Response> {
+    let customer = match (text(asked, "customerId"), text(asked, "cookieId"), text(asked, "authId")) {
+        (Some(id), None, None) => id.parse().map_err(|_| invalid("customerId is not an id"))?,
+        (None, Some(cookie), None) => {
+            let cookie = cookie.parse().map_err(|_| invalid("cookieId should be a GUID v4"))?;
+            let own = configuration.names.unknown(cookie);
+            match reader::read(env, configuration, own, 0).await? {
+                Seen::Linked(customer) => customer,
+                Seen::Profile(..) | Seen::Nothing => own,
+            }
+        }
+        (None, None, Some(key)) => {
+            let settings = configuration.settings();
+            let table = settings.tracking_table.as_ref();
+            let table =
+                table.and_then(|name| Some((name, configuration.definitions.bundle.tables.get(name)?)));
+            let (name, table) = table.ok_or_else(|| invalid("the settings name no trackingTable"))?;
+            let key = msci_core::identity::auth_id(key, normal(table.case_insensitive_key))
+                .map_err(|error| invalid(&error.to_string()))?;
+            configuration.names.known(name, &key)
+        }
+        _ => return Err(invalid("send one of customerId, cookieId and authId")),
+    };
+    let call = JobCall::Start(Work::Erase { customer, begun: false });
+    http::json(&calls::job(env, &call).await?)
+}
+
+fn text<'a>(asked: &'a Value, name: &str) -> Option<&'a str> {
+    asked.get(name).and_then(Value::as_str)
+}

@@ -1,0 +1,198 @@
+//! What an object owes to others: its log to the customer, news of an end, its copies in KV and in the
+//! index. Carried out after the answer where it can, by the alarm in any case; nothing here is needed to
+//! take a signal.
+
+use std::rc::Rc;
+
+use msci_core::limits::SHIP_SIGNALS;
+use msci_core::object::{Context, Indexing, Object, Projection, Row, ShipAnswer, ShipOutcome};
+use msci_core::time::{DAY_MS, SECOND_MS, Timestamp};
+
+use super::{ProfileObject, SHIP_BUDGET_MS};
+use crate::calls::{self, ProfileCall};
+use crate::configuration::{self, Configuration};
+use crate::error::{Error, Result};
+use crate::platform::{now, random_bits, within};
+use crate::storage::{index, snapshots, sql};
+
+/// How long KV, the index or another object may take; after that the outcome is unknown.
+const PATIENCE_MS: i64 = 10 * SECOND_MS;
+
+async fn in_time<T>(what: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {
+    within(PATIENCE_MS, work).await.unwrap_or(Err(Error::Late(what)))
+}
+
+impl ProfileObject {
+    /// Everything owed. A part that fails keeps no other from being done.
+    pub(super) async fn settle(&self) -> Result<()> {
+        let name = self.peek(|object| Some(object.name()));
+        let name = match name {
+            Some(name) => name,
+            None if self.is_there()? => self.stored_name()?,
+            None => return Ok(()),
+        };
+        self.load(name)?;
+        let configuration = configuration::current(&self.env, now()).await?;
+        let configuration = self.configuration(configuration.n()).await?;
+        let now = now();
+        self.bring_up(name, &configuration, now)?;
+        if self.expire(&configuration, now).await? {
+            return Ok(());
+        }
+        self.prune(&configuration, now)?;
+        let shipped = self.ship_log(&configuration, now).await.map(drop);
+        let told = self.tell(&configuration, now).await;
+        let fetched = in_time("the imported row", self.fetch_row(&configuration, now)).await;
+        self.step(&configuration, now, |object, context| ((), object.wake(context)))?;
+        let projected = self.project(&configuration, now).await;
+        let indexed = self.index(&configuration, now).await;
+        let failures: Vec<_> =
+            [shipped, told, fetched, projected, indexed].into_iter().filter_map(Result::err).collect();
+        for failure in &failures {
+            worker::console_error!("owed, and tried again later: {failure}");
+        }
+        if failures.is_empty() {
+            self.step(&configuration, now, |object, _| (object.succeeded(), Vec::new()))?;
+        } else {
+            self.note_failure(now);
+        }
+        self.arm(&configuration, now).await
+    }
+
+    /// The next try comes later than this one did.
+    pub(super) fn note_failure(&self, now: Timestamp) {
+        if let Some(object) = self.held.borrow_mut().as_mut() {
+            object.failed(now);
+        }
+    }
+
+    /// Ships what the customer has not got, page by page, within the budget. The customer's last
+    /// answer, if there was anything to ship.
+    pub(super) async fn ship_log(
+        &self,
+        configuration: &Rc<Configuration>,
+        begun: Timestamp,
+    ) -> Result<Option<ShipAnswer>> {
+        let mut last = None;
+        loop {
+            let left = begun.plus(SHIP_BUDGET_MS).0 - now().0;
+            let behind = self.peek(|object| object.has_to_ship().then(|| object.shipped()).flatten());
+            let cookie = self.peek(|object| object.cookie().map(Some)).flatten();
+            let (Some(behind), Some(cookie), true) = (behind, cookie, left > 0) else { break };
+            let rows = sql::log_behind(&self.state.storage(), cookie, behind, SHIP_SIGNALS)?;
+            let Some(page) = self.peek(|object| object.next_page(rows, SHIP_SIGNALS)) else { break };
+            let epoch = page.epoch;
+            // Two requests may ship the same page at once: the second changes nothing. The state may have
+            // moved while this waited: the step looks at it anew.
+            let answer = within(left, calls::ship(&self.env, configuration.n(), page)).await;
+            let answer = answer.unwrap_or(Err(Error::Late("the customer's object")));
+            let answer = answer.inspect_err(|_| self.note_failure(begun))?;
+            self.step(configuration, begun, |object, context| {
+                ((), object.on_ship_answer(epoch, &answer, random_bits(), context))
+            })?;
+            let over = !matches!(answer.outcome, ShipOutcome::Taken { .. });
+            last = Some(answer);
+            if over {
+                break;
+            }
+        }
+        Ok(last)
+    }
+
+    /// Tells customers of links that are gone, and cookies of customers that are.
+    pub(super) async fn tell(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
+        let n = configuration.n();
+        while let Some(gone) = self.peek(Object::next_drop) {
+            let call = ProfileCall::Drop(gone.clone());
+            in_time("the customer's object", calls::profile::<()>(&self.env, n, gone.customer, call)).await?;
+            self.step(configuration, now, |object, _| ((), object.dropped(&gone)))?;
+        }
+        while let Some(purge) = self.peek(Object::next_purge) {
+            let call = ProfileCall::Purge(purge.clone());
+            in_time("the cookie's object", calls::profile::<()>(&self.env, n, purge.object, call)).await?;
+            self.step(configuration, now, |object, _| ((), object.purged(&purge)))?;
+        }
+        Ok(())
+    }
+
+    /// The imported row of a customer that never asked for it. Signals do not wait for this, readers do.
+    pub(super) async fn fetch_row(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
+        let Some(customer) = self.peek(|object| object.wants_row().cloned()) else { return Ok(()) };
+        let row = index::adopt_row(&self.env, &customer).await?;
+        self.step(configuration, now, |object, context| ((), object.import(row, context)))
+    }
+
+    /// Brings KV up to date.
+    async fn project(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
+        let context = Context { now, definitions: &configuration.definitions };
+        let Some(projection) = self.peek(|object| object.projection_due(context)) else { return Ok(()) };
+        let version = self.peek(|object| object.profile.version());
+        let put = in_time("KV", snapshots::put(&self.env, &projection)).await;
+        self.step(configuration, now, |object, _| match &put {
+            Ok(()) => ((), object.projected(version, now)),
+            Err(_) => (object.projection_failed(now), Vec::new()),
+        })?;
+        put
+    }
+
+    /// Brings the rows in the index up to date.
+    async fn index(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
+        let context = Context { now, definitions: &configuration.definitions };
+        let Some(indexing) = self.peek(|object| object.indexing_due(context)) else { return Ok(()) };
+        let rows = match indexing.log {
+            Some(cookie) => sql::log_behind(&self.state.storage(), cookie, indexing.behind, SHIP_SIGNALS)?,
+            None => Vec::new(),
+        };
+        // Behind the last row there may be holes: a short answer speaks for the whole log.
+        let end = self.peek(|object| (rows.len() < SHIP_SIGNALS).then(|| object.log_end()));
+        let (up_to, floor) =
+            in_time("the index", self.write_index(&indexing, &rows, configuration, now)).await?;
+        let whole = rows.last().is_none_or(|last| last.position == up_to);
+        let up_to = end.filter(|_| whole).unwrap_or(up_to);
+        self.step(configuration, now, |object, _| ((), object.indexed(&indexing, up_to, floor, now)))
+    }
+
+    async fn write_index(
+        &self,
+        indexing: &Indexing,
+        rows: &[Row],
+        configuration: &Configuration,
+        now: Timestamp,
+    ) -> Result<(u64, u64)> {
+        let days = i64::from(configuration.settings().retention.index_days);
+        index::write(&self.env, indexing, rows, now.plus(-days * DAY_MS), now).await
+    }
+
+    /// Ends what was idle for as long as the settings allow: the copies first, so that nothing points at
+    /// what is gone, then, if it is still idle, everything. Says whether it is gone.
+    async fn expire(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<bool> {
+        let context = Context { now, definitions: &configuration.definitions };
+        self.step(configuration, now, |object, context| ((), object.end_idle_link(context)))?;
+        let over = || self.peek(|object| object.is_over(context));
+        if !over() {
+            return Ok(false);
+        }
+        let Some(farewell) = self.peek(|object| Some(object.farewell(context))) else { return Ok(false) };
+        let gone = async {
+            in_time("the index", self.write_index(&farewell, &[], configuration, now)).await?;
+            in_time("KV", snapshots::put(&self.env, &Projection::Delete(farewell.object))).await
+        };
+        if let Err(error) = gone.await {
+            // The copies are behind what this object still is.
+            self.step(configuration, now, |object, _| ((), object.copy_again(now)))?;
+            worker::console_error!("expires later: {error}");
+            self.note_failure(now);
+            return Ok(false);
+        }
+        // A signal may have come while this waited.
+        if !over() {
+            self.step(configuration, now, |object, _| ((), object.copy_again(now)))?;
+            return Ok(false);
+        }
+        self.held.replace(None);
+        let storage = self.state.storage();
+        storage.delete_alarm().await?;
+        storage.delete_all().await?;
+        Ok(true)
+    }
+}
