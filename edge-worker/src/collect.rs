@@ -233,10 +233,9 @@ async fn take(
                 newest_user = newest_user.max(seq);
             }
         }
-        // An erased visitor goes on as somebody new, also where nothing of the batch was new.
-        if let Some(successor) = answer.successor.filter(|_| newest == 0 && tally.newest == 0) {
-            tally.cookie = configuration.names.rotated(cookie, cookie, successor).0;
-        }
+        // An erased visitor goes on as somebody new, also where all of the batch is older than that.
+        let successor = answer.successor.filter(|_| elsewhere.is_empty());
+        let next = successor.map(|successor| configuration.names.rotated(cookie, cookie, successor).0);
         for (customer, signals) in elsewhere {
             let (next, root) = configuration.names.rotated(answer.root.unwrap_or(cookie), cookie, customer);
             work.push(CollectCall { cookie: next, root, signals });
@@ -249,7 +248,7 @@ async fn take(
         // The browser goes on as whoever its newest signal belongs to.
         if newest > tally.newest {
             tally.newest = newest;
-            tally.cookie = cookie;
+            tally.cookie = next.unwrap_or(cookie);
             last = Some(collected);
         }
     }
