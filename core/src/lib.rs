@@ -9,6 +9,7 @@ pub mod activity;
 pub mod attributes;
 pub mod collections;
 pub mod config;
+pub mod consent;
 pub mod counter;
 pub mod definitions;
 pub mod effects;

@@ -22,6 +22,7 @@ pub use ending::{Purge, Unlinked};
 pub(crate) use unknown_fields::UnknownFields;
 
 use crate::collections::Map;
+use crate::consent::{Consents, Decisions};
 use crate::definitions::Definitions;
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId, LogId};
@@ -70,6 +71,9 @@ struct CookieLog {
     /// Time of the oldest signal there ever was, also when retention has taken it.
     #[serde(default)]
     first_seen: Option<Timestamp>,
+    /// What this browser agreed to.
+    #[serde(default, skip_serializing_if = "Consents::is_empty")]
+    consent: Consents,
     /// The newest link that the customer did not take: by which signal, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused: Option<(String, String)>,
@@ -91,6 +95,9 @@ pub struct Link {
     /// When that happened.
     #[serde(default)]
     pub made: Option<Timestamp>,
+    /// What the customer agreed to, as of its last answer.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub consent: Decisions,
 }
 
 /// A linked cookie, at the customer's object.
@@ -112,6 +119,9 @@ struct Copy {
     /// Time of the oldest signal that this cookie ever had.
     #[serde(default)]
     first_seen: Option<Timestamp>,
+    /// What its browser agreed to.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    consent: Decisions,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // the signature that serde calls
@@ -549,6 +559,10 @@ impl Object {
             snapshot.auth = Some((known.customer.table.clone(), known.customer.auth_id.clone()));
             snapshot.bucket_key.clone_from(&known.bucket_key);
         }
+        snapshot.cookie_consent = linked()
+            .filter(|(_, copy)| !copy.consent.is_empty())
+            .map(|(cookie, copy)| (*cookie, copy.consent.clone()))
+            .collect();
         // Retention takes signals, not the memory of when it began.
         let own = self.log.as_ref().and_then(|log| log.first_seen);
         let first = linked().filter_map(|(_, copy)| copy.first_seen).chain(own).chain(snapshot.first_seen);

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::activity;
-use crate::attributes::{Attributes, Given};
+use crate::attributes::Attributes;
 use crate::collections::Map;
+use crate::consent::{Consents, Decisions};
 use crate::counter::{Counter, CounterId, Counting};
 use crate::definitions::{BROWSER_ATTRIBUTES, Definitions};
 use crate::effects::{Table, Write};
@@ -47,7 +48,7 @@ struct Head {
     /// The imported row, once asked for; its absence is remembered as version 0.
     imported: Option<Imported>,
     /// Consent by purpose.
-    consent: Map<String, Given>,
+    consent: Consents,
     /// Experiences whose audience it is in.
     audiences: Vec<String>,
 }
@@ -101,9 +102,9 @@ impl Profile {
         self.memberships.keys().map(String::as_str)
     }
 
-    /// The newest decision about a purpose: granted or not; none if never decided.
-    pub fn consent(&self, purpose: &str) -> Option<bool> {
-        self.head.consent.get(purpose).map(|given| given.value == "granted")
+    /// What was agreed to: the newest decision of whoever is merged here.
+    pub fn consent(&self) -> Decisions {
+        self.head.consent.decisions()
     }
 
     /// Takes one stored row.
@@ -148,15 +149,7 @@ impl Profile {
                     given.give(name, signal.time, key, value);
                 }
             }
-            Kind::Consent => {
-                let purposes = signal.fields.get("purposes").and_then(Value::as_object);
-                for (purpose, decision) in purposes.into_iter().flatten() {
-                    let given = Given::new(signal.time, key, decision);
-                    if self.head.consent.get(purpose).is_none_or(|old| given.is_stricter(old)) {
-                        self.head.consent.insert(purpose.clone(), given);
-                    }
-                }
-            }
+            Kind::Consent => self.head.consent.note(key, signal),
             Kind::View | Kind::Action | Kind::Event => {
                 for (id, counting) in definitions.counters.iter().filter(|(_, c)| c.matches(signal)) {
                     self.count(id, counting, key, signal, now);
@@ -390,6 +383,8 @@ impl Profile {
             segments: self.memberships.keys().cloned().collect(),
             measures: measures.collect(),
             audiences: self.head.audiences.clone(),
+            consent: self.consent(),
+            cookie_consent: Map::new(),
             bucket_key: customer.to_string(),
             first_seen: self.head.first_seen,
             last_seen: self.head.last_seen,

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::collections::Map;
+use crate::config::ConsentMode;
+use crate::consent::{self, Decisions};
 use crate::definitions::Definitions;
 use crate::ids::{CookieId, CustomerId};
 use crate::profile::Profile;
@@ -40,6 +42,12 @@ pub struct Snapshot {
     pub audiences: Vec<String>,
     /// What holdouts and variants hash.
     pub bucket_key: String,
+    /// What was agreed to, by purpose.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub consent: Decisions,
+    /// Of each cookie whose own browser decided something: what.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub cookie_consent: Map<CookieId, Decisions>,
     /// Oldest signal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_seen: Option<Timestamp>,
@@ -74,6 +82,17 @@ impl Snapshot {
             Some(_) => None,
             None => named(&self.attributes, field),
         }
+    }
+
+    /// Whether this may be used to make a page personal for the browser of this cookie.
+    pub fn may_personalise(&self, mode: ConsentMode, cookie: CookieId) -> bool {
+        // Of an unknown profile, what its browser decided is all there is.
+        let own = self.cookie_consent.get(&cookie).or(if self.customer.is_known() {
+            None
+        } else {
+            Some(&self.consent)
+        });
+        consent::allows(mode, "personalization", &[Some(&self.consent), own])
     }
 
     /// Whether it can still be trusted at this instant, by itself.

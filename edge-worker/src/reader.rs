@@ -46,12 +46,17 @@ pub(crate) async fn visitor(
             Seen::Linked(_) | Seen::Nothing => None,
         },
     };
+    let mode = configuration.settings().consent.mode;
+    let shown = |snapshot: Snapshot| match snapshot.may_personalise(mode, cookie) {
+        true => snapshot,
+        false => stranger(),
+    };
     match snapshot.filter(|snapshot| snapshot.cookie_ids.contains(&cookie)) {
-        Some(snapshot) => Ok(snapshot),
+        Some(snapshot) => Ok(shown(snapshot)),
         // A proof holds only while the customer still lists the cookie; after that the visitor is again
         // who the cookie alone says.
         None if cookies.proof.is_some() => match read(env, configuration, unknown, 0).await? {
-            Seen::Profile(snapshot, _) => Ok(*snapshot),
+            Seen::Profile(snapshot, _) => Ok(shown(*snapshot)),
             Seen::Linked(_) | Seen::Nothing => Ok(stranger()),
         },
         None => Ok(stranger()),

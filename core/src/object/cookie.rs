@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::customer::{Page, Row, ShipAnswer, ShipOutcome};
 use super::{Context, CookieLog, Customer, Erased, LOG, Link, OWN_LINK, Object};
 use crate::collections::{Map, Set};
-use crate::config::ConsentMode;
+use crate::consent::{self, Consents, Decisions};
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId, StreamId};
 use crate::limits::SHIP_BYTES;
@@ -137,6 +137,7 @@ impl Object {
             active: context.now,
             purged: false,
             first_seen: None,
+            consent: Consents::default(),
             refused: None,
         });
         let (before, linked) = (log.clone(), self.link.is_some());
@@ -190,7 +191,7 @@ impl Object {
         if let Some(customer) = self.turn(stream, offered) {
             return Verdict::Elsewhere(customer);
         }
-        if let Some(rejection) = self.refusal(signal, context) {
+        if let Some(rejection) = self.refusal(signal, &batch.log, context) {
             return Verdict::Rejected(rejection);
         }
         if signal.kind == Kind::User {
@@ -201,6 +202,7 @@ impl Object {
         batch.log.active = batch.log.active.max(context.now);
         let (cookie, position) = (batch.log.cookie, batch.log.end);
         batch.log.first_seen = Some(batch.log.first_seen.map_or(signal.time, |seen| seen.min(signal.time)));
+        batch.log.consent.note(signal.key(batch.log.cookie), signal);
         self.note_age(signal, &mut batch.out);
         batch.out.push(Write::Append { cookie, position, signal: signal.clone() });
         batch.taken.insert(id);
@@ -231,6 +233,7 @@ impl Object {
                     accepted: false,
                     by: signal_id(&offered.signal),
                     made: Some(offered.signal.time),
+                    consent: Decisions::new(),
                 });
                 UserOutcome::Merged
             }
@@ -259,24 +262,19 @@ impl Object {
     }
 
     /// Why a signal is not taken.
-    fn refusal(&self, signal: &Signal, context: Context<'_>) -> Option<Rejection> {
+    fn refusal(&self, signal: &Signal, log: &CookieLog, context: Context<'_>) -> Option<Rejection> {
         let settings = &context.definitions.bundle.settings;
         if signal.time < Self::cutoff(context) {
             let message = format!("older than {} days", settings.retention.signal_days);
             return Some(Rejection::new(signal.seq, "too_old", message));
         }
-        // A linked cookie's consent is in the customer's record; its grant was needed to link at all.
-        let asked = settings.consent.mode == ConsentMode::Required && self.accepted_link().is_none();
         let gated = matches!(signal.kind, Kind::View | Kind::Action | Kind::Event);
-        if asked && gated && self.profile.consent("analytics") != Some(true) {
-            return Some(Rejection::new(
-                signal.seq,
-                "consent_missing",
-                "the visitor has not agreed to analytics",
-            ));
-        }
-        if gated && self.profile.consent("analytics") == Some(false) {
-            return Some(Rejection::new(signal.seq, "consent_missing", "the visitor has refused analytics"));
+        let (own, customer) = (log.consent.decisions(), self.accepted_link().map(|link| &link.consent));
+        // Of an unlinked cookie its own decision is the only one.
+        let whose = [Some(&own), Some(customer.unwrap_or(&own))];
+        if gated && !consent::allows(settings.consent.mode, "analytics", &whose) {
+            let message = "the visitor has not agreed to analytics";
+            return Some(Rejection::new(signal.seq, "consent_missing", message));
         }
         None
     }
@@ -335,6 +333,7 @@ impl Object {
             from: link.shipped,
             to,
             first_seen: log.first_seen,
+            consent: log.consent.decisions(),
             rows: page,
         })
     }
@@ -359,6 +358,7 @@ impl Object {
         match &answer.outcome {
             ShipOutcome::Taken { up_to } => {
                 let first = !link.accepted;
+                link.consent.clone_from(&answer.consent);
                 link.accepted = true;
                 link.shipped = if planted(9) { self.log.as_ref().map_or(0, |log| log.end) } else { *up_to };
                 if !planted(10) {

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Copy, Customer, Erased, KNOWN, Known, Object};
+use crate::collections::Map;
 use crate::collections::Set;
+use crate::consent::Decisions;
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId, LogId, SignalKey};
 use crate::mutants::planted;
@@ -45,6 +47,9 @@ pub struct Page {
     /// Time of the oldest signal that this log ever had.
     #[serde(default)]
     pub first_seen: Option<Timestamp>,
+    /// What this browser agreed to.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub consent: Decisions,
     /// The rows.
     pub rows: Vec<Row>,
 }
@@ -77,6 +82,9 @@ pub struct ShipAnswer {
     pub tag: String,
     /// Version.
     pub version: u64,
+    /// What the customer agreed to.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub consent: Decisions,
 }
 
 /// A link that was taken back.
@@ -102,7 +110,8 @@ impl Object {
     ) -> (ShipAnswer, Vec<Write>) {
         let mut out = Vec::new();
         let outcome = self.take_page(page, present, context, &mut out);
-        (ShipAnswer { outcome, tag: self.tag(), version: self.profile.version() }, out)
+        let consent = self.profile.consent();
+        (ShipAnswer { outcome, tag: self.tag(), version: self.profile.version(), consent }, out)
     }
 
     fn take_page(
@@ -121,6 +130,7 @@ impl Object {
             dropped: false,
             ended: None,
             first_seen: None,
+            consent: Decisions::new(),
         };
         let before =
             |erased: &Erased| page.epoch <= erased.at.0 || page.made.is_some_and(|made| made < erased.at);
@@ -179,6 +189,7 @@ impl Object {
                 self.profile.fold(context.definitions, key, &row.signal, context.now);
             }
         }
+        copy.consent.clone_from(&page.consent);
         copy.first_seen = page.first_seen.max(erased.filter(|_| page.first_seen.is_some()));
         copy.up_to = if planted(6) { page.from } else { page.to };
         self.remember(page.cookie, copy, out);

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Copy, Drop, ERASED, Erased, LIFE, LOG, OWED, OWN_LINK, Object, Owed};
+use crate::consent::{Consents, Decisions};
 use crate::effects::{Table, Write};
 use crate::ids::{CustomerId, LogId};
 use crate::mutants::planted;
@@ -52,6 +53,7 @@ impl Object {
             log.purged = true;
             log.first_seen = None;
             log.refused = None;
+            log.consent = Consents::default();
             out.push(Write::put(Table::Meta, LOG, log));
             out.push(Write::Remove(log.cookie));
         }
@@ -104,6 +106,7 @@ impl Object {
             dropped: true,
             ended: None,
             first_seen: None,
+            consent: Decisions::new(),
         });
         if (copy.epoch > drop.epoch && !planted(21)) || (copy.dropped && copy.epoch == drop.epoch) {
             return false;
@@ -112,6 +115,7 @@ impl Object {
         copy.dropped = !planted(24);
         copy.ended = Some(now);
         copy.first_seen = None;
+        copy.consent = Decisions::new();
         copy.epoch = drop.epoch;
         out.push(Write::put(Table::Link, &drop.cookie.to_string(), copy));
         if held && !planted(22) {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::collections::Map;
-use crate::config::Bundle;
+use crate::config::{Bundle, ConsentMode};
 use crate::ids::{SignalKey, StreamId};
 use crate::signal::{Kind, Signal, Source};
 
@@ -220,6 +220,43 @@ fn f42_an_erased_customer_takes_nothing_older_and_a_later_sign_up_begins_anew() 
     f.collect(fresh, vec![offered(1, None), user], much_later);
     settle(&mut f, &mut k, much_later);
     assert_eq!(k.keys().len(), 1, "only what is newer than the erasure");
+}
+
+#[test]
+fn a12_a_browser_is_treated_by_the_stricter_of_its_own_consent_and_its_customers() {
+    let definitions = definitions();
+    let context = Context { now: NOW, definitions: &definitions };
+    let consent = |seq, decision: &str| {
+        let fields = json!({ "purposes": { "analytics": decision, "personalization": decision } });
+        let mut offered = offered(seq, None);
+        offered.signal.kind = Kind::Consent;
+        offered.signal.time = NOW.plus(seq as i64);
+        offered.signal.fields = fields.as_object().cloned().unwrap();
+        offered
+    };
+    let taken = |answer: &CollectAnswer| answer.verdicts == [Verdict::Accepted];
+    let mut k = Disk::new(customer().id, 9);
+    let (phone, mut p) = (CookieId::from_bits(1), Disk::new(CustomerId::Unknown(1), 1));
+    let (laptop, mut l) = (CookieId::from_bits(2), Disk::new(CustomerId::Unknown(2), 2));
+    p.collect(phone, vec![offered(1, Some(customer())), consent(2, "denied")], context);
+    settle(&mut p, &mut k, context);
+    l.collect(laptop, vec![offered(1, Some(customer()))], context);
+    settle(&mut l, &mut k, context);
+    // The customer's record is the phone's denial: it holds for the laptop too.
+    assert!(!taken(&l.collect(laptop, vec![offered(2, None)], context)));
+    let mode = ConsentMode::Implied;
+    assert!(!k.object.snapshot(context).unwrap().may_personalise(mode, laptop));
+    // A newer grant on the laptop opens the laptop; the phone said no, and stays so.
+    l.collect(laptop, vec![consent(3, "granted")], context);
+    settle(&mut l, &mut k, context);
+    assert!(taken(&l.collect(laptop, vec![offered(4, None)], context)));
+    settle(&mut l, &mut k, context);
+    assert!(!taken(&p.collect(phone, vec![offered(3, None)], context)));
+    let snapshot = k.object.snapshot(context).unwrap();
+    assert!(snapshot.may_personalise(mode, laptop) && !snapshot.may_personalise(mode, phone));
+    // Where consent has to be asked for, a browser that was never asked is not open.
+    let (tablet, required) = (CookieId::from_bits(3), ConsentMode::Required);
+    assert!(snapshot.may_personalise(required, laptop) && !snapshot.may_personalise(required, tablet));
 }
 
 #[test]

@@ -90,7 +90,7 @@ const MIGRATIONS: [&[&str]; 2] = [
         "CREATE INDEX signal_position ON signal (cookie, position)",
         "CREATE INDEX signal_time ON signal (time)",
     ],
-    // Who said it; how old the oldest signal is, for retention.
+    // Who said it; how old the oldest signal is, for retention; what the browser itself agreed to.
     &[
         "ALTER TABLE signal ADD COLUMN source TEXT NOT NULL DEFAULT 'browser'",
         "INSERT OR REPLACE INTO meta SELECT 'oldest', min(time) FROM signal WHERE type <> 'consent' \
@@ -98,6 +98,13 @@ const MIGRATIONS: [&[&str]; 2] = [
         "UPDATE meta SET body = json_set(body, '$.first_seen', (SELECT min(time) FROM signal)) WHERE key = 'log'",
         "UPDATE link SET body = json_set(body, '$.first_seen', \
          (SELECT min(time) FROM signal WHERE cookie = link.key)) WHERE key <> 'own'",
+        "UPDATE meta SET body = json_set(body, '$.consent', json((SELECT json_group_object(purpose, \
+         json_object('time', time, 'value', decision, \
+         'key', json_object('cookie', cookie, 'stream', stream, 'seq', seq))) \
+         FROM (SELECT said.key AS purpose, said.value AS decision, time, cookie, stream, seq, row_number() OVER \
+         (PARTITION BY said.key ORDER BY time DESC, said.value = 'denied' DESC, stream DESC, seq DESC) AS place \
+         FROM signal, json_each(fields, '$.purposes') AS said WHERE signal.type = 'consent') WHERE place = 1))) \
+         WHERE key = 'log'",
     ],
 ];
 
