@@ -14,7 +14,8 @@ use crate::cookies::{self, Cookies};
 use crate::cors::{self, Origin};
 use crate::error::{Error, Result};
 use crate::http::{self, header};
-use crate::{names, reader};
+use crate::names;
+use crate::reader::{self, Visit};
 
 /// `GET /_msci/decisions?uri=…`
 pub(crate) async fn get(
@@ -31,7 +32,7 @@ pub(crate) async fn get(
     if refuses_tracking(request, &cookies, configuration) {
         cookies.id = None;
     }
-    let snapshot = reader::visitor(env, configuration, &cookies, now).await?;
+    let Visit { snapshot, behind } = reader::visitor(env, configuration, &cookies, now).await?;
     let candidates = page::candidates(&configuration.definitions, &path, now);
     let settings = configuration.settings();
     let segments: Vec<&String> =
@@ -43,12 +44,17 @@ pub(crate) async fn get(
         .into_iter()
         .map(|exposure| json!({ "name": exposure.name, "variant": exposure.bucket, "changes": exposure.changes }))
         .collect();
-    http::json(&json!({
+    let response = http::json(&json!({
         "known": snapshot.customer.is_known(),
         "segments": segments,
         "fields": fields,
         "experiences": experiences,
-    }))
+    }))?;
+    if let Some((tag, version)) = cookies.version.filter(|_| behind) {
+        let renewed = cookies::version(&tag, version, http::is_https(request));
+        response.headers().append("Set-Cookie", &renewed)?;
+    }
+    Ok(response)
 }
 
 /// `POST /_msci/forget`: purges the visitor's own log, here and at the customer, and ends the link. It

@@ -7,7 +7,6 @@ use futures_util::future::{Either, select};
 use msci_core::config::Action;
 use msci_core::ids::CookieId;
 use msci_core::page::{self, Edit, Exposure};
-use msci_core::snapshot::Snapshot;
 use msci_core::time::Timestamp;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
@@ -19,8 +18,9 @@ use crate::configuration::Configuration;
 use crate::cookies::{self, Cookies};
 use crate::error::Result;
 use crate::http::{self, header};
+use crate::names;
 use crate::platform::random_bits;
-use crate::{names, reader};
+use crate::reader::{self, Visit};
 
 #[wasm_bindgen(module = "msci:rewriter")]
 extern "C" {
@@ -54,14 +54,17 @@ pub(crate) async fn any(
     };
     if candidates.is_empty() {
         let response = from_origin(&request, env, false).await?;
+        let cookies = Cookies { version: None, ..cookies };
         return Ok(with_visitor_cookie(response, &request, configuration, &cookies, refuses));
     }
-    let (response, snapshot) = beside(&request, env, configuration, &cookies, now).await?;
-    let exposures = match snapshot {
-        Some(snapshot) if is_rewritable(&response) => page::decide(&candidates, &snapshot),
+    let (response, visit) = beside(&request, env, configuration, &cookies, now).await?;
+    let exposures = match &visit {
+        Some(visit) if is_rewritable(&response) => page::decide(&candidates, &visit.snapshot),
         _ => Vec::new(),
     };
     let response = personalised(response, &exposures)?;
+    let behind = visit.is_some_and(|visit| visit.behind);
+    let cookies = Cookies { version: cookies.version.filter(|_| behind), ..cookies };
     Ok(with_visitor_cookie(response, &request, configuration, &cookies, refuses))
 }
 
@@ -84,7 +87,7 @@ async fn beside(
     configuration: &Configuration,
     cookies: &Cookies,
     now: Timestamp,
-) -> Result<(Response, Option<Snapshot>)> {
+) -> Result<(Response, Option<Visit>)> {
     let origin = pin!(from_origin(request, env, true));
     let profile = pin!(reader::visitor(env, configuration, cookies, now));
     let (response, profile) = match select(origin, profile).await {
@@ -219,7 +222,8 @@ fn init_of(response: &web_sys::Response) -> web_sys::ResponseInit {
     init
 }
 
-/// Sets or renews `_msci` on HTML that no shared cache may keep; never on one that it may.
+/// Sets or renews `_msci` on HTML that no shared cache may keep; never on one that it may. So too the
+/// version of the last action, where there is one to be renewed.
 fn with_visitor_cookie(
     response: Response,
     request: &Request,
@@ -245,6 +249,9 @@ fn with_visitor_cookie(
         )?);
         let headers = copy.headers();
         headers.append("Set-Cookie", &cookies::id(id, settings, https))?;
+        if let Some((tag, version)) = &cookies.version {
+            headers.append("Set-Cookie", &cookies::version(tag, *version, https))?;
+        }
         // An answer that came after a `reset()` may have left one.
         if cookies.void_proof {
             headers.append("Set-Cookie", &cookies::expired(names::COOKIE_PROOF))?;
