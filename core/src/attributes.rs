@@ -40,8 +40,11 @@ impl Given {
     }
 }
 
-/// Values that one source may give a profile; the oldest ones beyond it go.
-const KEPT: usize = 256;
+/// Values that one source may give a profile; the oldest ones beyond it go. Together with the next bound
+/// it keeps a profile's row far below the 2 MB that storage takes.
+const KEPT: usize = 128;
+/// Longest value, as JSON, in bytes; a longer one stays with its signal and is no attribute.
+const VALUE_BYTES: usize = 4096;
 
 /// Values of one source by path: the keys on the way to it, escaped and joined as in a JSON Pointer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -68,8 +71,12 @@ impl Attributes {
             }
             return;
         }
+        let short = match value {
+            Value::String(text) => text.len() <= VALUE_BYTES,
+            _ => value.to_string().len() <= VALUE_BYTES,
+        };
         let given = Given::new(time, key, value);
-        if self.0.get(path).is_none_or(|old| given.is_after(old)) {
+        if short && self.0.get(path).is_none_or(|old| given.is_after(old)) {
             self.0.insert(path.to_owned(), given);
         }
     }
@@ -139,6 +146,15 @@ mod tests {
         given.give("address", Timestamp(2), key(2), &json!({ "zip": "02110", "city": "Paris" }));
         let expected = json!({ "address": { "city": "Paris", "floor": 3, "zip": "02110" } });
         assert_eq!(filled(&[&given]), expected);
+    }
+
+    #[test]
+    fn a_value_that_is_too_long_is_none() {
+        let mut given = Attributes::default();
+        given.give("note", Timestamp(1), key(1), &json!("short"));
+        given.give("note", Timestamp(2), key(2), &json!("x".repeat(VALUE_BYTES + 1)));
+        given.give("list", Timestamp(2), key(2), &json!(vec![1; VALUE_BYTES]));
+        assert_eq!(filled(&[&given]), json!({ "note": "short" }));
     }
 
     #[test]

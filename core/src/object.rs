@@ -167,6 +167,11 @@ struct Owed {
     /// The index has activities of this cookie that are purged.
     #[serde(skip_serializing_if = "is_false")]
     unindex: bool,
+    /// What the index answers about versions up to this one says nothing any more: what it was told of
+    /// them was purged since, or is to be told again.
+    void: u64,
+    /// Definitions that the copies are made with.
+    n: u64,
     /// Links taken back, of which their customers are to be told.
     drops: Vec<Drop>,
     /// Cookies of an erased customer that are to be told.
@@ -309,11 +314,6 @@ impl Object {
         self.log.as_ref().map(|log| log.cookie)
     }
 
-    /// Position of the newest signal of the log.
-    pub fn log_end(&self) -> u64 {
-        self.log.as_ref().map_or(0, |log| log.end)
-    }
-
     /// The link of this cookie, once the customer has accepted it.
     pub fn accepted_link(&self) -> Option<&Link> {
         self.link.as_ref().filter(|link| link.accepted)
@@ -342,11 +342,21 @@ impl Object {
         out
     }
 
-    /// Time may have moved a membership; says so by what it writes.
+    /// Time, or a change of definitions, may have moved a membership; says so by what it writes.
     pub fn wake(&mut self, context: Context<'_>) -> Vec<Write> {
         let mut out = Vec::new();
-        if self.has_profile() && self.profile.evaluate(context.definitions, context.now, &mut out) {
-            self.changed(context, &mut out);
+        if self.owed.repeat.is_some_and(|at| at <= context.now) {
+            // Owed on disk before it is tried: whoever finds it there after a crash is unsure again.
+            self.owed.repeat = None;
+            self.owed.projection.get_or_insert(context.now);
+            out.push(Write::put(Table::Outbox, OWED, &self.owed));
+        }
+        if self.has_profile() {
+            // Copies made with older definitions are behind, also where nobody moved.
+            let redefined = self.owed.n < context.definitions.bundle.n && !planted(38);
+            if self.profile.evaluate(context.definitions, context.now, &mut out) || redefined {
+                self.changed(context, &mut out);
+            }
         }
         out
     }
@@ -360,6 +370,11 @@ impl Object {
     fn changed(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
         self.profile.evaluate(context.definitions, context.now, out);
         self.profile.bump(out);
+        let n = context.definitions.bundle.n.max(self.owed.n);
+        if self.owed.n != n {
+            self.owed.n = n;
+            out.push(Write::put(Table::Outbox, OWED, &self.owed));
+        }
         self.owe_copies(context.now, out);
     }
 
@@ -374,16 +389,26 @@ impl Object {
 
     /// A copy of everything is to be made again, also of what was copied before.
     pub fn copy_again(&mut self, now: Timestamp) -> Vec<Write> {
+        let mut out = Vec::new();
+        self.recopy(now, &mut out);
+        out
+    }
+
+    /// What the index was told so far does not count, whatever is still to be answered about it.
+    fn recopy(&mut self, now: Timestamp, out: &mut Vec<Write>) {
         self.owed.projection = Some(now);
         self.owed.index = Some(now);
         self.owed.activities = 0;
-        vec![Write::put(Table::Outbox, OWED, &self.owed)]
+        if !planted(39) {
+            self.owed.void = self.profile.version();
+            self.profile.bump(out);
+        }
+        out.push(Write::put(Table::Outbox, OWED, &self.owed));
     }
 
     /// When the snapshot is to be written.
     fn projects_at(&self) -> Option<Timestamp> {
-        let change = self.owed.projection.map(|since| since.plus(PROJECT_AFTER_MS));
-        let at = [change, self.owed.repeat].into_iter().flatten().min()?;
+        let at = self.owed.projection?.plus(PROJECT_AFTER_MS);
         Some(at.max(self.owed.projected.plus(PROJECT_EVERY_MS)).max(self.patience.until))
     }
 
@@ -404,8 +429,6 @@ impl Object {
         }
         if std::mem::take(&mut self.unsure) && !planted(29) {
             self.owed.repeat = Some(now.plus(REPEAT_AFTER_MS));
-        } else if self.owed.repeat.is_some_and(|at| at <= now) {
-            self.owed.repeat = None;
         }
         vec![Write::put(Table::Outbox, OWED, &self.owed)]
     }
@@ -433,9 +456,13 @@ impl Object {
     fn indexing(&self, context: Context<'_>) -> Indexing {
         let owner = self.accepted_link().map(|link| (link.customer.id, link.epoch.saturating_mul(2)));
         let cookie = self.log.as_ref().map(|log| {
-            // Ordered: never linked, linked, that link taken back, the next link, …
-            let taken_back = if log.last_epoch == 0 { 0 } else { log.last_epoch.saturating_mul(2) + 1 };
-            owner.unwrap_or((self.name, taken_back))
+            // Ordered: never linked, about to be linked, linked, that link taken back, the next one, …
+            let own = match (&self.link, log.last_epoch) {
+                (_, 0) => 0,
+                (Some(_), epoch) if !planted(40) => epoch.saturating_mul(2) - 1,
+                (_, epoch) => epoch.saturating_mul(2) + 1,
+            };
+            owner.unwrap_or((self.name, own))
         });
         Indexing {
             object: self.name,
@@ -446,36 +473,41 @@ impl Object {
             purge: self.owed.unindex,
             log: self.log.as_ref().map(|log| log.cookie).filter(|_| !planted(34)),
             behind: self.owed.activities,
+            end: self.log.as_ref().map_or(0, |log| log.end),
+            since: self.erased.as_ref().map(|erased| erased.at),
         }
     }
 
-    /// What the index must hold once nothing is left here.
-    pub fn farewell(&self, context: Context<'_>) -> Indexing {
-        let version = self.profile.version() + 1;
-        Indexing { version, customer: None, cookie: None, purge: true, log: None, ..self.indexing(context) }
+    /// What the index must hold once nothing is left here. Who comes before that finds everything to be
+    /// copied again, at a version of its own.
+    pub fn farewell(&mut self, context: Context<'_>) -> (Indexing, Vec<Write>) {
+        let mut out = Vec::new();
+        self.profile.bump(&mut out);
+        let farewell =
+            Indexing { customer: None, cookie: None, purge: true, log: None, ..self.indexing(context) };
+        if !planted(41) {
+            self.recopy(context.now, &mut out);
+        }
+        (farewell, out)
     }
 
-    /// The rows of `indexing` are in the index, activities up to the position `up_to`; the index knew
-    /// another life of this profile up to version `floor`.
+    /// The rows of `indexing` are in the index, activities up to the position `up_to`. A `floor` of its
+    /// version or above says that they are not: the index knows a later one.
     pub fn indexed(&mut self, indexing: &Indexing, up_to: u64, floor: u64, now: Timestamp) -> Vec<Write> {
         let mut out = Vec::new();
         self.owed.indexed = now;
-        self.owed.activities = if indexing.behind == self.owed.activities || planted(35) {
-            up_to.max(indexing.behind)
-        } else {
-            self.owed.activities
-        };
-        if indexing.purge {
-            self.owed.unindex = false;
-        }
         if floor >= indexing.version && !planted(30) {
             // Copies of this life must count as newer than those of the other one.
             self.profile.raise(floor);
             self.profile.bump(&mut out);
             self.owed.projection = Some(now);
             self.owed.index = Some(now);
-        } else if self.profile.version() == indexing.version {
-            self.owed.index = None;
+        } else if indexing.version > self.owed.void || planted(35) {
+            self.owed.activities = self.owed.activities.max(up_to);
+            self.owed.unindex &= !indexing.purge;
+            if self.profile.version() == indexing.version {
+                self.owed.index = None;
+            }
         }
         out.push(Write::put(Table::Outbox, OWED, &self.owed));
         out
@@ -505,8 +537,13 @@ impl Object {
             None
         };
         let prune = self.prunes_at(context);
-        let expiry = self.expires(context).map(|at| at.max(self.patience.until));
-        [tell, self.projects_at(), self.indexes_at(), row, time, prune, expiry].into_iter().flatten().min()
+        // What has to come before the end calls for itself.
+        let end = self.expires(context).filter(|_| self.link.is_some() || self.owes_nobody());
+        let end = end.map(|at| at.max(self.patience.until));
+        [tell, self.projects_at(), self.owed.repeat, self.indexes_at(), row, time, prune, end]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// From which time on signals count (law 1): whole days, so that what retention takes goes in one
@@ -634,6 +671,10 @@ pub struct Indexing {
     pub log: Option<CookieId>,
     /// Up to which position they are there already.
     pub behind: u64,
+    /// Where the log ends: so far they are there, once there are no rows behind those written.
+    pub end: u64,
+    /// Of a customer that was erased: older activities of its cookies are not its own.
+    pub since: Option<Timestamp>,
 }
 
 /// What KV should hold.

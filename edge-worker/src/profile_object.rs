@@ -133,7 +133,7 @@ impl ProfileObject {
                 answer.trusted = false;
             }
             // The log went with the person; nothing of this batch is kept.
-            Some(ShipOutcome::Erased) => answer.all_erased(call),
+            Some(ShipOutcome::Erased { .. }) => answer.all_erased(call),
             _ => {}
         }
         let linked = self.peek(|object| object.accepted_link().map(|link| link.customer.id));

@@ -371,7 +371,9 @@ impl Object {
                     self.owe_copies(context.now, &mut out);
                 }
             }
-            ShipOutcome::Erased => self.wipe(bits, context.now, &mut out),
+            ShipOutcome::Erased { at } => {
+                self.wipe(bits, context.now.max(*at), context.now, &mut out);
+            }
             ShipOutcome::Refused(reason) => {
                 let refused = Some((link.by.clone(), reason.clone()));
                 self.link = None;

@@ -70,7 +70,10 @@ pub enum ShipOutcome {
     /// The customer does not take this link, and why.
     Refused(String),
     /// The customer was erased after this link was made.
-    Erased,
+    Erased {
+        /// When.
+        at: Timestamp,
+    },
 }
 
 /// Answer to a [`Page`].
@@ -134,8 +137,8 @@ impl Object {
         };
         let before =
             |erased: &Erased| page.epoch <= erased.at.0 || page.made.is_some_and(|made| made < erased.at);
-        if self.erased.as_ref().is_some_and(before) && !planted(37) {
-            return ShipOutcome::Erased;
+        if let Some(erased) = self.erased.as_ref().filter(|erased| before(erased) && !planted(37)) {
+            return ShipOutcome::Erased { at: erased.at };
         }
         let already = self.copies.get(&page.cookie).filter(|copy| copy.epoch == page.epoch || !copy.dropped);
         if let Some(reason) = self.too_many(already, context) {
@@ -172,11 +175,12 @@ impl Object {
         }
         self.tidy_copies(context, out);
         let erased = self.erased.as_ref().map(|erased| erased.at);
-        let oldest = Self::cutoff(context).max(erased.unwrap_or(Timestamp(i64::MIN)));
+        let cutoff = Self::cutoff(context);
         for row in &page.rows {
             let key = row.signal.key(page.cookie);
-            let too_old = row.signal.time < oldest && (row.signal.ages() || Some(oldest) == erased);
-            if present.contains(&key) || too_old {
+            let too_old = row.signal.ages() && row.signal.time < cutoff;
+            let before = erased.is_some_and(|at| row.signal.time < at);
+            if present.contains(&key) || too_old || before {
                 continue;
             }
             self.note_age(&row.signal, out);

@@ -30,6 +30,9 @@ pub struct Purge {
     pub object: CustomerId,
     /// The link that the customer knew.
     pub epoch: i64,
+    /// What is older than this is refused.
+    #[serde(default)]
+    pub at: Timestamp,
 }
 
 impl Object {
@@ -57,12 +60,20 @@ impl Object {
             out.push(Write::put(Table::Meta, LOG, log));
             out.push(Write::Remove(log.cookie));
         }
-        self.owed.unindex = true;
-        self.owed.activities = self.log.as_ref().map_or(0, |log| log.end);
-        out.push(Write::put(Table::Outbox, OWED, &self.owed));
+        self.unindex(&mut out);
         self.profile.clear(&mut out);
         self.changed(context, &mut out);
         out
+    }
+
+    /// The index is to lose what it has of this log; the caller makes a new version.
+    fn unindex(&mut self, out: &mut Vec<Write>) {
+        self.owed.unindex = true;
+        self.owed.activities = self.log.as_ref().map_or(0, |log| log.end);
+        if !planted(42) {
+            self.owed.void = self.profile.version();
+        }
+        out.push(Write::put(Table::Outbox, OWED, &self.owed));
     }
 
     /// Ends the link, if there is one, and owes the customer the news.
@@ -138,25 +149,42 @@ impl Object {
     /// Erases what this object holds: of a customer, or of a cookie that nobody is linked to. What is left
     /// is the hour, which refuses what is older, and whom to tell. Nothing of it says who it was.
     pub fn erase(&mut self, bits: u128, context: Context<'_>) -> Vec<Write> {
-        let linked = self.copies.values().filter(|copy| !copy.dropped);
-        let purges: Vec<Purge> = linked
-            .map(|copy| Purge { customer: self.name, object: copy.object, epoch: copy.epoch })
-            .collect();
+        let linked: Vec<_> = self.copies.values().filter(|copy| !copy.dropped).cloned().collect();
         let mut out = Vec::new();
-        self.wipe(bits, context.now, &mut out);
-        if !planted(32) {
-            self.owed.purges.extend(purges);
+        // The customer may have taken the link already, its answer still being under way.
+        if !planted(43) {
+            self.cut(&mut out);
+        }
+        let at = self.wipe(bits, context.now, context.now, &mut out);
+        for copy in linked.into_iter().filter(|_| !planted(32)) {
+            self.owed.purges.push(Purge { customer: self.name, object: copy.object, epoch: copy.epoch, at });
         }
         out.push(Write::put(Table::Outbox, OWED, &self.owed));
         out
     }
 
-    /// Everything goes but the marker, the version, by which copies are told apart, and what is owed.
-    pub(super) fn wipe(&mut self, bits: u128, now: Timestamp, out: &mut Vec<Write>) {
-        let erased = Erased { at: now, successor: CustomerId::Unknown(bits) };
+    /// Everything goes but the marker, the version, by which copies are told apart, and what is owed. Says
+    /// from which time on something may be here again, `at` or later.
+    pub(super) fn wipe(
+        &mut self,
+        bits: u128,
+        at: Timestamp,
+        now: Timestamp,
+        out: &mut Vec<Write>,
+    ) -> Timestamp {
+        // Clocks may have jumped back: what was there is older than the erasure.
+        let links = self.copies.values().map(|copy| Timestamp(copy.epoch)).max();
+        let earlier = self.erased.take();
+        let known = links.max(self.log.as_ref().map(|log| log.active));
+        let known = known.max(earlier.as_ref().map(|erased| erased.at)).filter(|_| !planted(44));
+        let at = known.map_or(at, |known| known.max(at));
+        // Erased twice, the browser goes on where it went on the first time.
+        let successor = earlier.filter(|_| !planted(49)).map(|erased| erased.successor);
+        let successor = successor.unwrap_or(CustomerId::Unknown(bits));
+        let erased = Erased { at, successor };
         let version = self.profile.version();
-        let purges = std::mem::take(&mut self.owed.purges);
-        let drops = std::mem::take(&mut self.owed.drops);
+        let Owed { purges, drops, repeat, .. } = std::mem::take(&mut self.owed);
+        let repeat = repeat.filter(|_| !planted(45));
         let (unsure, patience) = (self.unsure, self.patience);
         *self = Self { life: self.life, patience, unsure, ..Self::born(self.name, 0).0 };
         out.push(Write::Wipe);
@@ -165,8 +193,9 @@ impl Object {
         self.erased = Some(erased);
         self.profile.raise(version);
         self.profile.bump(out);
-        self.owed = Owed { purges, drops, unindex: true, ..Owed::default() };
+        self.owed = Owed { purges, drops, repeat, unindex: true, void: version, ..Owed::default() };
         self.owe_copies(now, out);
+        at
     }
 
     /// An erased customer says that this cookie was linked to it, at the cookie's object. A cookie that
@@ -175,7 +204,12 @@ impl Object {
         let mut out = Vec::new();
         let others = self.link.as_ref().is_some_and(|link| link.customer.id != purge.customer);
         if self.log.is_some() && !others && !planted(33) {
-            self.wipe(bits, context.now, &mut out);
+            // A link that was made since is one that the customer has by now.
+            if self.link.as_ref().is_some_and(|link| link.epoch > purge.epoch) && !planted(46) {
+                self.cut(&mut out);
+            }
+            let at = if planted(50) { context.now } else { context.now.max(purge.at) };
+            self.wipe(bits, at, context.now, &mut out);
         }
         out
     }
@@ -210,17 +244,30 @@ impl Object {
 
     /// Whether everything here may be deleted now: idle, and nothing owed to anybody.
     pub fn is_over(&self, context: Context<'_>) -> bool {
-        self.expires(context).is_some_and(|at| at <= context.now)
-            && self.link.is_none()
-            && self.owed.drops.is_empty()
-            && self.owed.purges.is_empty()
+        self.expires(context).is_some_and(|at| at <= context.now) && self.link.is_none() && self.owes_nobody()
     }
 
-    /// An idle link ends like one that is taken back; the object goes once the customer knows.
+    /// Nobody is to be told anything, and no write to KV can land after its last one.
+    pub(super) fn owes_nobody(&self) -> bool {
+        let settled = !self.unsure && self.owed.repeat.is_none();
+        self.owed.drops.is_empty() && self.owed.purges.is_empty() && (settled || planted(47))
+    }
+
+    /// An idle link ends like one that is taken back; the object goes once the customer knows. Its
+    /// signals go now: who comes before that finds a log with nothing folded, and so nothing in it.
     pub fn end_idle_link(&mut self, context: Context<'_>) -> Vec<Write> {
         let mut out = Vec::new();
-        if self.link.is_some() && self.expires(context).is_some_and(|at| at <= context.now) {
-            self.cut(&mut out);
+        if self.link.is_none() || self.expires(context).is_none_or(|at| at > context.now) {
+            return out;
+        }
+        self.cut(&mut out);
+        if let Some(log) = self.log.as_mut().filter(|_| !planted(48)) {
+            log.first_seen = None;
+            out.push(Write::put(Table::Meta, LOG, log));
+            out.push(Write::Remove(log.cookie));
+            self.unindex(&mut out);
+            self.profile.clear(&mut out);
+            self.changed(context, &mut out);
         }
         out
     }

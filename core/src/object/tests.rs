@@ -192,7 +192,7 @@ fn f42_an_erased_customer_takes_nothing_older_and_a_later_sign_up_begins_anew() 
     let writes = k.object.erase(7, later);
     assert!(!format!("{writes:?}").contains("Loyalty1"), "what stays does not say who it was");
     k.write(writes);
-    assert_eq!(k.ship(&under_way, later).outcome, ShipOutcome::Erased);
+    assert_eq!(k.ship(&under_way, later).outcome, ShipOutcome::Erased { at: later.now });
     assert_eq!(k.keys(), []);
     let purge = k.object.next_purge().unwrap();
     let writes = c.object.purge(&purge, 8, later);
@@ -355,9 +355,13 @@ fn f11_a_write_of_unknown_outcome_is_repeated_and_tries_become_rarer() {
     c.object.succeeded();
     let version = c.object.profile.version();
     c.object.projected(version, at(now).now);
+    c.object.wake(at(now + REPEAT_AFTER_MS - 1));
     assert!(c.object.projection_due(at(now + REPEAT_AFTER_MS - 1)).is_none());
-    assert!(c.object.projection_due(at(now + REPEAT_AFTER_MS)).is_some());
-    c.object.projected(version, at(now + REPEAT_AFTER_MS).now);
+    c.object.wake(at(now + REPEAT_AFTER_MS));
+    let again = now + REPEAT_AFTER_MS + SECOND_MS;
+    assert!(c.object.projection_due(at(again)).is_some());
+    c.object.projected(version, at(again).now);
+    c.object.wake(at(now + DAY_MS));
     assert!(c.object.projection_due(at(now + DAY_MS)).is_none());
 }
 

@@ -1,12 +1,13 @@
 //! One object and its disk, and the dice that everything else is rolled with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use msci_core::effects::{Table, Write};
 use msci_core::ids::{CustomerId, SignalKey};
 use msci_core::object::Object;
 use msci_core::signal::Signal;
 use msci_core::time::Timestamp;
+use serde_json::Value;
 
 /// `SplitMix64`: a schedule is its seed.
 pub(crate) struct Dice(pub(crate) u64);
@@ -31,19 +32,55 @@ impl Dice {
 }
 
 /// One object: what is on its disk, and what it holds in memory until it crashes.
+#[derive(Default)]
 pub(crate) struct Node {
     pub(crate) rows: BTreeMap<(Table, String), String>,
     pub(crate) timeline: BTreeMap<SignalKey, (u64, Signal)>,
     pub(crate) held: Option<Object>,
-    pub(crate) alarm: Option<Timestamp>,
+    /// When the platform calls it, and the message that does.
+    pub(crate) alarm: Option<(Timestamp, u64)>,
+    /// Which instance of it runs: what an earlier one waited for, nobody waits for any more.
+    pub(crate) instance: u64,
+    /// A write to KV is awaited.
+    pub(crate) putting: bool,
+    /// A write to the index is awaited.
+    pub(crate) indexing: bool,
+    /// How far its host's clock is off, in milliseconds.
+    pub(crate) skew: i64,
 }
 
 impl Node {
+    pub(crate) fn exists(&self) -> bool {
+        !self.rows.is_empty()
+    }
+
     /// The object as it would wake up.
     pub(crate) fn loaded(&self, name: CustomerId) -> Option<Object> {
         let rows = self.rows.iter().map(|((table, key), body)| (*table, key.as_str(), body.as_str()));
         let held = rows.filter(|(table, ..)| Table::HELD.contains(table));
         Object::load(name, held).unwrap()
+    }
+
+    /// What was in memory is gone, and whoever waited in it.
+    pub(crate) fn crash(&mut self) {
+        self.held = None;
+        self.instance += 1;
+        self.putting = false;
+        self.indexing = false;
+    }
+
+    /// Everything goes, as the platform's `deleteAll` does it.
+    pub(crate) fn delete_all(&mut self) {
+        self.crash();
+        self.rows.clear();
+        self.timeline.clear();
+    }
+
+    /// Since when nothing older may be here.
+    pub(crate) fn erased_at(&self) -> Option<Timestamp> {
+        let body = self.rows.get(&(Table::Meta, "erased".to_owned()))?;
+        let row: Value = serde_json::from_str(body).unwrap();
+        row["at"].as_i64().map(Timestamp)
     }
 
     pub(crate) fn apply(&mut self, writes: Vec<Write>) {
@@ -61,7 +98,18 @@ impl Node {
                     assert!(old.is_none(), "a step appended what is there: the database would refuse");
                 }
                 Write::Remove(cookie) => self.timeline.retain(|key, _| key.cookie != cookie),
+                Write::Prune(before) => {
+                    self.timeline.retain(|_, (_, signal)| signal.time >= before || !signal.ages());
+                }
+                Write::Wipe => {
+                    self.rows.clear();
+                    self.timeline.clear();
+                }
             }
         }
+    }
+
+    pub(crate) fn keys(&self) -> BTreeSet<SignalKey> {
+        self.timeline.keys().copied().collect()
     }
 }

@@ -1,9 +1,10 @@
 //! What people do in their browsers, and what the SDK there does for them: queues that are sent until
 //! they are acknowledged, split differently each time.
 
-use msci_core::ids::{CookieId, StreamId};
+use msci_core::ids::{CookieId, CustomerId, StreamId};
 use msci_core::object::{CollectCall, Offered};
 use msci_core::signal::{Kind, Signal, Source};
+use msci_core::time::{DAY_MS, Timestamp};
 use serde_json::json;
 
 use crate::world::{Message, World};
@@ -23,6 +24,17 @@ pub(crate) struct Device {
     pub(crate) cookie: CookieId,
 }
 
+/// How a signal came about.
+pub(crate) struct Made {
+    /// Who was signed in.
+    pub(crate) owner: Option<CustomerId>,
+    pub(crate) time: Timestamp,
+    pub(crate) ages: bool,
+}
+
+/// So long an SDK keeps what it could not send.
+const KEPT_DAYS: i64 = 30;
+
 impl World<'_> {
     pub(crate) fn open_tab(&mut self, device: usize) {
         let (cookie, stream) = (self.devices[device].cookie, StreamId::from_bits(self.dice.bits()));
@@ -34,14 +46,18 @@ impl World<'_> {
         if self.acts_left == 0 {
             return;
         }
+        if self.now < self.away_until {
+            return self.after_absence(Message::Act(tab));
+        }
         self.acts_left -= 1;
-        match self.dice.below(20) {
-            0..=10 => self.signal(tab, None),
-            11..=14 => {
+        match self.dice.below(44) {
+            0..=20 => self.signal(tab, Kind::View, None),
+            21..=28 => {
                 let user = self.dice.below(self.customers.len() as u64) as usize;
-                self.signal(tab, Some(user));
+                self.signal(tab, Kind::User, Some(user));
             }
-            15 => {
+            29 => self.signal(tab, Kind::Consent, None),
+            30 | 31 => {
                 // A logout: a new visitor in this tab.
                 let cookie = CookieId::from_bits(self.dice.bits());
                 let stream = StreamId::from_bits(self.dice.bits());
@@ -53,19 +69,25 @@ impl World<'_> {
                 self.later(Message::Flush(tab), 1000);
                 return self.later(Message::Act(fresh), 3000);
             }
-            16 => {
+            32 | 33 => {
                 let device = self.tabs[tab].device;
                 self.open_tab(device);
                 let opened = self.tabs.len() - 1;
                 self.later(Message::Act(opened), 3000);
             }
-            17 => {
-                let cookie = self.tabs[tab].cookie;
-                self.later(Message::Unlink { cookie }, 5000);
+            34 | 35 => self.later(Message::Unlink(self.tabs[tab].cookie), 5000),
+            36 | 37 => self.later(Message::Forget(self.tabs[tab].cookie), 1000),
+            38 => {
+                let customer = self.dice.below(self.customers.len() as u64) as usize;
+                self.later(Message::Erase(self.customers[customer].id), 5000);
             }
-            18 => {
-                let cookie = self.tabs[tab].cookie;
-                self.later(Message::Forget { cookie }, 1000);
+            39 => self.later(Message::Erase(self.name_of(self.tabs[tab].cookie)), 5000),
+            40 | 41 if self.absences > 0 => {
+                // Everybody goes away. Days decide what of it is too long.
+                self.absences -= 1;
+                let days = [1, 6, 8, 20, 45, 100, 370, 400][self.dice.below(8) as usize];
+                self.away_until = self.now.plus(days * DAY_MS + self.dice.below(DAY_MS as u64) as i64);
+                self.offline = self.dice.one_in(2);
             }
             _ => self.later(Message::Flush(tab), 50),
         }
@@ -73,13 +95,24 @@ impl World<'_> {
         self.later(Message::Act(tab), self.pace);
     }
 
-    pub(crate) fn signal(&mut self, tab: usize, user: Option<usize>) {
+    fn after_absence(&mut self, message: Message) {
+        let away = self.away_until.0 - self.now.0;
+        let after = 1 + self.dice.below(self.pace) as i64;
+        self.post(message, away + after);
+    }
+
+    fn signal(&mut self, tab: usize, kind: Kind, user: Option<usize>) {
         let total = self.dice.below(1000) as f64 / 10.0;
         let tab = &mut self.tabs[tab];
         tab.user = user.or(tab.user);
         let owner = tab.user.map(|user| self.customers[user].id);
-        let kind = if user.is_some() { Kind::User } else { Kind::View };
-        let fields = json!({ "uri": "/", "properties": { "total": total } });
+        let fields = match kind {
+            Kind::User => json!({ "name": format!("N{total}"), "properties": { "total": total } }),
+            Kind::Consent => {
+                json!({ "purposes": { "ads": if total > 50.0 { "granted" } else { "denied" } } })
+            }
+            _ => json!({ "uri": "/", "properties": { "total": total } }),
+        };
         let signal = Signal {
             stream: tab.stream,
             seq: tab.next_seq,
@@ -88,17 +121,19 @@ impl World<'_> {
             source: Source::Browser,
             fields: fields.as_object().cloned().unwrap_or_default(),
         };
-        self.made_as.insert((tab.stream, tab.next_seq), owner);
+        self.made.insert((tab.stream, tab.next_seq), Made { owner, time: self.now, ages: signal.ages() });
         tab.next_seq += 1;
-        tab.queue.push(Offered {
-            signal,
-            customer: user.map(|user| self.customers[user].clone()),
-            trusted: true,
-        });
+        let customer = user.map(|user| self.customers[user].clone());
+        tab.queue.push(Offered { signal, customer, trusted: true });
     }
 
     /// Sends what is not acknowledged, perhaps split differently than the last time.
     pub(crate) fn flush(&mut self, tab: usize) {
+        if self.now < self.away_until && self.offline {
+            return self.after_absence(Message::Flush(tab));
+        }
+        let oldest = self.now.plus(-KEPT_DAYS * DAY_MS);
+        self.tabs[tab].queue.retain(|offered| offered.signal.time >= oldest);
         let (cookie, mut signals) = (self.tabs[tab].cookie, self.tabs[tab].queue.clone());
         if signals.is_empty() {
             return;
@@ -108,22 +143,29 @@ impl World<'_> {
             signals.truncate(keep);
         }
         let call = CollectCall { cookie, root: cookie, signals };
-        self.send(|| Message::Collect { tab, call: call.clone(), hops: 0 });
+        self.send(|| Message::Collect { tab, call: call.clone() });
         // No answer in time: once more.
         self.later(Message::Flush(tab), 6000);
     }
 
-    pub(crate) fn answered(&mut self, tab: usize, cookie: CookieId, sent: CookieId, seqs: &[u64]) {
+    pub(crate) fn acknowledge(&mut self, tab: usize, given: u64, taken: &[u64]) {
         let stream = self.tabs[tab].stream;
-        for seq in seqs {
-            // An answer from before the purge says nothing about after it.
-            if self.forgotten.contains(&(stream, *seq)) {
-                continue;
+        for id in taken.iter().map(|seq| (stream, *seq)) {
+            if self.gone.get(&id).is_none_or(|gone| *gone < given) {
+                self.acknowledged.insert(id);
             }
-            let owner = self.made_as.get(&(stream, *seq)).copied().flatten();
-            self.acknowledged.insert((stream, *seq), owner);
         }
-        self.tabs[tab].queue.retain(|offered| !seqs.contains(&offered.signal.seq));
+    }
+
+    /// The SDK sends nothing again that has its verdict, and takes another cookieId if it is told to.
+    pub(crate) fn answered(
+        &mut self,
+        tab: usize,
+        cookie: CookieId,
+        sent: CookieId,
+        done: impl Fn(u64) -> bool,
+    ) {
+        self.tabs[tab].queue.retain(|offered| !done(offered.signal.seq));
         let device = self.tabs[tab].device;
         if cookie != sent && self.devices[device].cookie == sent {
             self.devices[device].cookie = cookie;

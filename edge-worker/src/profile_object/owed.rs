@@ -36,14 +36,15 @@ impl ProfileObject {
         let configuration = self.configuration(configuration.n()).await?;
         let now = now();
         self.bring_up(name, &configuration, now)?;
+        self.step(&configuration, now, |object, context| ((), object.wake(context)))?;
+        self.prune(&configuration, now)?;
+        self.step(&configuration, now, |object, context| ((), object.end_idle_link(context)))?;
+        let fetched = in_time("the imported row", self.fetch_row(&configuration, now)).await;
+        let shipped = self.ship_log(&configuration, now).await.map(drop);
+        let told = self.tell(&configuration, now).await;
         if self.expire(&configuration, now).await? {
             return Ok(());
         }
-        self.prune(&configuration, now)?;
-        let shipped = self.ship_log(&configuration, now).await.map(drop);
-        let told = self.tell(&configuration, now).await;
-        let fetched = in_time("the imported row", self.fetch_row(&configuration, now)).await;
-        self.step(&configuration, now, |object, context| ((), object.wake(context)))?;
         let projected = self.project(&configuration, now).await;
         let indexed = self.index(&configuration, now).await;
         let failures: Vec<_> =
@@ -143,12 +144,11 @@ impl ProfileObject {
             Some(cookie) => sql::log_behind(&self.state.storage(), cookie, indexing.behind, SHIP_SIGNALS)?,
             None => Vec::new(),
         };
+        let written = self.write_index(&indexing, &rows, configuration, now);
+        let (up_to, floor) = in_time("the index", written).await?;
         // Behind the last row there may be holes: a short answer speaks for the whole log.
-        let end = self.peek(|object| (rows.len() < SHIP_SIGNALS).then(|| object.log_end()));
-        let (up_to, floor) =
-            in_time("the index", self.write_index(&indexing, &rows, configuration, now)).await?;
-        let whole = rows.last().is_none_or(|last| last.position == up_to);
-        let up_to = end.filter(|_| whole).unwrap_or(up_to);
+        let whole = rows.len() < SHIP_SIGNALS && rows.last().is_none_or(|last| last.position == up_to);
+        let up_to = if whole { indexing.end } else { up_to };
         self.step(configuration, now, |object, _| ((), object.indexed(&indexing, up_to, floor, now)))
     }
 
@@ -167,26 +167,22 @@ impl ProfileObject {
     /// what is gone, then, if it is still idle, everything. Says whether it is gone.
     async fn expire(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<bool> {
         let context = Context { now, definitions: &configuration.definitions };
-        self.step(configuration, now, |object, context| ((), object.end_idle_link(context)))?;
         let over = || self.peek(|object| object.is_over(context));
         if !over() {
             return Ok(false);
         }
-        let Some(farewell) = self.peek(|object| Some(object.farewell(context))) else { return Ok(false) };
+        let farewell = self.step(configuration, now, Object::farewell)?;
         let gone = async {
             in_time("the index", self.write_index(&farewell, &[], configuration, now)).await?;
             in_time("KV", snapshots::put(&self.env, &Projection::Delete(farewell.object))).await
         };
         if let Err(error) = gone.await {
-            // The copies are behind what this object still is.
-            self.step(configuration, now, |object, _| ((), object.copy_again(now)))?;
             worker::console_error!("expires later: {error}");
-            self.note_failure(now);
+            self.step(configuration, now, |object, _| (object.projection_failed(now), Vec::new()))?;
             return Ok(false);
         }
         // A signal may have come while this waited.
         if !over() {
-            self.step(configuration, now, |object, _| ((), object.copy_again(now)))?;
             return Ok(false);
         }
         self.held.replace(None);

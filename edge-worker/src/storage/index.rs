@@ -32,9 +32,9 @@ const SCHEMA: [&str; 8] = [
     "CREATE INDEX IF NOT EXISTS identity_behind ON identity_row (object) WHERE marked = 1 AND pushed < version",
     "CREATE TABLE IF NOT EXISTS customer (id TEXT PRIMARY KEY, tag TEXT NOT NULL, version INTEGER NOT NULL, \
      gone INTEGER NOT NULL, known INTEGER NOT NULL, auth TEXT, first_seen INTEGER, last_seen INTEGER NOT NULL, \
-     search TEXT NOT NULL, body TEXT NOT NULL, written INTEGER NOT NULL) WITHOUT ROWID",
+     search TEXT NOT NULL, body TEXT NOT NULL, since INTEGER, written INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS customer_seen ON customer (known, last_seen, id) WHERE gone = 0",
-    "CREATE TABLE IF NOT EXISTS cookie (object TEXT PRIMARY KEY, customer TEXT NOT NULL, tag TEXT NOT NULL, \
+    "CREATE TABLE IF NOT EXISTS cookie (object TEXT PRIMARY KEY, customer TEXT NOT NULL, \
      place INTEGER NOT NULL, written INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS activity (object TEXT NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL, \
      time INTEGER NOT NULL, type TEXT NOT NULL, title TEXT NOT NULL, fields TEXT NOT NULL, \
@@ -78,9 +78,13 @@ const ACTIVITY_BYTES: usize = 1024 * 1024;
 /// Activities too old for the index that one write takes along.
 const TIDIED: u32 = 100;
 
+/// The row of a customer is this very version of this life: everything else of a batch hangs on it, so
+/// that a batch that is late, or of an earlier life, changes nothing at all.
+const OWN: &str = "EXISTS (SELECT 1 FROM customer WHERE id = ?1 AND tag = ?2 AND version = ?3)";
+
 /// Carries out an indexing: one transaction. `rows` are those of the log behind what is there, `since`
-/// is how far back the index reaches. Answers up to which position the activities are there now, and
-/// the version that an earlier life of the profile reached here (0 if none).
+/// is how far back the index reaches. Answers up to which position the activities are there now, and the
+/// floor: the version that is there, if it is not this one, else 0.
 pub(crate) async fn write(
     env: &Env,
     indexing: &Indexing,
@@ -90,46 +94,45 @@ pub(crate) async fn write(
 ) -> Result<(u64, u64)> {
     let database = database(env).await?;
     let object = indexing.object.to_string();
-    let mut batch = vec![upsert_customer(&database, &object, indexing, now)?];
-    batch.push(
-        database
-            .prepare("SELECT json_array(tag, version, gone) AS json FROM customer WHERE id = ?1")
-            .bind(&[object.as_str().into()])?,
-    );
-    match indexing.cookie {
-        Some((customer, place)) => batch.push(
-            database
-                .prepare(
-                    "INSERT INTO cookie VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET \
-                     customer = ?2, tag = ?3, place = ?4, written = ?5 WHERE tag <> ?3 OR place <= ?4",
-                )
-                .bind(&[
-                    object.as_str().into(),
-                    customer.to_string().into(),
-                    indexing.tag.as_str().into(),
-                    (place as f64).into(),
-                    (now.0 as f64).into(),
-                ])?,
-        ),
-        None if indexing.object.is_known() => {}
-        None => batch
-            .push(database.prepare("DELETE FROM cookie WHERE object = ?1").bind(&[object.as_str().into()])?),
-    }
+    let statement = |query: &str, more: &[JsValue]| -> Result<D1PreparedStatement> {
+        let mut parameters: Vec<JsValue> =
+            vec![object.as_str().into(), indexing.tag.as_str().into(), (indexing.version as f64).into()];
+        parameters.extend_from_slice(more);
+        Ok(database.prepare(query).bind(&parameters)?)
+    };
+    let mut batch = Vec::new();
     if indexing.purge {
-        batch.push(
-            database.prepare("DELETE FROM activity WHERE object = ?1").bind(&[object.as_str().into()])?,
-        );
+        // Once: a later delivery of the same must not take what has come since.
+        let query = "DELETE FROM activity WHERE object = ?1 AND ?2 = ?2 AND NOT EXISTS \
+                     (SELECT 1 FROM customer WHERE id = ?1 AND version >= ?3)";
+        batch.push(statement(query, &[])?);
+    }
+    batch.push(statement(
+        "INSERT INTO customer VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+         ON CONFLICT DO UPDATE SET tag = ?2, version = ?3, gone = ?4, known = ?5, auth = ?6, first_seen = ?7, \
+         last_seen = ?8, search = ?9, body = ?10, since = ?11, written = ?12 WHERE version < ?3",
+        &customer_row(indexing, now),
+    )?);
+    match indexing.cookie {
+        Some((customer, place)) => batch.push(statement(
+            &format!(
+                "INSERT INTO cookie SELECT ?1, ?4, ?5, ?6 WHERE {OWN} ON CONFLICT DO UPDATE SET \
+                 customer = ?4, place = ?5, written = ?6 WHERE place <= ?5"
+            ),
+            &[customer.to_string().into(), (place as f64).into(), (now.0 as f64).into()],
+        )?),
+        None if indexing.object.is_known() => {}
+        None => batch.push(statement(&format!("DELETE FROM cookie WHERE object = ?1 AND {OWN}"), &[])?),
     }
     let (activities, up_to) = activities(rows, since);
     if !activities.is_empty() {
-        batch.push(
-            database
-                .prepare(
-                    "INSERT OR IGNORE INTO activity SELECT ?1, value ->> 0, value ->> 1, value ->> 2, \
-                     value ->> 3, value ->> 4, value ->> 5 FROM json_each(?2)",
-                )
-                .bind(&[object.as_str().into(), serde_json::to_string(&activities)?.into()])?,
-        );
+        batch.push(statement(
+            &format!(
+                "INSERT OR IGNORE INTO activity SELECT ?1, value ->> 0, value ->> 1, value ->> 2, \
+                 value ->> 3, value ->> 4, value ->> 5 FROM json_each(?4) WHERE {OWN}"
+            ),
+            &[serde_json::to_string(&activities)?.into()],
+        )?);
     }
     batch.push(
         database
@@ -139,26 +142,21 @@ pub(crate) async fn write(
             )
             .bind(&[(since.0 as f64).into(), TIDIED.into()])?,
     );
+    batch.push(statement(
+        "SELECT json(iif(tag = ?2 AND version = ?3, 0, version)) AS json FROM customer WHERE id = ?1",
+        &[],
+    )?);
     let results = noticed(database.batch(batch).await)?;
-    let stored = results.get(1).map(worker::D1Result::results::<Answer>).transpose()?.unwrap_or_default();
-    let stored = stored.into_iter().next().and_then(|answer| answer.json).unwrap_or_default();
-    let stored: Value = serde_json::from_str(&stored)?;
-    let mine = json!([indexing.tag, indexing.version, i32::from(indexing.customer.is_none())]);
-    let floor = if stored == mine { None } else { stored.get(1).and_then(Value::as_u64) };
-    Ok((up_to, floor.unwrap_or(0)))
+    let floor = results.last().map(worker::D1Result::results::<Answer>).transpose()?.unwrap_or_default();
+    let floor = floor.first().and_then(|answer| answer.json.as_ref()?.parse().ok());
+    Ok((up_to, floor.ok_or_else(|| Error::Damaged("the index has no row of a customer".to_owned()))?))
 }
 
-fn upsert_customer(
-    database: &D1Database,
-    object: &str,
-    indexing: &Indexing,
-    now: Timestamp,
-) -> Result<D1PreparedStatement> {
+/// The columns of a customer's row behind its version.
+fn customer_row(indexing: &Indexing, now: Timestamp) -> Vec<JsValue> {
     let millis = |time: Option<Timestamp>| time.map_or(JsValue::NULL, |time| (time.0 as f64).into());
-    let mut parameters: Vec<JsValue> =
-        vec![object.into(), indexing.tag.as_str().into(), (indexing.version as f64).into()];
-    match &indexing.customer {
-        Some(snapshot) => parameters.extend([
+    let mut columns: Vec<JsValue> = match &indexing.customer {
+        Some(snapshot) => vec![
             0.into(),
             i32::from(snapshot.customer.is_known()).into(),
             snapshot.auth.as_ref().map_or(JsValue::NULL, |(_, key)| key.as_str().into()),
@@ -173,26 +171,12 @@ fn upsert_customer(
             })
             .to_string()
             .into(),
-        ]),
+        ],
         // A tombstone: the version alone.
-        None => parameters.extend([
-            1.into(),
-            0.into(),
-            JsValue::NULL,
-            JsValue::NULL,
-            0.into(),
-            "".into(),
-            "{}".into(),
-        ]),
-    }
-    parameters.push((now.0 as f64).into());
-    let statement = database.prepare(
-        "INSERT INTO customer VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO UPDATE SET \
-         tag = ?2, version = ?3, gone = ?4, known = ?5, auth = ?6, first_seen = ?7, last_seen = ?8, \
-         search = ?9, body = ?10, written = ?11 \
-         WHERE version < ?3 OR (version = ?3 AND tag = ?2 AND gone = ?4)",
-    );
-    Ok(statement.bind(&parameters)?)
+        None => vec![1.into(), 0.into(), JsValue::NULL, JsValue::NULL, 0.into(), "".into(), "{}".into()],
+    };
+    columns.extend([millis(indexing.since), millis(Some(now))]);
+    columns
 }
 
 /// After every object has been asked to write its rows again: takes away what none of them wrote.

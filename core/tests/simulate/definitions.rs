@@ -1,0 +1,60 @@
+//! What people configured, in several versions: an object that meets a newer one looks at its
+//! timeline again.
+
+use msci_core::config::Bundle;
+use msci_core::definitions::Definitions;
+use serde_json::json;
+
+/// Versions in order, the first being `n` = 1.
+pub(crate) type Versions = Vec<Definitions>;
+
+/// Sets of versions that differ in how long things are kept; a schedule takes one.
+pub(crate) fn definitions() -> Vec<Versions> {
+    let defaults = json!({});
+    let short = json!({ "retention": { "signalDays": 5 }, "cookie": { "maxAgeDays": 40 } });
+    let uneven = json!({ "retention": { "signalDays": 90 }, "cookie": { "maxAgeDays": 40 } });
+    let few = json!({ "identity": { "maxLinksPerDay": 2 } });
+    // The last one shortens the retention when it is changed.
+    [(&defaults, &defaults), (&short, &short), (&uneven, &uneven), (&few, &few), (&uneven, &short)]
+        .into_iter()
+        .map(|(settings, later)| versions(settings, later))
+        .collect()
+}
+
+fn versions(settings: &serde_json::Value, later: &serde_json::Value) -> Versions {
+    let views = json!({ "aggregate": "count", "filter": "ActivityType eq 'View'" });
+    let total = json!({ "aggregate": "sum", "property": "total" });
+    let largest = json!({ "aggregate": "max", "property": "total", "filter": "Properties/total gt 20" });
+    let within = |time, n| {
+        format!("UnifiedActivity/$count($filter=ActivityTime gt now() sub duration'{time}') ge {n}")
+    };
+    let bundles = [
+        json!({
+            "n": 1,
+            "settings": settings,
+            "measures": { "Views": views, "Total": total },
+            "segments": {
+                "Often": { "filter": "Measures/Views ge 3" },
+                "Lately": { "filter": within("PT2M", 2) },
+            },
+        }),
+        json!({
+            "n": 2,
+            "settings": later,
+            "measures": { "Views": views, "Largest": largest },
+            "segments": {
+                "Often": { "filter": "Measures/Views ge 2" },
+                "Lately": { "filter": within("PT2M", 4) },
+                "Rich": { "filter": "Measures/Largest gt 50 and not IsMemberOfSegment('Often')" },
+            },
+        }),
+        json!({
+            "n": 3,
+            "settings": later,
+            "measures": { "Total": total },
+            "segments": { "Lately": { "filter": within("P3D", 2) } },
+        }),
+    ];
+    let compiled = |bundle| Definitions::compile(serde_json::from_value::<Bundle>(bundle).unwrap()).unwrap();
+    bundles.into_iter().map(compiled).collect()
+}
