@@ -20,7 +20,14 @@ import { claimState } from "./state.mjs";
  * @property {string} [site] file of another module Worker to stand behind, instead of the demo shop
  * @property {string} [adminHost]
  * @property {Record<string, string>} [vars] further variables of the Worker
+ * @property {Main} [main] a main module around the Worker's own
  * @property {(line: string) => void} [log] takes what the runtime prints; default: standard error
+ *
+ * @typedef {object} Main
+ * @property {string} script
+ * @property {string} scriptPath where it would stand: what it imports is relative to this
+ * @property {string} modulesRoot
+ * @property {import("miniflare").ModuleRule[]} modulesRules
  *
  * @typedef {object} System
  * @property {string} base URL, without a slash at the end
@@ -79,15 +86,16 @@ export async function startSystem(options) {
 }
 
 /** @param {Options} options */
-function edge({ origin, adminToken, identitySecret, ingestionKey, adminHost, vars }) {
-  const { workerOptions, main } = unstable_getMiniflareWorkerOptions(join(root, "edge-worker/wrangler.toml"));
-  if (!main || !existsSync(main)) throw new Error("the Worker is not built: run `npm run build`");
+function edge({ origin, adminToken, identitySecret, ingestionKey, adminHost, vars, main }) {
+  const { workerOptions, main: built } = unstable_getMiniflareWorkerOptions(join(root, "edge-worker/wrangler.toml"));
+  if (!built || !existsSync(built)) throw new Error("the Worker is not built: run `npm run build`");
   return {
     ...workerOptions,
     name: "msci",
     modules: true,
-    scriptPath: main,
-    modulesRoot: dirname(main),
+    scriptPath: built,
+    modulesRoot: dirname(built),
+    ...main,
     bindings: {
       ...workerOptions.bindings,
       MSCI_ADMIN_TOKEN: adminToken,

@@ -46,6 +46,10 @@ impl DefinitionError {
     }
 }
 
+/// Largest number that activities of a time window are compared with. A profile keeps the times of as
+/// many, and writes them again with each one more.
+pub const WINDOW_COUNT: usize = 1000;
+
 /// A compiled configuration.
 #[derive(Debug, Default)]
 pub struct Definitions {
@@ -146,9 +150,13 @@ impl Definitions {
         names: &Names,
         what: String,
     ) -> Result<Expr<CustomerField>, DefinitionError> {
-        let Resolved { expr, counters } =
-            resolve::customer(filter, names).map_err(|error| DefinitionError::Filter { what, error })?;
+        let Resolved { expr, counters } = resolve::customer(filter, names)
+            .map_err(|error| DefinitionError::Filter { what: what.clone(), error })?;
         for counting in counters {
+            if counting.keep > WINDOW_COUNT {
+                let message = format!("activities of a time window are counted up to {WINDOW_COUNT}");
+                return Err(DefinitionError::Invalid { what, message });
+            }
             let kept = self.counters.get_or_insert_with(counting.id.clone(), || counting.clone());
             kept.keep = kept.keep.max(counting.keep);
         }

@@ -12,7 +12,8 @@ use msci_core::effects::{Table, Write};
 use msci_core::ids::{CustomerId, SignalKey};
 use msci_core::limits::ACTIVITIES_PER_ANSWER;
 use msci_core::object::{
-    CollectCall, Context, Drop, Object, Page, Purge, ShipAnswer, ShipOutcome, Unlinked, UserOutcome,
+    CollectAnswer, CollectCall, Context, Drop, Object, Page, Purge, ShipAnswer, ShipOutcome, Unlinked,
+    UserOutcome,
 };
 use msci_core::profile::Imported;
 use msci_core::signal::Signal;
@@ -61,8 +62,11 @@ impl DurableObject for ProfileObject {
         self.armed.set(None);
         if let Err(error) = self.settle().await {
             worker::console_error!("alarm: {error}");
-            // An alarm that throws is dropped by the runtime after a few tries, so it comes back by itself.
-            self.state.storage().set_alarm(RETRY_MS).await?;
+            // An alarm that throws is dropped by the runtime after a few tries, so it comes back by itself;
+            // or with the next request, where not even that can be done.
+            if let Err(error) = self.state.storage().set_alarm(RETRY_MS).await {
+                worker::console_error!("alarm: {error}");
+            }
         }
         Response::empty()
     }
@@ -116,8 +120,15 @@ impl ProfileObject {
         now: Timestamp,
     ) -> Result<Collected> {
         let present = sql::present(&self.state.storage(), call)?;
+        if sql::is_full(&self.state.storage())? {
+            let answer = CollectAnswer::full(call, &present);
+            let (tag, version) = (self.peek(Object::tag), self.peek(|object| object.profile.version()));
+            return Ok(Collected { answer, customer: name, tag, version, pending: false });
+        }
         let mut answer =
             self.step(configuration, now, |object, context| object.collect(call, &present, context))?;
+        // Before anybody is waited for: whatever ends this instance now, the alarm goes on.
+        self.arm(configuration, now).await?;
         let shipped = self.ship_log(configuration, now).await;
         let (pending, last) = match shipped {
             Ok(last) => (self.peek(Object::has_to_ship), last),
@@ -277,6 +288,7 @@ impl ProfileObject {
 
     /// Whoever is to hear of what happened here hears it now; who cannot be reached, from the alarm.
     async fn tell_now(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
+        self.arm(configuration, now).await?;
         let told = within(SHIP_BUDGET_MS, self.tell(configuration, now)).await;
         if let Some(Err(error)) = told {
             self.note_failure(now);
@@ -408,9 +420,9 @@ impl ProfileObject {
         let context = Context { now, definitions: &configuration.definitions };
         let Some(at) = self.peek(|object| object.alarm(context)) else { return Ok(()) };
         if self.armed.get().is_none_or(|armed| at < armed || armed <= now) {
-            self.armed.set(Some(at));
             let offset = at.0.saturating_sub(crate::platform::now().0).max(1);
             self.state.storage().set_alarm(offset).await?;
+            self.armed.set(Some(at));
         }
         Ok(())
     }

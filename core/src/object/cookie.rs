@@ -94,6 +94,18 @@ pub struct CollectAnswer {
 }
 
 impl CollectAnswer {
+    /// There is no room for anything more: what is there already is, the rest never will be.
+    pub fn full(call: &CollectCall, present: &Present) -> Self {
+        let verdict = |offered: &Offered| {
+            let Signal { stream, seq, .. } = offered.signal;
+            if present.signals.contains(&(stream, seq)) {
+                return Verdict::Duplicate;
+            }
+            Verdict::Rejected(Rejection::new(seq, "storage_full", "this visitor's storage is full"))
+        };
+        Self { verdicts: call.signals.iter().map(verdict).collect(), ..Self::default() }
+    }
+
     /// The customer turned out to be erased: nothing of the batch is kept.
     pub fn all_erased(&mut self, call: &CollectCall) {
         let message = "the person was erased after this happened";

@@ -101,7 +101,7 @@ impl Oracle<'_> {
             fresh.fold(definitions, *key, signal, now);
         }
         fresh.evaluate(definitions, now, &mut Vec::new());
-        let consents = (object.profile.consent("ads"), fresh.consent("ads"));
+        let consents = (object.profile.consent(), fresh.consent());
         let fresh = fresh.snapshot(definitions, name, String::new(), now);
         if (&kept.measures, &kept.segments, &kept.attributes)
             != (&fresh.measures, &fresh.segments, &fresh.attributes)

@@ -340,7 +340,9 @@ impl<'a> World<'a> {
     pub(crate) fn page(&mut self, page: &Page) {
         let name = page.customer.id;
         let present = self.nodes.get(&name).map(Node::keys).unwrap_or_default();
-        let Some(answer) = self.step(name, |o, c| o.ship(page, &present, c)) else { return };
+        let Some(answer) = self.step(name, |o, c| o.ship(page, &present.iter().copied().collect(), c)) else {
+            return;
+        };
         let (to, epoch) = (page.object, page.epoch);
         self.send(|| Message::Shipped { to, epoch, answer: answer.clone() });
     }

@@ -17,8 +17,11 @@ use crate::storage::index::{self, NewRow};
 
 /// Largest import in one request, in bytes.
 const IMPORT_BYTES: usize = 8 * 1024 * 1024;
-/// Rows in one statement.
+/// Longest row, as JSON, in bytes.
+const ROW_BYTES: usize = 64 * 1024;
+/// Rows in one statement, and their bytes: the database takes 2 MB.
 const CHUNK: usize = 500;
+const CHUNK_BYTES: usize = 1024 * 1024;
 
 struct Report {
     received: u64,
@@ -56,7 +59,7 @@ pub(super) async fn import(
         }
     };
     let mut marked = false;
-    for chunk in rows.chunks(CHUNK) {
+    for chunk in chunks(&rows) {
         let done = index::upsert(env, name, chunk).await?;
         report.created += done.created;
         report.updated += done.updated;
@@ -72,6 +75,21 @@ pub(super) async fn import(
         "unchanged": report.received - report.created - report.updated - report.rejected.len() as u64,
         "rejected": report.rejected,
     }))
+}
+
+/// Rows in pieces that one statement takes.
+fn chunks(rows: &[NewRow]) -> impl Iterator<Item = &[NewRow]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = rest.iter().take(CHUNK).take_while(|row| {
+            bytes += row.body.len() + row.key.len();
+            bytes <= CHUNK_BYTES
+        });
+        let (chunk, left) = rest.split_at(fits.count());
+        rest = left;
+        (!chunk.is_empty()).then_some(chunk)
+    })
 }
 
 fn csv_rows(body: &[u8], mut rows: Rows<'_>, report: &mut Report) -> Result<Vec<NewRow>> {
@@ -185,12 +203,17 @@ impl<'a> Rows<'a> {
         {
             return report.reject(line, "unknown_column", &format!("the table has no column {unknown:?}"));
         }
+        columns.insert(self.table.primary_key.clone(), key.clone().into());
+        let body = serde_json::to_string(&columns).unwrap_or_default();
+        if body.len() > ROW_BYTES {
+            let message = format!("a row has at most {ROW_BYTES} bytes");
+            return report.reject(line, "too_large", &message);
+        }
         if !self.seen.insert(key.clone()) {
             return report.reject(line, "duplicate_key", "this key came before in the same import");
         }
-        columns.insert(self.table.primary_key.clone(), key.clone().into());
         let customer = self.names.known(self.name, &key);
-        self.done.push(NewRow { key, customer, values: columns });
+        self.done.push(NewRow { key, customer, body });
     }
 }
 

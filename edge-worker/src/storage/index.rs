@@ -325,8 +325,8 @@ pub(crate) struct NewRow {
     pub(crate) key: String,
     /// Whose it is.
     pub(crate) customer: CustomerId,
-    /// Columns.
-    pub(crate) values: Map<String, Value>,
+    /// Columns, as JSON.
+    pub(crate) body: String,
 }
 
 /// What an import did.
@@ -344,8 +344,7 @@ pub(crate) struct Upserted {
 /// takes a hundred parameters at most.
 pub(crate) async fn upsert(env: &Env, table: &str, rows: &[NewRow]) -> Result<Upserted> {
     let database = database(env).await?;
-    let list: Vec<Value> =
-        rows.iter().map(|row| json!([row.key, row.customer, json!(row.values).to_string()])).collect();
+    let list: Vec<Value> = rows.iter().map(|row| json!([row.key, row.customer, row.body])).collect();
     let written = database
         .prepare(
             "INSERT INTO identity_row (source, key, version, object, body) \

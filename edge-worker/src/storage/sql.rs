@@ -141,6 +141,18 @@ fn schema_version(storage: &Storage) -> Result<usize> {
     text(row, 0)?.parse().map_err(|_| Error::Damaged("the schema's version is no number".to_owned()))
 }
 
+/// What an object may hold, less what it needs to go on with what it has.
+const STORAGE_BYTES: f64 = 9.9e9;
+
+/// Whether there is no room for another signal. Asked before anything is written, so that a signal gets
+/// its verdict and is not sent for ever.
+pub(crate) fn is_full(storage: &Storage) -> Result<bool> {
+    // The crate's own number ends at 4 GB.
+    let sql = js_sys::Reflect::get(storage.as_raw().as_ref(), &"sql".into())?;
+    let size = js_sys::Reflect::get(&sql, &"databaseSize".into())?;
+    Ok(size.as_f64().is_some_and(|size| size > STORAGE_BYTES))
+}
+
 /// Every small row that an object holds in memory.
 pub(crate) fn held(storage: &Storage) -> Result<Vec<(Table, String, String)>> {
     let mut out = Vec::new();
