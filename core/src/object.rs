@@ -199,6 +199,9 @@ pub struct Object {
     /// No signal on the timeline is older than this, consents aside.
     oldest: Option<Timestamp>,
     erased: Option<Erased>,
+    /// Epoch of the newest link that was refused: its cookie has given it up, so what is still under way
+    /// of it comes too late, also when there is room again.
+    refused: i64,
     owed: Owed,
     patience: Patience,
     /// Whether a write to KV is, perhaps, still under way.
@@ -215,6 +218,7 @@ const OWN_LINK: &str = "own";
 const OWED: &str = "owed";
 const OLDEST: &str = "oldest";
 const ERASED: &str = "erased";
+const REFUSED: &str = "refused";
 
 /// A stored row that cannot be read: the object refuses to go on rather than to guess.
 #[derive(Debug, thiserror::Error)]
@@ -247,6 +251,7 @@ impl Object {
             copies: Map::new(),
             oldest: None,
             erased: None,
+            refused: 0,
             owed: Owed::default(),
             patience: Patience::default(),
             unsure: false,
@@ -287,6 +292,7 @@ impl Object {
             (Table::Meta, KNOWN) => self.known = unknown.read(table, key, body)?,
             (Table::Meta, OLDEST) => self.oldest = serde_json::from_str(body)?,
             (Table::Meta, ERASED) => self.erased = unknown.read(table, key, body)?,
+            (Table::Meta, REFUSED) => self.refused = serde_json::from_str(body)?,
             (Table::Outbox, OWED) => self.owed = unknown.read(table, key, body)?,
             (Table::Link, OWN_LINK) => self.link = unknown.read(table, key, body)?,
             (Table::Link, cookie) => {

@@ -294,11 +294,12 @@ impl Profile {
     }
 
     /// The same profile after everything in it was given away to a customer: only the version stays,
-    /// so that copies of it can still be told apart.
+    /// so that copies of it can still be told apart, and the definitions, of which none ever go back.
     pub fn clear(&mut self, out: &mut Vec<Write>) {
-        let version = self.head.version;
+        let Head { version, n, .. } = self.head;
         *self = Self::default();
         self.head.version = version;
+        self.head.n = n;
         out.push(Write::Clear(Table::Measure));
         out.push(Write::Clear(Table::Membership));
     }

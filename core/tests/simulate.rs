@@ -19,6 +19,8 @@
 mod copies;
 #[path = "simulate/definitions.rs"]
 mod definitions;
+#[path = "simulate/ends.rs"]
+mod ends;
 #[path = "simulate/node.rs"]
 mod node;
 #[path = "simulate/oracle.rs"]
@@ -88,9 +90,11 @@ fn every_planted_fault_is_found_within_a_thousand_seeds() {
     let hook = take_hook();
     set_hook(Box::new(|_| {}));
     let mut missed: Vec<u32> = Vec::new();
-    for number in 1..=msci_core::mutants::COUNT {
+    let only = setting("MSCI_FAULT").map(|fault| fault as u32);
+    let seeds = setting("MSCI_SCHEDULES").unwrap_or(1000);
+    for number in (1..=msci_core::mutants::COUNT).filter(|number| only.is_none_or(|only| only == *number)) {
         msci_core::mutants::plant(number);
-        let found = (0..1000).find(|seed| {
+        let found = (0..seeds).find(|seed| {
             let ran = catch_unwind(AssertUnwindSafe(|| simulate(*seed, &definitions).map(|_| ())));
             !matches!(ran, Ok(Ok(())))
         });

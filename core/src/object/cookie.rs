@@ -12,6 +12,7 @@ use crate::limits::SHIP_BYTES;
 use crate::mutants::planted;
 use crate::signal::{Kind, Signal};
 use crate::stream::Stream;
+use crate::time::DAY_MS;
 use crate::wire::collect::Rejection;
 
 /// A signal as the edge hands it to the object.
@@ -165,7 +166,11 @@ impl Object {
             let verdict = self.take(offered, &mut batch, context);
             batch.answer.verdicts.push(verdict);
         }
-        let Taking { log, streams, answer, mut out, folded, .. } = batch;
+        let Taking { mut log, streams, answer, mut out, folded, .. } = batch;
+        // Also who only gets other cookies' signals is not idle: what was decided about them is still asked.
+        if log.active.plus(DAY_MS) < context.now {
+            log.active = context.now;
+        }
         for (stream, state) in streams.iter().filter(|(id, state)| present.streams.get(id) != Some(state)) {
             if !planted(14) {
                 out.push(Write::put(Table::Stream, &stream.to_string(), state));

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Copy, Customer, Erased, KNOWN, Known, Object};
-use crate::collections::Map;
-use crate::collections::Set;
+use super::{Context, Copy, Customer, Erased, KNOWN, Known, Object, REFUSED};
+use crate::collections::{Map, Set};
 use crate::consent::Decisions;
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId, LogId, SignalKey};
+use crate::limits::FUTURE_MS;
 use crate::mutants::planted;
 use crate::signal::Signal;
 use crate::time::{DAY_MS, Timestamp};
@@ -71,7 +71,7 @@ pub enum ShipOutcome {
     Refused(String),
     /// The customer was erased after this link was made.
     Erased {
-        /// When.
+        /// What is older than this is refused.
         at: Timestamp,
     },
 }
@@ -141,7 +141,14 @@ impl Object {
             return ShipOutcome::Erased { at: erased.at };
         }
         let already = self.copies.get(&page.cookie).filter(|copy| copy.epoch == page.epoch || !copy.dropped);
-        if let Some(reason) = self.too_many(already, context) {
+        let over = already.is_none() && (page.epoch <= self.refused || self.is_full(context));
+        if let Some(reason) = over.then_some("too_many_links") {
+            // A clock that is far ahead would refuse everybody until then.
+            let ahead = context.now.plus(FUTURE_MS).0;
+            if (self.refused + 1..ahead).contains(&page.epoch) && !planted(49) {
+                self.refused = page.epoch;
+                out.push(Write::put(Table::Meta, REFUSED, &self.refused));
+            }
             return ShipOutcome::Refused(reason.to_owned());
         }
         let mut copy = match self.copies.get(&page.cookie) {
@@ -203,14 +210,13 @@ impl Object {
         ShipOutcome::Taken { up_to: page.to }
     }
 
-    /// Why a link that is not there yet is not taken.
-    fn too_many(&self, already: Option<&Copy>, context: Context<'_>) -> Option<&'static str> {
+    /// Whether there is no room for another link.
+    fn is_full(&self, context: Context<'_>) -> bool {
         let identity = &context.definitions.bundle.settings.identity;
         let held = self.copies.values().filter(|copy| !copy.dropped).count();
         let day_ago = context.now.plus(-DAY_MS);
         let today = self.copies.values().filter(|copy| copy.up_to > 0 && copy.since > day_ago).count();
-        let over = held >= identity.max_links as usize || today >= identity.max_links_per_day as usize;
-        (already.is_none() && over).then_some("too_many_links")
+        held >= identity.max_links as usize || today >= identity.max_links_per_day as usize
     }
 
     /// Links that ended long ago need no memory: nothing of them is under way any more.

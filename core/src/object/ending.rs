@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Copy, Drop, ERASED, Erased, LIFE, LOG, OWED, OWN_LINK, Object, Owed};
+use super::{Context, Copy, Drop, ERASED, Erased, LIFE, LOG, OWED, OWN_LINK, Object, Owed, REFUSED};
 use crate::consent::{Consents, Decisions};
 use crate::effects::{Table, Write};
 use crate::ids::{CustomerId, LogId};
@@ -179,17 +179,20 @@ impl Object {
         let known = known.max(earlier.as_ref().map(|erased| erased.at)).filter(|_| !planted(44));
         let at = known.map_or(at, |known| known.max(at));
         // Erased twice, the browser goes on where it went on the first time.
-        let successor = earlier.filter(|_| !planted(49)).map(|erased| erased.successor);
+        let successor = earlier.map(|erased| erased.successor);
         let successor = successor.unwrap_or(CustomerId::Unknown(bits));
         let erased = Erased { at, successor };
         let version = self.profile.version();
         let Owed { purges, drops, repeat, .. } = std::mem::take(&mut self.owed);
         let repeat = repeat.filter(|_| !planted(45));
-        let (unsure, patience) = (self.unsure, self.patience);
-        *self = Self { life: self.life, patience, unsure, ..Self::born(self.name, 0).0 };
+        let (life, refused, patience, unsure) = (self.life, self.refused, self.patience, self.unsure);
+        *self = Self { life, refused, patience, unsure, ..Self::born(self.name, 0).0 };
         out.push(Write::Wipe);
         out.push(Write::put(Table::Meta, LIFE, &self.life));
         out.push(Write::put(Table::Meta, ERASED, &erased));
+        if refused != 0 {
+            out.push(Write::put(Table::Meta, REFUSED, &refused));
+        }
         self.erased = Some(erased);
         self.profile.raise(version);
         self.profile.bump(out);
@@ -208,8 +211,7 @@ impl Object {
             if self.link.as_ref().is_some_and(|link| link.epoch > purge.epoch) && !planted(46) {
                 self.cut(&mut out);
             }
-            let at = if planted(50) { context.now } else { context.now.max(purge.at) };
-            self.wipe(bits, at, context.now, &mut out);
+            self.wipe(bits, context.now.max(purge.at), context.now, &mut out);
         }
         out
     }

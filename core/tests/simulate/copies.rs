@@ -29,7 +29,7 @@ pub(crate) struct Index {
 }
 
 /// What one transaction brings to the index.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Batch {
     pub(crate) indexing: Indexing,
     activities: Vec<(StreamId, u64, Timestamp)>,
@@ -74,7 +74,7 @@ impl Index {
 }
 
 /// Who waits for what.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Asks {
     name: CustomerId,
     instance: u64,
@@ -82,7 +82,7 @@ pub(crate) struct Asks {
 }
 
 /// What somebody waits for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Awaited {
     /// The snapshot of this version.
     Projected(u64),

@@ -13,7 +13,7 @@ pub(crate) fn definitions() -> Vec<Versions> {
     let defaults = json!({});
     let short = json!({ "retention": { "signalDays": 5 }, "cookie": { "maxAgeDays": 40 } });
     let uneven = json!({ "retention": { "signalDays": 90 }, "cookie": { "maxAgeDays": 40 } });
-    let few = json!({ "identity": { "maxLinksPerDay": 2 } });
+    let few = json!({ "identity": { "maxLinks": 1 } });
     // The last one shortens the retention when it is changed.
     [(&defaults, &defaults), (&short, &short), (&uneven, &uneven), (&few, &few), (&uneven, &short)]
         .into_iter()
@@ -36,6 +36,7 @@ fn versions(settings: &serde_json::Value, later: &serde_json::Value) -> Versions
             "segments": {
                 "Often": { "filter": "Measures/Views ge 3" },
                 "Lately": { "filter": within("PT2M", 2) },
+                "Today": { "filter": within("PT20M", 3) },
             },
         }),
         json!({
@@ -45,6 +46,7 @@ fn versions(settings: &serde_json::Value, later: &serde_json::Value) -> Versions
             "segments": {
                 "Often": { "filter": "Measures/Views ge 2" },
                 "Lately": { "filter": within("PT2M", 4) },
+                "Today": { "filter": within("PT20M", 5) },
                 "Rich": { "filter": "Measures/Largest gt 50 and not IsMemberOfSegment('Often')" },
             },
         }),

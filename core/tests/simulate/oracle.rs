@@ -116,7 +116,10 @@ impl Oracle<'_> {
         }
         // Of the first visit only the hour stays when the signal goes.
         let erased = node.erased_at();
-        let of_log = |cookie: &CookieId| self.world.first_seen.get(cookie).copied().max(erased);
+        let of_log = |cookie: &CookieId| {
+            let first = self.world.first_seen.get(&self.world.name_of(*cookie)).copied()?;
+            Some(erased.map_or(first, |erased| first.max(erased)))
+        };
         let first = kept.cookie_ids.iter().filter_map(of_log).min();
         if kept.first_seen != first {
             return Err(format!("first seen {:?}, should be {first:?}", kept.first_seen));

@@ -79,14 +79,25 @@ impl World<'_> {
             36 | 37 => self.later(Message::Forget(self.tabs[tab].cookie), 1000),
             38 => {
                 let customer = self.dice.below(self.customers.len() as u64) as usize;
-                self.later(Message::Erase(self.customers[customer].id), 5000);
+                self.later(Message::Erase(self.customers[customer].id), 500);
+                if self.dice.one_in(2) {
+                    // Who is unlinked and signs up anew may do so before the cookie hears of the erasure.
+                    self.later(Message::Unlink(self.tabs[tab].cookie), 1000);
+                    self.later(Message::SignIn { tab, customer }, 2000);
+                }
             }
-            39 => self.later(Message::Erase(self.name_of(self.tabs[tab].cookie)), 5000),
+            39 => {
+                for _ in 0..=self.dice.below(2) {
+                    self.later(Message::Erase(self.name_of(self.tabs[tab].cookie)), 10_000);
+                }
+            }
             40 | 41 if self.absences > 0 => {
                 // Everybody goes away. Days decide what of it is too long.
                 self.absences -= 1;
-                let days = [1, 6, 8, 20, 45, 100, 370, 400][self.dice.below(8) as usize];
-                self.away_until = self.now.plus(days * DAY_MS + self.dice.below(DAY_MS as u64) as i64);
+                let days = [1, 7, 8, 20, 40, 45, 100, 365, 370, 400][self.dice.below(10) as usize];
+                // Just when something expires, or some time that day.
+                let rest = if self.dice.one_in(2) { 5000 } else { DAY_MS as u64 };
+                self.away_until = self.now.plus(days * DAY_MS + self.dice.below(rest) as i64);
                 self.offline = self.dice.one_in(2);
             }
             _ => self.later(Message::Flush(tab), 50),
@@ -101,7 +112,7 @@ impl World<'_> {
         self.post(message, away + after);
     }
 
-    fn signal(&mut self, tab: usize, kind: Kind, user: Option<usize>) {
+    pub(crate) fn signal(&mut self, tab: usize, kind: Kind, user: Option<usize>) {
         let total = self.dice.below(1000) as f64 / 10.0;
         let tab = &mut self.tabs[tab];
         tab.user = user.or(tab.user);
@@ -133,7 +144,10 @@ impl World<'_> {
             return self.after_absence(Message::Flush(tab));
         }
         let oldest = self.now.plus(-KEPT_DAYS * DAY_MS);
-        self.tabs[tab].queue.retain(|offered| offered.signal.time >= oldest);
+        if self.tabs[tab].queue.iter().any(|offered| offered.signal.time < oldest) {
+            self.tabs[tab].queue.retain(|offered| offered.signal.time >= oldest);
+            self.nobody_said_who(tab);
+        }
         let (cookie, mut signals) = (self.tabs[tab].cookie, self.tabs[tab].queue.clone());
         if signals.is_empty() {
             return;
@@ -146,6 +160,14 @@ impl World<'_> {
         self.send(|| Message::Collect { tab, call: call.clone() });
         // No answer in time: once more.
         self.later(Message::Flush(tab), 6000);
+    }
+
+    /// What was not taken of a tab may have been what said who was there.
+    pub(crate) fn nobody_said_who(&mut self, tab: usize) {
+        let stream = self.tabs[tab].stream;
+        let made = self.made.iter_mut().filter(|(id, _)| id.0 == stream);
+        made.for_each(|(_, made)| made.owner = None);
+        self.tabs[tab].user = None;
     }
 
     pub(crate) fn acknowledge(&mut self, tab: usize, given: u64, taken: &[u64]) {

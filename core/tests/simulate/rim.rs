@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use msci_core::effects::{Table, Write};
-use msci_core::ids::{CookieId, CustomerId, SignalKey};
+use msci_core::ids::{CustomerId, SignalKey};
 use msci_core::object::{
-    CollectAnswer, CollectCall, Context, Drop, Object, Offered, Page, Present, Purge, Row, ShipAnswer,
-    ShipOutcome, Unlinked, Verdict,
+    CollectAnswer, CollectCall, Context, Object, Offered, Page, Present, Row, ShipAnswer, ShipOutcome,
+    Verdict,
 };
 use msci_core::profile::Imported;
 use msci_core::signal::Signal;
@@ -117,9 +117,6 @@ impl<'a> World<'a> {
         let node = self.nodes.get_mut(&name)?;
         let object = node.held.as_mut()?;
         let (answer, mut writes) = step(object, context);
-        if std::env::var("MSCI_TRACE").is_ok() {
-            eprintln!("    {name} v{} crash {before} {after}: {writes:?}", object.profile.version());
-        }
         if before {
             self.crash(name);
             return None;
@@ -128,9 +125,12 @@ impl<'a> World<'a> {
         let takes = writes.iter().any(|w| matches!(w, Write::Wipe | Write::Remove(_) | Write::Prune(_)));
         let had = if takes && !name.is_known() { node.timeline.clone() } else { BTreeMap::new() };
         for write in &writes {
-            if let (Write::Append { cookie, signal, .. }, false) = (write, name.is_known()) {
-                let first = self.first_seen.entry(*cookie).or_insert(signal.time);
+            if let (Write::Append { signal, .. }, false) = (write, name.is_known()) {
+                let first = self.first_seen.entry(name).or_insert(signal.time);
                 *first = signal.time.min(*first);
+            }
+            if let (Write::Remove(cookie), false) = (write, name.is_known()) {
+                self.unlinked.insert(*cookie);
             }
         }
         let purges = writes.iter().any(|write| matches!(write, Write::Wipe | Write::Remove(_)));
@@ -145,60 +145,8 @@ impl<'a> World<'a> {
         Some(answer)
     }
 
-    /// What a log loses is expected nowhere any more; what was purged must not come again.
-    fn taken_away(&mut self, name: CustomerId, had: BTreeMap<SignalKey, (u64, Signal)>, purges: bool) {
-        let Some(node) = self.nodes.get(&name) else { return };
-        let erased = node.erased_at().filter(|_| purges);
-        if let (Some(at), true) = (erased, self.clocks_jump) {
-            // What is newer than the erasure by a clock that is behind goes on elsewhere, also where it
-            // went elsewhere before.
-            let newer = self.made.iter().filter(|(_, made)| made.time >= at);
-            self.untold.extend(newer.map(|(id, _)| *id));
-        }
-        let gone: Vec<_> = had.into_iter().filter(|(key, _)| !node.timeline.contains_key(key)).collect();
-        for (key, (_, signal)) in gone {
-            self.acknowledged.remove(&(key.stream, key.seq));
-            self.gone.insert((key.stream, key.seq), self.sent);
-            // By a clock that jumps, something may be newer than the erasure that took it.
-            if purges && erased.is_none_or(|at| signal.time < at) {
-                self.forgotten.insert((key.stream, key.seq), key.cookie);
-            }
-            if purges {
-                self.first_seen.remove(&key.cookie);
-                self.unlinked.insert(key.cookie);
-            }
-        }
-    }
-
-    /// Everything of a node goes. Its cookie begins anew, should it come back.
-    pub(crate) fn delete_all(&mut self, name: CustomerId) {
-        let Some(node) = self.nodes.get_mut(&name) else { return };
-        let had = node.timeline.keys().copied().collect::<Vec<_>>();
-        node.delete_all();
-        let alarm = node.alarm.take();
-        if let Some((_, id)) = alarm {
-            self.take_back(id);
-        }
-        for key in had {
-            self.acknowledged.remove(&(key.stream, key.seq));
-            self.gone.insert((key.stream, key.seq), self.sent);
-        }
-        // It cannot say any more what was purged, or belonged to another cookie: what a client did not
-        // see acknowledged, it takes as new.
-        let cookies: Vec<CookieId> =
-            self.tabs.iter().map(|tab| tab.cookie).chain(self.first_seen.keys().copied()).collect();
-        for cookie in cookies.into_iter().filter(|cookie| self.names.unknown(*cookie) == name) {
-            self.first_seen.remove(&cookie);
-            self.unlinked.insert(cookie);
-            self.forgotten.retain(|_, of| *of != cookie);
-            for tab in self.tabs.iter().filter(|tab| tab.cookie == cookie) {
-                self.untold.extend(tab.queue.iter().map(|o| (o.signal.stream, o.signal.seq)));
-            }
-        }
-    }
-
     /// A step after which, if it says so, what stays of the timeline is folded again.
-    fn refold(
+    pub(crate) fn refold(
         &mut self,
         name: CustomerId,
         stays: impl Fn(&SignalKey, &Signal) -> bool,
@@ -261,7 +209,7 @@ impl<'a> World<'a> {
     }
 
     /// Tells customers of links that are gone, and cookies of customers that are erased.
-    fn tell_others(&mut self, name: CustomerId) {
+    pub(crate) fn tell_others(&mut self, name: CustomerId) {
         let object = self.nodes.get(&name).and_then(|node| node.held.as_ref());
         let (drop, purge) = (object.and_then(Object::next_drop), object.and_then(Object::next_purge));
         if let Some(drop) = drop {
@@ -311,6 +259,9 @@ impl<'a> World<'a> {
                 }
             }
         }
+        if !refused.is_empty() {
+            self.nobody_said_who(tab);
+        }
         let sent = self.tabs[tab].cookie;
         assert!(hops < 12, "a batch goes round in circles");
         // The edge goes on with the other cookies; what fails there is not acknowledged and comes again.
@@ -359,70 +310,6 @@ impl<'a> World<'a> {
         let bits = self.dice.bits();
         self.step(to, |o, c| ((), o.on_ship_answer(epoch, answer, bits, c)));
         self.ship(to);
-    }
-
-    pub(crate) fn drop_link(&mut self, drop: &Drop) {
-        let stays = |key: &SignalKey, _: &Signal| key.cookie != drop.cookie;
-        let done = self.refold(drop.customer, stays, |o, c, out| o.drop_link(drop, c.now, out));
-        if done.is_some() {
-            self.send(|| Message::Dropped(drop.clone()));
-        }
-    }
-
-    pub(crate) fn purge(&mut self, purge: &Purge) {
-        let bits = self.dice.bits();
-        let gone = !self.exists(purge.object);
-        if gone || self.step(purge.object, |o, c| ((), o.purge(purge, bits, c))).is_some() {
-            self.send(|| Message::Purged(purge.clone()));
-        }
-    }
-
-    pub(crate) fn unlink(&mut self, cookie: CookieId) {
-        let name = self.name_of(cookie);
-        let linked =
-            self.nodes.get(&name).and_then(|node| node.loaded(name)).and_then(|o| o.accepted_link().cloned());
-        let Some(link) = linked else { return };
-        self.unlinked.insert(cookie);
-        let done = self.refold(
-            name,
-            |_, _| true,
-            |object, _, out| {
-                let (outcome, writes) = object.unlink(link.customer.id);
-                out.extend(writes);
-                outcome == Unlinked::Done
-            },
-        );
-        if done.is_some() {
-            self.tell_others(name);
-        }
-    }
-
-    pub(crate) fn forget(&mut self, cookie: CookieId) {
-        let name = self.name_of(cookie);
-        if !self.exists(name) {
-            return;
-        }
-        self.unlinked.insert(cookie);
-        match self.step(name, |object, context| ((), object.forget(context))) {
-            Some(()) => self.tell_others(name),
-            None => {
-                self.post(Message::Forget(cookie), 500);
-            }
-        }
-    }
-
-    /// Of a linked cookie its customer is erased.
-    pub(crate) fn erase(&mut self, name: CustomerId) {
-        let Some(node) = self.nodes.get(&name).filter(|node| node.exists()) else { return };
-        let link = node.loaded(name).and_then(|object| Some(object.accepted_link()?.customer.id));
-        let name = link.unwrap_or(name);
-        let bits = self.dice.bits();
-        match self.step(name, |object, context| ((), object.erase(bits, context))) {
-            Some(()) => self.tell_others(name),
-            None => {
-                self.post(Message::Erase(name), 500);
-            }
-        }
     }
 
     pub(crate) fn ship(&mut self, name: CustomerId) {

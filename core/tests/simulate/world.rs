@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use msci_core::identity::NameKey;
 use msci_core::ids::{CookieId, CustomerId, StreamId};
 use msci_core::object::{CollectCall, Customer, Drop, Page, Purge, ShipAnswer};
+use msci_core::signal::Kind;
 use msci_core::snapshot::Snapshot;
 use msci_core::time::{DAY_MS, Timestamp};
 
@@ -61,6 +62,11 @@ pub(crate) enum Message {
     },
     /// The person does something.
     Act(usize),
+    /// The person signs in.
+    SignIn {
+        tab: usize,
+        customer: usize,
+    },
     /// The administrator takes a link back.
     Unlink(CookieId),
     /// The visitor wants the log gone.
@@ -122,8 +128,8 @@ pub(crate) struct World<'a> {
     /// What an expired object might have said about where it belongs, nobody knows any more.
     pub(crate) untold: BTreeSet<(StreamId, u64)>,
     pub(crate) made: BTreeMap<(StreamId, u64), Made>,
-    /// The oldest signal that each log had in this life.
-    pub(crate) first_seen: BTreeMap<CookieId, Timestamp>,
+    /// The oldest signal that the log of each object had in this life.
+    pub(crate) first_seen: BTreeMap<CustomerId, Timestamp>,
 }
 
 /// Signals in a page, so few that a log takes several.
@@ -185,7 +191,7 @@ impl<'a> World<'a> {
         world.acts_left = 10 + world.dice.below(25);
         world.pace = [300, 3000, 20_000][world.dice.below(3) as usize];
         world.absences = [0, 0, 1, 3][world.dice.below(4) as usize];
-        world.clocks_jump = world.dice.one_in(4);
+        world.clocks_jump = world.dice.one_in(3);
         for device in 0..world.devices.len() {
             for _ in 0..=world.dice.below(2) {
                 world.open_tab(device);
@@ -195,10 +201,10 @@ impl<'a> World<'a> {
             world.later(Message::Act(tab), 100);
         }
         let length = world.acts_left * world.pace / 2;
-        if world.dice.one_in(4) {
+        if world.dice.one_in(3) {
             world.later(Message::Define, length);
         }
-        if world.dice.one_in(6) {
+        if world.dice.one_in(4) {
             world.later(Message::Rebuild, length);
         }
         world
@@ -289,12 +295,13 @@ impl<'a> World<'a> {
     }
 
     fn handle(&mut self, message: Message) {
-        if std::env::var("MSCI_TRACE").is_ok() {
-            eprintln!("{} {}", self.now.0 - START.0, message.trace());
-        }
         match message {
             Message::Act(tab) => self.act(tab),
             Message::Flush(tab) => self.flush(tab),
+            Message::SignIn { tab, customer } => {
+                self.signal(tab, Kind::User, Some(customer));
+                self.later(Message::Flush(tab), 100);
+            }
             Message::Collect { tab, call } => self.collect(tab, &call, 0),
             Message::Answer { tab, cookie, sent, given, taken, refused } => {
                 self.acknowledge(tab, given, &taken);
@@ -315,8 +322,8 @@ impl<'a> World<'a> {
             Message::Written { asks, answer } => self.written(asks, answer),
             Message::Define => {
                 self.n = self.versions.len().min(self.n + 1);
-                self.known_at = self.now.plus(1000);
-                self.post(Message::AskAll, 1500);
+                self.known_at = self.now.plus(5000);
+                self.post(Message::AskAll, 5500);
                 if self.dice.one_in(2) && self.n < self.versions.len() {
                     self.later(Message::Define, 60_000);
                 }
@@ -337,37 +344,6 @@ impl<'a> World<'a> {
             self.nodes.iter().filter(|(_, node)| node.exists()).map(|(name, _)| *name).collect();
         for name in names {
             self.later(ask(name), 2000);
-        }
-    }
-}
-
-impl Message {
-    fn trace(&self) -> String {
-        match self {
-            Self::Flush(t) => format!("Flush {t}"),
-            Self::Collect { tab, call } => format!("Collect {tab} {call:?}"),
-            Self::Answer { tab, cookie, taken, refused, .. } => {
-                format!("Answer {tab} {cookie} {taken:?} {refused:?}")
-            }
-            Self::Page(p) => format!("Page {p:?}"),
-            Self::Shipped { to, epoch, answer } => format!("Shipped {to} {epoch} {answer:?}"),
-            Self::Drop(d) => format!("{d:?}"),
-            Self::Dropped(d) => format!("Dropped {d:?}"),
-            Self::Purge(d) => format!("{d:?}"),
-            Self::Purged(d) => format!("Purged {d:?}"),
-            Self::Alarm(n) => format!("Alarm {n}"),
-            Self::Put { name, value } => format!("Put {name} {value:?}"),
-            Self::Insert { batch, database, asks } => format!("Insert {batch:?} {database} {asks:?}"),
-            Self::Written { asks, answer } => format!("Written {asks:?} {answer:?}"),
-            Self::Act(t) => format!("Act {t}"),
-            Self::Unlink(n) => format!("Unlink {n}"),
-            Self::Forget(n) => format!("Forget {n}"),
-            Self::Erase(n) => format!("Erase {n}"),
-            Self::Define => "Define".into(),
-            Self::AskAll => "AskAll".into(),
-            Self::Rebuild => "Rebuild".into(),
-            Self::Wake(n) => format!("Wake {n}"),
-            Self::CopyAgain(n) => format!("CopyAgain {n}"),
         }
     }
 }
