@@ -32,6 +32,7 @@ import { claimState } from "./state.mjs";
  * @typedef {object} System
  * @property {string} base URL, without a slash at the end
  * @property {import("node:child_process").ChildProcess} runtime
+ * @property {Miniflare} miniflare the library's own handle: bindings, seen from outside
  * @property {() => Promise<void>} stop
  */
 
@@ -75,7 +76,7 @@ export async function startSystem(options) {
     claimState(options.state, runtime.pid);
     print = options.log ?? ((text) => process.stderr.write(text));
     if (early) print(early);
-    return { base: url.origin, runtime, stop: () => miniflare.dispose() };
+    return { base: url.origin, runtime, miniflare, stop: () => miniflare.dispose() };
   } catch (error) {
     await miniflare.dispose();
     const [, reason] = /dbErrorMessage[^=]*= ([^\n]+)/.exec(early) ?? /^(?:\*\*\* )?([^\n]+)/.exec(early) ?? [];

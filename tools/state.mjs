@@ -5,6 +5,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, rea
 import { rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Stop } from "./lib.mjs";
+import { mendLog } from "./log.mjs";
 
 const MARKER = "msci-state.json";
 const FORMAT = 1;
@@ -33,6 +34,10 @@ export function openState(folder) {
     const path = join(folder, file);
     const fault = file.endsWith(".sqlite") ? faultOf(path) : file.endsWith(".sqlite-wal") ? faultOfLog(path) : undefined;
     if (fault) throw new Stop(`the state folder ${folder} is damaged: ${file} ${fault}`);
+    const mended = file.endsWith(".sqlite-wal") ? mendLog(path) : undefined;
+    if (mended !== undefined) {
+      console.error(`${file} was damaged at byte ${mended}; it is mended, and its rows are checked when they are read`);
+    }
   }
 }
 

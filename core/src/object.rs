@@ -434,9 +434,15 @@ impl Object {
             self.owed.projection = None;
         }
         if std::mem::take(&mut self.unsure) && !planted(29) {
-            self.owed.repeat = Some(now.plus(REPEAT_AFTER_MS));
+            self.owed.repeat = Some(now.plus(REPEAT_AFTER_MS + self.own_pace()));
         }
         vec![Write::put(Table::Outbox, OWED, &self.owed)]
+    }
+
+    /// After a restart all objects are unsure at once: each repeats at a moment of its own.
+    fn own_pace(&self) -> i64 {
+        let (CustomerId::Unknown(bits) | CustomerId::Known(bits)) = self.name;
+        i64::from((bits as u32) >> 16)
     }
 
     /// Nobody knows whether the projection reached KV, or still will.

@@ -20,7 +20,7 @@ pub(crate) enum Error {
     },
     /// Something behind this Worker did not answer as it should; the client may try again.
     #[error("{0}")]
-    Platform(#[from] worker::Error),
+    Platform(worker::Error),
     /// An object has more to do than it can; the client should come back later.
     #[error("overloaded")]
     Overloaded,
@@ -85,6 +85,15 @@ impl Error {
     }
 }
 
+impl From<worker::Error> for Error {
+    /// A database that says of itself that it is damaged will say so again.
+    fn from(error: worker::Error) -> Self {
+        let text = error.to_string();
+        let damaged = ["SQLITE_CORRUPT", "SQLITE_NOTADB"].iter().any(|code| text.contains(code));
+        if damaged { Self::Damaged(text) } else { Self::Platform(error) }
+    }
+}
+
 impl From<serde_json::Error> for Error {
     /// JSON between our own parts that does not fit: stored or sent by another version.
     fn from(error: serde_json::Error) -> Self {
@@ -94,7 +103,7 @@ impl From<serde_json::Error> for Error {
 
 impl From<wasm_bindgen::JsValue> for Error {
     fn from(error: wasm_bindgen::JsValue) -> Self {
-        Self::Platform(error.into())
+        worker::Error::from(error).into()
     }
 }
 

@@ -64,6 +64,12 @@ export async function system(test, options = {}) {
       running = await start(port);
     },
 
+    /** The store of snapshots, seen from outside the Worker. */
+    snapshots: () => /** @type {Promise<any>} */ (running.miniflare.getKVNamespace("SNAPSHOTS")),
+
+    /** Process id of the runtime that runs now. */
+    runtime: () => running.runtime.pid ?? 0,
+
     /** Pulls the plug: the runtime gets no chance to write anything. `restart()` brings it back. */
     async kill9() {
       const ended = once(running.runtime, "exit");

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::customer::{Page, Row, ShipAnswer, ShipOutcome};
-use super::{Context, CookieLog, Customer, Erased, LOG, Link, OWN_LINK, Object};
+use super::{Context, CookieLog, Customer, Erased, LIFE, LOG, Link, OWN_LINK, Object};
 use crate::collections::{Map, Set};
 use crate::consent::{self, Consents, Decisions};
 use crate::effects::{Table, Write};
-use crate::ids::{CookieId, CustomerId, StreamId};
+use crate::ids::{CookieId, CustomerId, LogId, StreamId};
 use crate::limits::SHIP_BYTES;
 use crate::mutants::planted;
 use crate::signal::{Kind, Signal};
@@ -373,6 +373,14 @@ impl Object {
             return out;
         };
         match &answer.outcome {
+            // The customer has more than there is: this log lost its end. Under another name it is shipped
+            // from the start; what the customer has stays there.
+            ShipOutcome::Taken { up_to } if *up_to > self.log.as_ref().map_or(0, |log| log.end) => {
+                self.life = LogId::from_bits(bits);
+                link.shipped = 0;
+                out.push(Write::put(Table::Meta, LIFE, &self.life));
+                out.push(Write::put(Table::Link, OWN_LINK, link));
+            }
             ShipOutcome::Taken { up_to } => {
                 let first = !link.accepted;
                 link.consent.clone_from(&answer.consent);

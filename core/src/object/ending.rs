@@ -227,7 +227,7 @@ impl Object {
         vec![Write::put(Table::Outbox, OWED, &self.owed)]
     }
 
-    /// When an unknown profile, or a linked cookie, has been idle for so long that it goes.
+    /// When an unknown profile, or a linked cookie without signals, has been idle for so long that it goes.
     pub fn expires(&self, context: Context<'_>) -> Option<Timestamp> {
         let settings = &context.definitions.bundle.settings;
         let Some(log) = &self.log else {
@@ -236,12 +236,14 @@ impl Object {
             let erased = self.erased.as_ref().filter(|_| self.known.is_none())?;
             return Some(erased.at.plus(days * DAY_MS));
         };
-        let days = if self.link.is_some() {
-            settings.cookie.max_age_days
-        } else {
-            settings.retention.unknown_idle_days
-        };
-        Some(log.active.plus(i64::from(days) * DAY_MS))
+        let idle = |days: u32| log.active.plus(i64::from(days) * DAY_MS);
+        let retention = &settings.retention;
+        Some(match self.link {
+            None => idle(retention.unknown_idle_days),
+            // What a customer did stays theirs for as long as retention says; and until the last resend of a
+            // signal would be too old, its stream says where it went.
+            Some(_) => idle(settings.cookie.max_age_days).max(idle(retention.signal_days.saturating_add(2))),
+        })
     }
 
     /// Whether everything here may be deleted now: idle, and nothing owed to anybody.

@@ -90,10 +90,19 @@ const MIGRATIONS: [&[&str]; 2] = [
         "CREATE INDEX signal_position ON signal (cookie, position)",
         "CREATE INDEX signal_time ON signal (time)",
     ],
-    // Who said it; how old the oldest signal is, for retention; what the browser itself agreed to.
+    // A sum of each row; who said it; how old the oldest signal is, for retention; what the browser itself
+    // agreed to.
     &[
+        "ALTER TABLE meta ADD COLUMN sum INTEGER",
+        "ALTER TABLE profile ADD COLUMN sum INTEGER",
+        "ALTER TABLE measure ADD COLUMN sum INTEGER",
+        "ALTER TABLE membership ADD COLUMN sum INTEGER",
+        "ALTER TABLE link ADD COLUMN sum INTEGER",
+        "ALTER TABLE stream ADD COLUMN sum INTEGER",
+        "ALTER TABLE outbox ADD COLUMN sum INTEGER",
+        "ALTER TABLE signal ADD COLUMN sum INTEGER",
         "ALTER TABLE signal ADD COLUMN source TEXT NOT NULL DEFAULT 'browser'",
-        "INSERT OR REPLACE INTO meta SELECT 'oldest', min(time) FROM signal WHERE type <> 'consent' \
+        "INSERT OR REPLACE INTO meta (key, body) SELECT 'oldest', min(time) FROM signal WHERE type <> 'consent' \
          HAVING min(time) IS NOT NULL",
         "UPDATE meta SET body = json_set(body, '$.first_seen', (SELECT min(time) FROM signal)) WHERE key = 'log'",
         "UPDATE link SET body = json_set(body, '$.first_seen', \
@@ -128,7 +137,7 @@ pub(crate) fn migrate(storage: &Storage) -> Result<()> {
         statements.push(step, &[]);
     }
     let version = MIGRATIONS.len().to_string();
-    statements.push("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", &[version.into()]);
+    statements.push("INSERT OR REPLACE INTO meta (key, body) VALUES ('schema', ?)", &[version.into()]);
     statements.commit(storage)
 }
 
@@ -157,8 +166,11 @@ pub(crate) fn is_full(storage: &Storage) -> Result<bool> {
 pub(crate) fn held(storage: &Storage) -> Result<Vec<(Table, String, String)>> {
     let mut out = Vec::new();
     for table in Table::HELD {
-        for row in query(storage, &format!("SELECT key, body FROM {}", table.name()), Vec::new())? {
-            out.push((table, text(&row, 0)?.to_owned(), text(&row, 1)?.to_owned()));
+        let name = table.name();
+        for row in query(storage, &format!("SELECT key, body, sum FROM {name}"), Vec::new())? {
+            let (key, body) = (text(&row, 0)?, text(&row, 1)?);
+            check(&row, 2, &[name, key, body])?;
+            out.push((table, key.to_owned(), body.to_owned()));
         }
     }
     Ok(out)
@@ -173,8 +185,9 @@ pub(crate) fn write(storage: &Storage, writes: &[Write]) -> Result<()> {
                 if body.len() > ROW_BYTES {
                     return Err(Error::Damaged(format!("row {}/{key} would exceed 2 MB", table.name())));
                 }
-                let query = format!("INSERT OR REPLACE INTO {} VALUES (?, ?)", table.name());
-                statements.push(&query, &[key.into(), body.into()]);
+                let name = table.name();
+                let query = format!("INSERT OR REPLACE INTO {name} VALUES (?, ?, ?)");
+                statements.push(&query, &[key.into(), body.into(), sum(&[name, key, body]).into()]);
             }
             Write::Delete { table, key } => {
                 statements.push(&format!("DELETE FROM {} WHERE key = ?", table.name()), &[key.into()]);
@@ -194,26 +207,75 @@ pub(crate) fn write(storage: &Storage, writes: &[Write]) -> Result<()> {
                     statements.push(&query, &[]);
                 }
             }
-            Write::Append { cookie, position, signal } => statements.push(
-                "INSERT INTO signal (cookie, stream, seq, position, time, type, fields, source) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                &[
-                    cookie.to_string().into(),
-                    signal.stream.to_string().into(),
-                    (signal.seq as f64).into(),
-                    (*position as f64).into(),
-                    (signal.time.0 as f64).into(),
-                    signal.kind.name().into(),
-                    serde_json::to_string(&signal.fields)?.into(),
-                    source_name(signal.source).into(),
-                ],
-            ),
+            Write::Append { cookie, position, signal } => {
+                let row = SignalRow {
+                    cookie: &cookie.to_string(),
+                    stream: &signal.stream.to_string(),
+                    seq: signal.seq,
+                    position: *position,
+                    time: signal.time,
+                    kind: signal.kind.name(),
+                    fields: &serde_json::to_string(&signal.fields)?,
+                    source: source_name(signal.source),
+                };
+                statements.push(
+                    "INSERT INTO signal (cookie, stream, seq, position, time, type, fields, source, sum) \
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    &[
+                        row.cookie.into(),
+                        row.stream.into(),
+                        (row.seq as f64).into(),
+                        (row.position as f64).into(),
+                        (row.time.0 as f64).into(),
+                        row.kind.into(),
+                        row.fields.into(),
+                        row.source.into(),
+                        row.sum().into(),
+                    ],
+                );
+            }
         }
     }
     statements.commit(storage)
 }
 
-const COLUMNS: &str = "cookie, stream, seq, position, time, type, fields, source";
+/// A sum (FNV-1a) over the columns of a row: any one damaged byte changes it. Checked when the row is
+/// read, so that it costs nothing that grows with history.
+fn sum(columns: &[&str]) -> u32 {
+    let bytes = columns.iter().flat_map(|column| column.bytes().chain([0xff]));
+    bytes.fold(0x811c_9dc5, |sum, byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// A row with another sum than it was written with is damaged; rows from before there were sums have none.
+fn check(row: &[SqlStorageValue], column: usize, columns: &[&str]) -> Result<()> {
+    match row.get(column) {
+        Some(SqlStorageValue::Integer(written)) if *written != i64::from(sum(columns)) => {
+            Err(Error::Damaged(format!("a row is not as it was written: {}", columns.first().unwrap_or(&""))))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A signal's row.
+struct SignalRow<'a> {
+    cookie: &'a str,
+    stream: &'a str,
+    seq: u64,
+    position: u64,
+    time: Timestamp,
+    kind: &'a str,
+    fields: &'a str,
+    source: &'a str,
+}
+
+impl SignalRow<'_> {
+    fn sum(&self) -> u32 {
+        let numbers = format!("{} {} {}", self.seq, self.position, self.time.0);
+        sum(&["signal", self.cookie, self.stream, &numbers, self.kind, self.fields, self.source])
+    }
+}
+
+const COLUMNS: &str = "cookie, stream, seq, position, time, type, fields, source, sum";
 
 fn source_name(source: Source) -> &'static str {
     match source {
@@ -224,16 +286,28 @@ fn source_name(source: Source) -> &'static str {
 
 fn signal_of(row: &[SqlStorageValue]) -> Result<(CookieId, u64, Signal)> {
     let damaged = |what: &str| Error::Damaged(format!("signal with a damaged {what}"));
-    let cookie = text(row, 0)?.parse().map_err(|_| damaged("cookie"))?;
-    let signal = Signal {
-        stream: text(row, 1)?.parse().map_err(|_| damaged("stream"))?,
-        seq: integer(row, 2)? as u64,
+    let stored = SignalRow {
+        cookie: text(row, 0)?,
+        stream: text(row, 1)?,
+        seq: integer(row, 2)?.unsigned_abs(),
+        position: integer(row, 3)?.unsigned_abs(),
         time: Timestamp(integer(row, 4)?),
-        kind: msci_core::signal::Kind::from_name(text(row, 5)?).ok_or_else(|| damaged("type"))?,
-        fields: serde_json::from_str(text(row, 6)?)?,
-        source: if text(row, 7)? == "server" { Source::Server } else { Source::Browser },
+        kind: text(row, 5)?,
+        fields: text(row, 6)?,
+        source: text(row, 7)?,
     };
-    Ok((cookie, integer(row, 3)? as u64, signal))
+    if matches!(row.get(8), Some(SqlStorageValue::Integer(sum)) if *sum != i64::from(stored.sum())) {
+        return Err(damaged("row"));
+    }
+    let signal = Signal {
+        stream: stored.stream.parse().map_err(|_| damaged("stream"))?,
+        seq: stored.seq,
+        time: stored.time,
+        kind: msci_core::signal::Kind::from_name(stored.kind).ok_or_else(|| damaged("type"))?,
+        fields: serde_json::from_str(stored.fields)?,
+        source: if stored.source == "server" { Source::Server } else { Source::Browser },
+    };
+    Ok((stored.cookie.parse().map_err(|_| damaged("cookie"))?, stored.position, signal))
 }
 
 /// Rows of a log behind a position, in order.
@@ -328,8 +402,10 @@ pub(crate) fn present(storage: &Storage, call: &CollectCall) -> Result<Present> 
         present
             .signals
             .extend(known(storage, call.cookie, stream, of_stream())?.into_iter().map(|seq| (stream, seq)));
-        let rows = query(storage, "SELECT body FROM stream WHERE key = ?", vec![stream.to_string().into()])?;
+        let key = stream.to_string();
+        let rows = query(storage, "SELECT body, sum FROM stream WHERE key = ?", vec![key.as_str().into()])?;
         if let Some(row) = rows.first() {
+            check(row, 1, &["stream", &key, text(row, 0)?])?;
             present.streams.insert(stream, serde_json::from_str(text(row, 0)?)?);
         }
     }
