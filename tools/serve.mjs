@@ -36,6 +36,8 @@ import { claimState } from "./state.mjs";
  * @property {() => Promise<void>} stop
  */
 
+/** The Worker's name; with a class's it names the folder of that class's objects. */
+export const WORKER = "msci";
 const DEMO = join(root, "examples/contoso-coffee/worker.mjs");
 
 /**
@@ -65,9 +67,7 @@ export async function startSystem(options) {
     handleRuntimeStdio(...streams) {
       for (const stream of streams) stream.on("data", (chunk) => print(String(chunk)));
     },
-    kvPersist: join(options.state, "kv"),
-    d1Persist: join(options.state, "d1"),
-    durableObjectsPersist: join(options.state, "objects"),
+    ...persisted(options.state),
     workers: [edge(options), ...(options.origin ? [] : [site(options)])],
   });
   try {
@@ -86,13 +86,22 @@ export async function startSystem(options) {
   }
 }
 
+/** Where everything is kept. @param {string} state */
+export function persisted(state) {
+  return {
+    kvPersist: join(state, "kv"),
+    d1Persist: join(state, "d1"),
+    durableObjectsPersist: join(state, "objects"),
+  };
+}
+
 /** @param {Options} options */
 function edge({ origin, adminToken, identitySecret, ingestionKey, adminHost, vars, main }) {
   const { workerOptions, main: built } = unstable_getMiniflareWorkerOptions(join(root, "edge-worker/wrangler.toml"));
   if (!built || !existsSync(built)) throw new Error("the Worker is not built: run `npm run build`");
   return {
     ...workerOptions,
-    name: "msci",
+    name: WORKER,
     modules: true,
     scriptPath: built,
     modulesRoot: dirname(built),

@@ -201,7 +201,7 @@ mod tests {
             let all = |order: &[u64]| {
                 let mut given = Attributes::default();
                 for n in order {
-                    given.give(&format!("a{n}"), Timestamp((*n % 7) as i64), key(*n), &json!(n));
+                    given.give(&format!("a{n}"), Timestamp(n.rem_euclid(7) as i64), key(*n), &json!(n));
                 }
                 given
             };

@@ -176,7 +176,7 @@ async function quiet(model, msci) {
  * @returns {Promise<import("./verify.mjs").Shown[]>}
  */
 async function snapshots(msci) {
-  const store = await msci.snapshots();
+  const store = await msci.store();
   const names = [];
   /** @type {string | undefined} */
   let cursor;

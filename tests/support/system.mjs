@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startSystem } from "../../tools/serve.mjs";
+import { WORKER, startSystem } from "../../tools/serve.mjs";
 import { openState } from "../../tools/state.mjs";
 
 export const ADMIN_TOKEN = "admin-token-of-the-tests";
@@ -65,7 +65,7 @@ export async function system(test, options = {}) {
     },
 
     /** The store of snapshots, seen from outside the Worker. */
-    snapshots: () => /** @type {Promise<any>} */ (running.miniflare.getKVNamespace("SNAPSHOTS")),
+    store: () => /** @type {Promise<any>} */ (running.miniflare.getKVNamespace("SNAPSHOTS")),
 
     /** Process id of the runtime that runs now. */
     runtime: () => running.runtime.pid ?? 0,
@@ -75,6 +75,45 @@ export async function system(test, options = {}) {
       const ended = once(running.runtime, "exit");
       running.runtime.kill("SIGKILL");
       await ended;
+    },
+
+    /**
+     * Rows of the index, past the product.
+     * @param {string} query
+     * @param {unknown[]} parameters
+     * @returns {Promise<any[]>}
+     */
+    async index(query, ...parameters) {
+      const database = await running.miniflare.getD1Database("INDEX", WORKER);
+      return (await database.prepare(query).bind(...parameters).all()).results;
+    },
+
+    /** Everything in KV, by key. @returns {Promise<Record<string, string>>} */
+    async snapshots() {
+      const store = /** @type {any} */ (await running.miniflare.getKVNamespace("SNAPSHOTS", WORKER));
+      /** @type {Record<string, string>} */
+      const all = {};
+      /** @type {string | undefined} */
+      let cursor;
+      do {
+        const page = await store.list({ cursor });
+        for (const { name } of page.keys) all[name] = (await store.get(name)) ?? "";
+        cursor = page.list_complete ? undefined : page.cursor;
+      } while (cursor);
+      return all;
+    },
+
+    /**
+     * Calls a profile's object as the Worker does, in words of the test's own.
+     * @param {string} name
+     * @param {unknown} call
+     */
+    async object(name, call) {
+      const objects = /** @type {any} */ (await running.miniflare.getDurableObjectNamespace("PROFILE", WORKER));
+      const stub = objects.get(objects.idFromName(name));
+      const body = JSON.stringify({ name, n: 1, call });
+      const response = await stub.fetch("https://profile/", { method: "POST", body });
+      return { status: response.status, body: await response.json() };
     },
 
     /**

@@ -10,6 +10,11 @@ use crate::config::{Bundle, ConsentMode};
 use crate::ids::{SignalKey, StreamId};
 use crate::signal::{Kind, Signal, Source};
 
+mod batches;
+mod clocks;
+mod earlier;
+mod links;
+
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
 
 fn definitions() -> Definitions {
@@ -27,16 +32,24 @@ struct Disk {
     object: Object,
     signals: Vec<(CookieId, Row)>,
     streams: Map<StreamId, crate::stream::Stream>,
+    /// Small rows.
+    rows: Map<(Table, String), String>,
+    /// Segments that were entered and left, in order.
+    moves: Vec<String>,
 }
 
 impl Disk {
     fn new(name: CustomerId, bits: u128) -> Self {
-        let (object, _) = Object::born(name, bits);
-        Self { object, signals: Vec::new(), streams: Map::new() }
+        let (object, writes) = Object::born(name, bits);
+        let (signals, streams, rows) = (Vec::new(), Map::new(), Map::new());
+        let mut disk = Self { object, signals, streams, rows, moves: Vec::new() };
+        disk.write(writes);
+        disk
     }
 
     fn write(&mut self, writes: Vec<Write>) {
         for write in writes {
+            self.note(&write);
             match write {
                 Write::Append { cookie, position, signal } => {
                     self.signals.push((cookie, Row { position, signal }));
@@ -46,7 +59,7 @@ impl Disk {
                 }
                 Write::Remove(gone) => self.signals.retain(|(cookie, _)| *cookie != gone),
                 Write::Prune(before) => {
-                    self.signals.retain(|(_, row)| row.signal.time >= before || !row.signal.ages())
+                    self.signals.retain(|(_, row)| row.signal.time >= before || !row.signal.ages());
                 }
                 Write::Wipe => {
                     self.signals.clear();
@@ -54,6 +67,66 @@ impl Disk {
                 }
                 _ => {}
             }
+        }
+    }
+
+    fn note(&mut self, write: &Write) {
+        match write {
+            Write::Put { table, key, body } => {
+                if *table == Table::Membership {
+                    let since = serde_json::from_str::<crate::profile::Membership>(body).unwrap().since;
+                    self.moves.push(format!("entered {key} at {}", (since.0 - NOW.0).div_euclid(SECOND_MS)));
+                }
+                self.rows.insert((*table, key.clone()), body.clone());
+            }
+            Write::Delete { table, key } => {
+                if *table == Table::Membership {
+                    self.moves.push(format!("left {key}"));
+                }
+                self.rows.remove(&(*table, key.clone()));
+            }
+            Write::Clear(cleared) => self.rows.retain(|(table, _), _| table != cleared),
+            Write::Wipe => self.rows = Map::new(),
+            Write::Append { .. } | Write::Remove(_) | Write::Prune(_) => {}
+        }
+    }
+
+    /// The timeline again, as the rim folds it when something left.
+    fn refold(&mut self, context: Context<'_>) {
+        let mut writes = Vec::new();
+        self.object.unfold(context, &mut writes);
+        for (cookie, row) in &self.signals {
+            let signal = &row.signal;
+            self.object.profile.fold(context.definitions, signal.key(*cookie), signal, context.now);
+        }
+        self.object.refolded(context, &mut writes);
+        self.write(writes);
+    }
+
+    fn unlink(&mut self, context: Context<'_>) -> Unlinked {
+        let (outcome, writes) = self.object.unlink(customer().id);
+        self.write(writes);
+        self.refold(context);
+        outcome
+    }
+
+    fn drop_link(&mut self, gone: &Drop, context: Context<'_>) {
+        let mut writes = Vec::new();
+        let again = self.object.drop_link(gone, context.now, &mut writes);
+        self.write(writes);
+        if again {
+            self.refold(context);
+        }
+    }
+
+    fn prune(&mut self, context: Context<'_>) {
+        let cutoff = self.object.prune_due(context).unwrap();
+        let stays = self.signals.iter().map(|(_, row)| row.signal.time).filter(|time| *time >= cutoff).min();
+        let mut writes = Vec::new();
+        let again = self.object.prune(cutoff, stays, &mut writes);
+        self.write(writes);
+        if again {
+            self.refold(context);
         }
     }
 
@@ -75,10 +148,13 @@ impl Disk {
     }
 
     fn page(&self) -> Option<Page> {
+        self.page_of(500)
+    }
+
+    fn page_of(&self, limit: usize) -> Option<Page> {
         let behind = self.object.shipped()?;
-        let rows =
-            self.signals.iter().map(|(_, row)| row.clone()).filter(|row| row.position > behind).collect();
-        self.object.next_page(rows, 500)
+        let rows = self.signals.iter().map(|(_, row)| row.clone()).filter(|row| row.position > behind);
+        self.object.next_page(rows.take(limit).collect(), limit)
     }
 
     fn ship(&mut self, page: &Page, context: Context<'_>) -> ShipAnswer {

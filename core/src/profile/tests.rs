@@ -146,3 +146,69 @@ proptest! {
         prop_assert_eq!(Snapshot { n: 0, ..snapshot }, folded(&definitions, &signals, false));
     }
 }
+
+/// What a source says of a customer in one `user` signal.
+fn says(source: Source, seq: u64, time: i64, fields: Value) -> Signal {
+    let Value::Object(fields) = fields else { return says(source, seq, time, json!({})) };
+    Signal { stream: StreamId::from_bits(1), seq, time: NOW.plus(time), kind: Kind::User, source, fields }
+}
+
+#[test]
+fn a8_the_row_beats_the_server_beats_the_browser_and_the_newest_of_a_source_wins() {
+    use Source::{Browser, Server};
+    let signals = [
+        says(Browser, 1, 5, json!({ "name": "Browser, older", "email": "older@example.com" })),
+        says(Browser, 2, 9, json!({ "name": "Browser, newer" })),
+        says(Browser, 3, 9, json!({ "localId": "7" })),
+        // The same instant: the identity decides.
+        says(Browser, 4, 9, json!({ "localId": "8" })),
+        says(Server, 5, 1, json!({ "traits": { "plan": "gold", "seats": 3, "vip": false, "zip": "02110" } })),
+        says(Server, 6, 2, json!({ "traits": { "seats": 4, "address": { "city": "Lyon", "floor": 3 } } })),
+        says(
+            Server,
+            7,
+            3,
+            json!({ "traits": { "address": { "city": "Paris", "zip": "75001" }, "Tier": "Silver" } }),
+        ),
+        says(Browser, 8, 99, json!({ "authType": "browser" })),
+        says(Server, 9, 1, json!({ "authType": "server" })),
+    ];
+    let expected = json!({
+        "Tier": "Gold", "Spend": 1.5, "FullName": "Browser, newer", "Email": "older@example.com", "LocalId": "8",
+        "AuthType": "server", "plan": "gold", "seats": 4, "vip": false, "zip": "02110",
+        "address": { "city": "Paris", "floor": 3, "zip": "75001" },
+    });
+    let row = json!({ "version": 1, "values": { "Tier": "Gold", "Spend": 1.5, "LocalId": null } });
+    // Whatever order they come in, and whether the row comes first or last.
+    for turn in 0..signals.len() {
+        let mut profile = Profile::default();
+        let row: Imported = serde_json::from_value(row.clone()).unwrap();
+        if turn.is_multiple_of(2) {
+            profile.import(row.clone());
+        }
+        let (one, two) = signals.split_at(turn);
+        for signal in two.iter().chain(one).chain(&signals[..2]) {
+            profile.fold(&definitions(), signal.key(CookieId::from_bits(1)), signal, NOW);
+        }
+        profile.import(row);
+        let snapshot = profile.snapshot(&definitions(), CustomerId::Known(1), String::new(), NOW);
+        assert_eq!(json!(snapshot.attributes), expected);
+    }
+}
+
+#[test]
+fn a8_what_both_sides_of_a_merge_said_is_the_newest_of_both() {
+    // Two cookies of one customer: the same source on both sides.
+    let (cookies, names) = ([CookieId::from_bits(1), CookieId::from_bits(2)], ["one", "two"]);
+    for (times, winner) in [([1, 2], "two"), ([2, 1], "one"), ([2, 2], "two")] {
+        for order in [[0, 1], [1, 0]] {
+            let mut profile = Profile::default();
+            for side in order {
+                let signal = says(Source::Browser, 1, times[side], json!({ "name": names[side] }));
+                profile.fold(&definitions(), signal.key(cookies[side]), &signal, NOW);
+            }
+            let snapshot = profile.snapshot(&definitions(), CustomerId::Known(1), String::new(), NOW);
+            assert_eq!(json!(snapshot.attributes), json!({ "FullName": winner }));
+        }
+    }
+}

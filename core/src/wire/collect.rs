@@ -428,6 +428,75 @@ mod tests {
     }
 
     #[test]
+    fn f6_a_clock_ten_years_off_or_before_1970_is_corrected() {
+        let year = 365 * crate::time::DAY_MS;
+        for skew in [-10 * year, -year, 1, year, 10 * year, -NOW.0 - 5 * year] {
+            let signals =
+                [view(&[("time", json!(NOW.0 + skew - 700))]), view(&[("time", json!(NOW.0 + skew))])];
+            let mut body = batch(&json!(signals));
+            body["sentAt"] = json!(NOW.0 + skew);
+            let taken = parse(body.to_string().as_bytes(), NOW).unwrap().signals;
+            let times: Vec<_> = taken.into_iter().map(|taken| taken.unwrap().signal.time).collect();
+            assert_eq!(times, [NOW.plus(-700), NOW], "{skew}");
+        }
+    }
+
+    #[test]
+    fn f6_a_clock_that_jumps_between_happening_and_sending_moves_nothing_into_the_future() {
+        for jump in [-3_600_000, -10 * 365 * crate::time::DAY_MS, i64::from(i32::MIN)] {
+            // It happened at one o'clock and was sent at twelve.
+            let mut body = batch(&json!([view(&[("time", json!(NOW.0))])]));
+            body["sentAt"] = json!(NOW.0 + jump);
+            let taken = parse(body.to_string().as_bytes(), NOW).unwrap().signals.remove(0).unwrap();
+            assert_eq!(taken.signal.time, NOW.plus(limits::FUTURE_MS));
+        }
+        // Forward, the time that passed cannot be told from the jump: it is as old as it says.
+        let mut body = batch(&json!([view(&[("time", json!(NOW.0))])]));
+        body["sentAt"] = json!(NOW.0 + 3_600_000);
+        let taken = parse(body.to_string().as_bytes(), NOW).unwrap().signals.remove(0).unwrap();
+        assert_eq!(taken.signal.time, NOW.plus(-3_600_000));
+    }
+
+    #[test]
+    fn f6_what_is_no_time_is_refused_by_itself_and_a_clock_that_is_none_with_its_batch() {
+        for time in [json!(null), json!("NaN"), json!("2026-01-01"), json!({}), json!(1e16), json!(-1e300)] {
+            assert_eq!(one(&view(&[("time", time.clone())])).unwrap_err().code, "invalid_field", "{time}");
+            let mut body = batch(&json!([view(&[])]));
+            body["sentAt"] = time;
+            assert_eq!(parse(body.to_string().as_bytes(), NOW).unwrap_err().code(), "invalid_batch");
+        }
+        let body = batch(&json!([view(&[])])).to_string();
+        for number in ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"] {
+            let body = body.replace(&format!("\"time\":{}", NOW.0), &format!("\"time\":{number}"));
+            assert_eq!(parse(body.as_bytes(), NOW).unwrap_err().code(), "invalid_json", "{number}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn f6_any_two_clocks_give_a_time_that_is_never_far_ahead(
+            time in -1e17_f64..1e17,
+            sent_at in -1e17_f64..1e17,
+            lag in 0_i64..100_000,
+        ) {
+            let mut body = batch(&json!([view(&[("time", json!(time))])]));
+            body["sentAt"] = json!(sent_at);
+            if let Ok(mut batch) = parse(body.to_string().as_bytes(), NOW)
+                && let Ok(taken) = batch.signals.remove(0)
+            {
+                proptest::prop_assert!(taken.signal.time <= NOW.plus(limits::FUTURE_MS));
+            }
+            // The same clock at both ends, however wrong, gives the time that passed.
+            if time.abs() < 1e15 {
+                let mut body = batch(&json!([view(&[("time", json!(time as i64))])]));
+                body["sentAt"] = json!(time as i64 + lag);
+                let taken = parse(body.to_string().as_bytes(), NOW).unwrap().signals.remove(0).unwrap();
+                proptest::prop_assert_eq!(taken.signal.time, NOW.plus(-lag));
+            }
+        }
+    }
+
+    #[test]
     fn a_token_never_becomes_part_of_the_signal() {
         let user =
             json!({ "seq": 1, "time": NOW.0, "type": "user", "authId": "Loyalty1", "token": "secret" });

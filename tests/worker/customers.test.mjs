@@ -1,0 +1,424 @@
+// @ts-check
+// Customers as an administrator lists and reads them, and the jobs that keep lists and objects equal.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { seed } from "../../examples/contoso-coffee/seed.mjs";
+import { browser, profile } from "../support/signals.mjs";
+import { system, until } from "../support/system.mjs";
+
+/** @type {Awaited<ReturnType<typeof system>>} */
+let msci;
+before(async () => {
+  msci = await system();
+  await seed({ base: msci.base, adminToken: msci.adminToken });
+});
+after(() => msci.stop());
+
+/** @param {Record<string, unknown>} [query] */
+const list = async (query = {}) => {
+  const text = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)]));
+  const answer = await msci.admin("GET", `/customers?${text}`);
+  assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  return answer.body;
+};
+
+/** All rows of a list, page by page. @param {Record<string, unknown>} query */
+async function all(query) {
+  const rows = [];
+  let skiptoken = "";
+  for (;;) {
+    const page = await list({ ...query, skiptoken });
+    assert.ok(page.customers.length <= Number(query.top ?? 50));
+    rows.push(...page.customers);
+    if (!page.skiptoken) return { rows, count: page.count };
+    assert.notEqual(page.skiptoken, skiptoken);
+    skiptoken = page.skiptoken;
+  }
+}
+
+/** The row of a list whose cookies hold this one. @param {string} kind @param {string} cookieId */
+const listed = async (kind, cookieId) =>
+  (await list({ kind, search: cookieId })).customers.find((/** @type {any} */ row) => row.cookieIds.includes(cookieId));
+
+/** @param {string} kind @param {{ cookieId: string }} of */
+const appears = (kind, { cookieId }) => until(() => listed(kind, cookieId), `${cookieId} is listed as ${kind}`);
+/** @param {string} kind @param {{ cookieId: string }} of */
+const goes = (kind, { cookieId }) =>
+  until(async () => !(await listed(kind, cookieId)), `${cookieId} is no longer listed as ${kind}`);
+
+/** @param {any[]} rows */
+const ids = (rows) => rows.map((row) => row.customerId);
+
+/** @param {string} job */
+const finished = (job) =>
+  until(async () => {
+    const { body } = await msci.admin("GET", `/jobs/${job}`);
+    assert.notEqual(body.state, "cancelled");
+    return body.state === "done" && body;
+  }, "the job is done");
+
+test("a visitor is listed as unknown, with what is known", async () => {
+  const her = browser();
+  const before = Date.now() - 5000;
+  await msci.collect(her.batch(her.view("/", { time: before }), her.user(undefined, { email: "her@example.com" })));
+  const row = await until(async () => {
+    const row = await listed("unknown", her.cookieId);
+    return row?.attributes.Email && row;
+  }, "the visitor is listed");
+  assert.equal(row.known, false);
+  assert.deepEqual([row.authId ?? null, row.cookieIds], [null, [her.cookieId]]);
+  assert.deepEqual(row.attributes, { Email: "her@example.com" });
+  assert.ok(Math.abs(Date.parse(row.firstSeen) - before) < 1000);
+  assert.ok(Date.parse(row.lastSeen) > Date.parse(row.firstSeen));
+  assert.equal(row.customerId, (await profile(msci, her.cookieId)).body.msdynci_customerid);
+  assert.equal(await listed("known", her.cookieId), undefined);
+});
+
+test("A1 after the merge the visitor is gone from Unknown, and the customer has the cookie", async () => {
+  const her = browser();
+  await msci.collect(her.batch(her.view("/a")));
+  const unknown = await appears("unknown", her);
+  await msci.collect(her.batch(her.user("Loyalty41")));
+  await goes("unknown", her);
+  const known = await appears("known", her);
+  assert.equal(known.authId, "Loyalty41");
+  assert.equal(known.known, true);
+  assert.equal(known.attributes.FirstName, "Aino");
+  assert.notEqual(known.customerId, unknown.customerId);
+  const visitors = await all({ kind: "unknown", top: 500 });
+  assert.ok(!ids(visitors.rows).includes(unknown.customerId) && visitors.rows.every((row) => row.cookieIds.length === 1));
+  const same = (await all({ kind: "known", top: 500 })).rows.filter((row) => row.authId === "Loyalty41");
+  assert.equal(same.length, 1, "the imported row is not listed beside it");
+});
+
+test("imported customers without web activity are listed as known, behind those who were seen", async () => {
+  const him = browser();
+  await msci.collect(him.batch(him.view("/"), him.user("Loyalty42")));
+  await appears("known", him);
+  const { rows, count } = await all({ kind: "known", top: 500 });
+  assert.equal(rows.length, count);
+  assert.equal(new Set(rows.map((row) => row.authId)).size, 101);
+  const seen = rows.map((row) => row.lastSeen !== null);
+  assert.ok(seen.indexOf(false) === seen.lastIndexOf(true) + 1, "seen first");
+  const quiet = rows.find((row) => row.authId === "Loyalty50");
+  assert.deepEqual([quiet.known, quiet.cookieIds, quiet.firstSeen, quiet.lastSeen], [true, [], null, null]);
+  assert.equal(quiet.attributes.LastName, "Silva");
+});
+
+test("paging through a list meets everybody once, in the same order whatever the page", async () => {
+  const visitors = Array.from({ length: 7 }, () => browser());
+  await Promise.all(visitors.map((visitor) => msci.collect(visitor.batch(visitor.view("/paged")))));
+  const rows = await Promise.all(visitors.map((visitor) => appears("unknown", visitor)));
+  // Some at the same instant, which no client can bring about: the id decides.
+  const seenAt = (/** @type {any} */ row, /** @type {string} */ time) =>
+    msci.index("UPDATE customer SET last_seen = ? WHERE id = ?", Date.parse(time), row.customerId);
+  for (const row of rows.slice(0, 4)) await seenAt(row, rows[0].lastSeen);
+  for (const kind of ["unknown", "known"]) {
+    const whole = await all({ kind, top: 500 });
+    assert.equal(whole.rows.length, whole.count);
+    assert.equal(new Set(ids(whole.rows)).size, whole.count);
+    const seen = whole.rows.map((row) => row.lastSeen ?? "");
+    assert.deepEqual(seen, [...seen].sort().reverse(), "newest first");
+    for (const top of kind === "unknown" ? [1, 3] : [7, 50]) {
+      const paged = await all({ kind, top });
+      assert.deepEqual(ids(paged.rows), ids(whole.rows), `${kind} by ${top}`);
+      assert.equal(paged.count, whole.count);
+    }
+  }
+  for (const row of rows) await seenAt(row, row.lastSeen);
+  assert.equal((await list()).customers[0].known, true, "known is what is asked for when nothing is");
+});
+
+test("a search finds texts and ids in any case, and nothing else", async () => {
+  const her = browser();
+  await msci.collect(her.batch(her.view("/"), her.user("Loyalty43", { email: "Needle@Example.com" })));
+  await appears("known", her);
+  const found = async (/** @type {string} */ search) => {
+    const { rows, count } = await all({ kind: "known", search });
+    assert.equal(rows.length, count, search);
+    return rows.map((row) => row.authId);
+  };
+  assert.deepEqual(await found(her.cookieId), ["Loyalty43"]);
+  assert.deepEqual(await found("loyalty43"), ["Loyalty43"]);
+  // One who was never seen.
+  assert.deepEqual(await found("LOYALTY60"), ["Loyalty60"]);
+  assert.deepEqual(await found("noah silva"), ["Loyalty42"]);
+  for (const nobody of ["%", "_", "' OR 1=1 --", "nobody at all"]) {
+    assert.deepEqual(await found(nobody), [], nobody);
+  }
+});
+
+test(
+  "a search does not look at the names of columns",
+  { todo: "rows of customers who were never seen are searched as JSON, names and all" },
+  async () => {
+    for (const search of ["FirstName", '":"', "null"]) assert.equal((await list({ kind: "known", search })).count, 0, search);
+  },
+);
+
+test("what a list cannot be asked is refused", async () => {
+  for (const query of [
+    "kind=all", "kind=KNOWN", "top=0", "top=501", "top=-1", "top=x", "top=1.5", "skiptoken=x", "skiptoken=1.x",
+    "skiptoken=x.00000000000000000000000000000001", `search=${"x".repeat(257)}`,
+  ]) {
+    const { status, body } = await msci.admin("GET", `/customers?${query}`);
+    assert.deepEqual([status, body.error?.code], [400, "invalid_request"], query);
+  }
+  assert.equal((await msci.admin("POST", "/customers", {})).status, 405);
+  const id = "0".repeat(32);
+  for (const query of ["top=0", "skiptoken=x", "skiptoken=1.2.3", "skiptoken=1.a.b.c"]) {
+    const { status, body } = await msci.admin("GET", `/customers/${id}/timeline?${query}`);
+    assert.deepEqual([status, body.error?.code], [400, "invalid_request"], query);
+  }
+  const stranger = await msci.fetch("/_msci/admin/v1/customers");
+  assert.equal(stranger.status, 401);
+});
+
+test("one customer is told whole, known, unknown or only imported", async () => {
+  const [her, him] = [browser(), browser()];
+  await msci.collect(her.batch(her.view("/coffee-machines/premium/a"), her.view("/coffee-machines/premium/b")));
+  await msci.collect(him.batch(him.view("/"), him.event("order_completed", { total: 1200 }), him.user("Loyalty44")));
+  const unknown = (await profile(msci, her.cookieId)).body.msdynci_customerid;
+  const visitor = await msci.admin("GET", `/customers/${unknown}`);
+  assert.equal(visitor.status, 200);
+  const { known, cookieIds, authId, measures, segments, links, attributes } = visitor.body;
+  assert.deepEqual(
+    { known, cookieIds, authId, segments, links, attributes },
+    { known: false, cookieIds: [her.cookieId], authId: null, segments: ["PremiumBrowsers"], links: [], attributes: {} },
+  );
+  assert.equal(measures.PageViews, 2);
+
+  const id = (await profile(msci, him.cookieId)).body.msdynci_customerid;
+  const customer = (await msci.admin("GET", `/customers/${id}`)).body;
+  assert.deepEqual([customer.customerId, customer.known, customer.table, customer.authId], [id, true, "LoyaltySignUps", "Loyalty44"]);
+  assert.deepEqual(customer.cookieIds, [him.cookieId]);
+  assert.equal(customer.measures.LifetimeValue, 1200);
+  assert.ok(customer.segments.includes("HighLifetimeValue"));
+  assert.equal(customer.attributes.LoyaltyId, "Loyalty44");
+  assert.deepEqual(customer.links.map((/** @type {any} */ link) => [link.cookieId, link.customerId, link.pending]), [[him.cookieId, id, false]]);
+  assert.ok(Math.abs(Date.parse(customer.links[0].since) - Date.now()) < 60_000);
+
+  const quiet = (await list({ search: "Loyalty61" })).customers[0];
+  const imported = (await msci.admin("GET", `/customers/${quiet.customerId}`)).body;
+  assert.deepEqual([imported.known, imported.authId, imported.cookieIds, imported.links], [true, "Loyalty61", [], []]);
+  assert.equal(imported.attributes.FullName, quiet.attributes.FullName);
+  assert.deepEqual([imported.firstSeen, imported.segments, imported.measures], [null, [], {}]);
+
+  for (const nobody of ["0".repeat(32), "00000000-0000-0000-0000-000000000001", "nonsense", "%2e%2e"]) {
+    assert.equal((await msci.admin("GET", `/customers/${nobody}`)).status, 404, nobody);
+  }
+});
+
+test("asked for a cookie's own id after the merge, the customer answers", async () => {
+  const her = browser();
+  await msci.collect(her.batch(her.view("/")));
+  const own = (await profile(msci, her.cookieId)).body.msdynci_customerid;
+  await msci.collect(her.batch(her.user("Loyalty45")));
+  const told = (await msci.admin("GET", `/customers/${own}`)).body;
+  assert.deepEqual([told.known, told.authId], [true, "Loyalty45"]);
+  assert.notEqual(told.customerId, own);
+  const timeline = (await msci.admin("GET", `/customers/${own}/timeline`)).body;
+  assert.equal(timeline.activities.length, 2);
+});
+
+test("the timeline has every kind of signal, newest first, each once whatever the page", async () => {
+  const her = browser();
+  const laptop = browser();
+  const now = Date.now();
+  await msci.collect(her.batch(
+    her.view("/first", { time: now - 9000, properties: { colour: "red" } }),
+    { seq: 50, time: now - 8000, type: "action", name: "Buy", actionType: "LClick", elementId: "buy" },
+    her.event("order_completed", { total: 5 }, { time: now - 7000 }),
+    { seq: 51, time: now - 6000, type: "consent", purposes: { analytics: "granted" } },
+    her.user("Loyalty46", { time: now - 5000, email: "timeline@example.com" }),
+  ));
+  // At one instant, the order is that of the stream.
+  await msci.collect(laptop.batch(...[1, 2, 3, 4].map((n) => laptop.view(`/laptop/${n}`, { time: now - 4000 }))));
+  await msci.collect(laptop.batch(laptop.user("Loyalty46", { time: now - 3000 })));
+  const id = (await profile(msci, her.cookieId)).body.msdynci_customerid;
+  const pages = async (/** @type {number} */ top) => {
+    const rows = [];
+    let skiptoken = "";
+    do {
+      const { body } = await msci.admin("GET", `/customers/${id}/timeline?top=${top}&skiptoken=${skiptoken}`);
+      assert.ok(body.activities.length <= top);
+      rows.push(...body.activities);
+      skiptoken = body.skiptoken;
+    } while (skiptoken);
+    return rows;
+  };
+  const whole = await pages(100);
+  assert.deepEqual(
+    whole.map((row) => [row.kind, row.type, row.title]),
+    [
+      ["user", "User", ""],
+      ["view", "View", "Page /laptop/4"],
+      ["view", "View", "Page /laptop/3"],
+      ["view", "View", "Page /laptop/2"],
+      ["view", "View", "Page /laptop/1"],
+      ["user", "User", ""],
+      ["consent", "Consent", ""],
+      ["event", "order_completed", "order_completed"],
+      ["action", "Action", "Buy"],
+      ["view", "View", "Page /first"],
+    ],
+  );
+  assert.deepEqual(whole.at(-1).properties, { colour: "red" });
+  assert.equal(whole.at(-1).id, `${her.cookieId}:${her.stream}:1`);
+  assert.deepEqual(whole[6].purposes, { analytics: "granted" });
+  const times = whole.map((row) => row.time);
+  assert.deepEqual(times, [...times].sort().reverse());
+  for (const top of [1, 3, 10]) assert.deepEqual(await pages(top), whole, `by ${top}`);
+  const quiet = (await list({ search: "Loyalty62" })).customers[0].customerId;
+  const empty = await msci.admin("GET", `/customers/${quiet}/timeline`);
+  assert.deepEqual(empty.body, { activities: [], skiptoken: null });
+});
+
+test("an imported row that changes reaches the customer's object, its segments and the lists", async () => {
+  const [gold, quiet] = [browser(), browser()];
+  const table = "/tables/LoyaltySignUps/rows";
+  const csv = { "content-type": "text/csv" };
+  await msci.admin("POST", table, "LoyaltyId,FirstName,Tier\nPush1,Ada,Gold\nPush2,Bob,Bronze\nPush3,Cy,Bronze\n", csv);
+  await msci.collect(gold.batch(gold.view("/"), gold.user("Push1")));
+  await msci.collect(quiet.batch(quiet.view("/"), quiet.user("Push2")));
+  await until(async () => (await listed("known", gold.cookieId))?.attributes.FirstName === "Ada", "the list has the row");
+  assert.deepEqual((await profile(msci, gold.cookieId)).body.segmentmembership, ["LoyalCustomers"]);
+  const before = (await profile(msci, quiet.cookieId)).body;
+  const jobs = async () => (await msci.admin("GET", "/jobs")).body.items.filter((/** @type {any} */ job) => job.kind === "push");
+  const earlier = (await jobs()).length;
+
+  const changed = "LoyaltyId,FirstName,Tier\nPush1,Adele,Bronze\nPush2,Bob,Bronze\nPush3,Cyd,Gold\n";
+  const done = (await msci.admin("POST", table, changed, csv)).body;
+  assert.deepEqual([done.updated, done.unchanged], [2, 1]);
+  const [push, ...more] = await jobs();
+  assert.equal(more.length + 1, earlier + 1);
+  await finished(push.id);
+  const after = (await profile(msci, gold.cookieId)).body;
+  assert.deepEqual([after.msdynci_firstname, after.segmentmembership, after.measures.PageViews], ["Adele", [], 1]);
+  assert.deepEqual((await profile(msci, quiet.cookieId)).body, before, "a row that stayed the same moves nothing");
+  await until(async () => (await listed("known", gold.cookieId))?.attributes.FirstName === "Adele", "the list follows");
+  assert.equal((await list({ search: "Push3" })).customers[0].attributes.FirstName, "Cyd");
+  // A page, which reads the snapshot, follows too.
+  const snapshot = await until(
+    async () => {
+      const text = (await msci.snapshots())[`p:${after.msdynci_customerid}`] ?? "";
+      return text.includes("Adele") && JSON.parse(text);
+    },
+    "the snapshot follows",
+  );
+  assert.deepEqual(snapshot.segments, []);
+  // Nothing new, no job.
+  await msci.admin("POST", table, changed, csv);
+  assert.equal((await jobs()).length, earlier + 1);
+});
+
+test("who is forgotten, expires or is unlinked leaves the list it was in", async () => {
+  const [forgetful, idle, laptop, phone] = [browser(), browser(), browser(), browser()];
+  await msci.collect(forgetful.batch(forgetful.view("/"), forgetful.user("Loyalty47")));
+  await appears("known", forgetful);
+  await msci.fetch("/_msci/forget", { method: "POST", cookies: { _msci: forgetful.cookieId } });
+  await goes("known", forgetful);
+  assert.equal((await list({ search: "Loyalty47" })).count, 1, "the customer stays");
+
+  await msci.collect(phone.batch(phone.view("/"), phone.user("Loyalty48")));
+  await msci.collect(laptop.batch(laptop.view("/"), laptop.user("Loyalty48")));
+  const { customerId } = await appears("known", laptop);
+  await msci.admin("POST", `/customers/${customerId}/unlink`, { cookieId: laptop.cookieId });
+  await appears("unknown", laptop);
+  await goes("known", laptop);
+  assert.deepEqual((await appears("known", phone)).cookieIds, [phone.cookieId]);
+
+  await msci.collect(idle.batch(idle.view("/")));
+  await appears("unknown", idle);
+  await msci.admin("PUT", "/settings", { retention: { unknownIdleDays: 0 } });
+  try {
+    // Any look at it is enough for it to notice.
+    await until(async () => (await profile(msci, idle.cookieId)).status === 404, "the idle visitor expired");
+    await goes("unknown", idle);
+  } finally {
+    await msci.admin("PUT", "/settings", { retention: { unknownIdleDays: 7 } });
+  }
+});
+
+test("an index that was lost is made again from the objects, and what is nobody's is swept away", async () => {
+  const [her, him, gone] = [browser(), browser(), browser()];
+  await msci.collect(her.batch(her.view("/rebuilt/a"), her.event("order", { total: 1 })));
+  await msci.collect(him.batch(him.view("/rebuilt/b"), him.user("Loyalty49")));
+  await msci.collect(gone.batch(gone.view("/rebuilt/c"), gone.user("Loyalty49")));
+  await appears("unknown", her);
+  await appears("known", gone);
+  /** What the index holds, but for its own records of when it was written. */
+  const held = async () => ({
+    customers: await msci.index(
+      "SELECT id, tag, known, auth, first_seen, last_seen, search, body FROM customer WHERE gone = 0 ORDER BY id",
+    ),
+    cookies: await msci.index("SELECT object, customer, tag, place FROM cookie ORDER BY object"),
+    activities: await msci.index("SELECT * FROM activity ORDER BY object, stream, seq"),
+  });
+  const quiet = () =>
+    until(async () => {
+      const one = JSON.stringify(await held());
+      await new Promise((next) => setTimeout(next, 300));
+      return one === JSON.stringify(await held());
+    }, "the index is quiet");
+  await quiet();
+  const before = await held();
+  assert.ok(before.customers.length > 5 && before.activities.length > 10);
+  const lists = async () => [await all({ kind: "known", top: 500 }), await all({ kind: "unknown", top: 500 })];
+  const shown = await lists();
+
+  for (const table of ["customer", "cookie", "activity"]) await msci.index(`DELETE FROM ${table}`);
+  assert.equal((await list({ kind: "unknown" })).count, 0);
+  const orphan = "00000000-0000-0000-0000-00000000dead";
+  const stale = { cookieIds: [], attributes: { FullName: "Nobody" } };
+  await msci.index(
+    "INSERT INTO customer VALUES (?, 'tag', 7, 0, 0, NULL, 1, 1, 'nobody', ?, 1)", orphan, JSON.stringify(stale),
+  );
+  await msci.index("INSERT INTO cookie VALUES (?, ?, 'tag', 1, 1)", orphan, orphan);
+  await msci.index("INSERT INTO activity VALUES (?, 'stream', 1, 1, 'View', '', '{}')", orphan);
+  assert.equal((await list({ kind: "unknown", search: "nobody" })).count, 1);
+
+  const { body } = await msci.admin("POST", "/index/rebuild");
+  const job = await finished(body.job);
+  assert.equal(job.kind, "rebuild");
+  assert.ok(job.done >= before.customers.length && job.total === job.done);
+  await until(async () => JSON.stringify(await held()) === JSON.stringify(before), "the index is what it was");
+  assert.deepEqual(await lists(), shown);
+});
+
+test("an index whose tables are gone is made again", async () => {
+  const her = browser();
+  await msci.collect(her.batch(her.view("/again")));
+  await appears("unknown", her);
+  const shown = ids((await all({ kind: "unknown", top: 500 })).rows).sort();
+  for (const table of ["customer", "cookie", "activity"]) await msci.index(`DROP TABLE ${table}`);
+  await until(async () => (await msci.admin("GET", "/customers")).status === 200, "the tables are there again");
+  const { body } = await msci.admin("POST", "/index/rebuild");
+  await finished(body.job);
+  await until(
+    async () => JSON.stringify(ids((await all({ kind: "unknown", top: 500 })).rows).sort()) === JSON.stringify(shown),
+    "all are listed again",
+  );
+});
+
+test("jobs are listed, the newest first, told one by one, and can be cancelled", async () => {
+  const first = (await msci.admin("POST", "/index/rebuild")).body.job;
+  await finished(first);
+  const second = (await msci.admin("POST", "/index/rebuild")).body.job;
+  assert.notEqual(first, second);
+  const { items } = (await msci.admin("GET", "/jobs")).body;
+  const order = items.map((/** @type {any} */ job) => job.id);
+  assert.ok(order.indexOf(second) < order.indexOf(first));
+  assert.deepEqual(Object.keys(items[0]).sort(), ["done", "error", "id", "kind", "state", "total"]);
+  await finished(second);
+  const told = (await msci.admin("GET", `/jobs/${first}`)).body;
+  assert.deepEqual([told.id, told.kind, told.state, told.error], [first, "rebuild", "done", null]);
+  assert.equal((await msci.admin("DELETE", `/jobs/${first}`)).body.state, "done", "what is over stays over");
+  const third = (await msci.admin("POST", "/index/rebuild")).body.job;
+  const cancelled = (await msci.admin("DELETE", `/jobs/${third}`)).body.state;
+  assert.ok(["cancelled", "done"].includes(cancelled));
+  assert.equal((await msci.admin("GET", `/jobs/${third}`)).body.state, cancelled);
+  assert.equal((await msci.admin("GET", "/jobs/nonsense")).status, 404);
+  assert.equal((await msci.admin("DELETE", "/jobs/nonsense")).status, 404);
+  assert.equal((await msci.admin("PUT", "/jobs", {})).status, 405);
+});

@@ -1,0 +1,272 @@
+// @ts-check
+// Erasure: nothing of a person is left, nothing that was under way brings anything back, and the person may
+// come again.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { seed } from "../../examples/contoso-coffee/seed.mjs";
+import { browser, profile } from "../support/signals.mjs";
+import { stored } from "../support/stored.mjs";
+import { system, until } from "../support/system.mjs";
+
+const state = mkdtempSync(join(tmpdir(), "msci-test-"));
+/** @type {Awaited<ReturnType<typeof system>>} */
+let msci;
+before(async () => {
+  msci = await system(undefined, { state });
+  await seed({ base: msci.base, adminToken: msci.adminToken });
+});
+after(async () => {
+  await msci.stop();
+  rmSync(state, { recursive: true, force: true });
+});
+
+/** Everything an object holds but what names it. @param {{ body: any }} answer */
+const uris = (answer) => answer.body.unifiedactivity.map((/** @type {any} */ a) => a.msdynci_externalurl);
+
+/** @param {string} search */
+const count = async (search) => {
+  const known = await msci.admin("GET", `/customers?kind=known&search=${search}`);
+  const unknown = await msci.admin("GET", `/customers?kind=unknown&search=${search}`);
+  return known.body.count + unknown.body.count;
+};
+
+/** @param {string} search */
+const listed = (search) => until(async () => (await count(search)) > 0, `${search} is listed`);
+
+/** Erases, and waits for the job's end. @param {Record<string, string>} whom */
+async function erase(whom) {
+  const asked = await msci.admin("POST", "/privacy/erase", whom);
+  assert.equal(asked.status, 200, JSON.stringify(asked.body));
+  return until(async () => {
+    const { body } = await msci.admin("GET", `/jobs/${asked.body.job}`);
+    return body.state === "done" && body;
+  }, "the erasure is done");
+}
+
+/** @param {string} authId */
+const mail = (authId) => `${authId.toLowerCase()}@erased.example`;
+
+/** A customer with two devices, a history on both, and an imported row. @param {string} authId */
+async function person(authId) {
+  const [phone, laptop] = [browser(), browser()];
+  await msci.collect(phone.batch(phone.view("/phone"), phone.user(authId, { name: "Erna Lösch" })));
+  await msci.collect(laptop.batch(laptop.view("/laptop"), laptop.event("order_completed", { total: 2000 })));
+  const merged = await msci.collect(laptop.batch(laptop.user(authId, { email: mail(authId) })), {
+    cookies: { _msci: laptop.cookieId },
+  });
+  assert.equal(merged.body.user.status, "merged");
+  const { body } = await profile(msci, phone.cookieId);
+  assert.equal(body.msdynci_cookieids.length, 2);
+  await listed(phone.cookieId);
+  return { authId, phone, laptop, cookies: merged.cookies, customerId: body.msdynci_customerid };
+}
+
+for (const by of ["customerId", "cookieId", "authId"]) {
+  test(`F42 erased by ${by}, a customer is gone everywhere, and what comes late is refused`, async () => {
+    const { phone, laptop, authId, customerId, cookies } = await person(`Erased-by-${by}`);
+    const asked = { customerId, cookieId: laptop.cookieId, authId }[by] ?? "";
+    const job = await erase({ [by]: asked });
+    assert.deepEqual([job.kind, job.done, job.total], ["erase", 1, 1]);
+
+    for (const { cookieId } of [phone, laptop]) {
+      assert.equal((await profile(msci, cookieId)).status, 404);
+      assert.deepEqual((await msci.admin("GET", `/customers/${customerId}/timeline`)).body.activities, []);
+    }
+    assert.equal((await msci.admin("GET", `/customers/${customerId}`)).status, 404);
+    for (const trace of [phone.cookieId, laptop.cookieId, authId, "lösch"]) {
+      await until(async () => (await count(trace)) === 0, `${trace} is in no list`);
+    }
+    // The proof opens nothing.
+    const page = await msci.fetch("/", { cookies: { _msci: laptop.cookieId, ...cookies }, headers: { accept: "text/html" } });
+    assert.ok(!page.body.includes("GRAZIE15") && page.body.includes("Good coffee, every morning."));
+
+    // Late, from before: of a page that was open, of a stream that was offline.
+    const late = { time: Date.now() - 60_000 };
+    const offline = browser({ cookieId: phone.cookieId });
+    for (const of of [phone, offline]) {
+      const answer = await msci.collect(of.batch(of.view("/late", late), of.user(authId, late)));
+      assert.equal(answer.status, 200);
+      assert.deepEqual(answer.body.rejected.map((/** @type {any} */ r) => r.code), ["erased", "erased"]);
+      assert.deepEqual([answer.body.accepted, answer.body.duplicate], [0, 0]);
+      assert.notEqual(answer.body.cookieId, phone.cookieId, "the browser goes on under another cookieId");
+    }
+    assert.equal((await profile(msci, phone.cookieId)).status, 404);
+    // Of a device that was never linked: its `setUser` is older than the erasure.
+    const device = browser();
+    const refused = await msci.collect(device.batch(device.view("/late", late), device.user(authId, late)));
+    assert.deepEqual(refused.body.user, { status: "refused", reason: "erased" });
+    assert.deepEqual(refused.body.rejected.map((/** @type {any} */ r) => r.code), ["erased", "erased"]);
+    assert.equal((await profile(msci, device.cookieId)).status, 404);
+    assert.equal((await msci.admin("GET", `/customers/${customerId}`)).status, 404);
+    assert.equal(await count(authId), 0);
+    const again = await erase({ [by]: asked });
+    assert.equal(again.state, "done", "erasing again is no fault");
+  });
+}
+
+test("F42 an erased browser goes on under one new cookieId, and the person may sign up again with what is new", async () => {
+  const { phone, laptop, authId, customerId } = await person("Erased-and-back");
+  await erase({ customerId });
+
+  const now = phone.batch(phone.view("/new"), phone.event("x"));
+  const first = await msci.collect(now, { cookies: { _msci: phone.cookieId } });
+  assert.equal(first.body.accepted, 2);
+  const { cookieId } = first.body;
+  assert.notEqual(cookieId, phone.cookieId);
+  assert.equal(first.cookies._msci, cookieId);
+  const resent = await msci.collect(now, { cookies: { _msci: phone.cookieId } });
+  assert.deepEqual([resent.body.cookieId, resent.body.accepted, resent.body.duplicate], [cookieId, 0, 2]);
+  const fresh = await profile(msci, cookieId);
+  assert.deepEqual([fresh.body.msdynci_known, uris(fresh)], [false, [null, "/new"]]);
+  const other = await msci.collect(laptop.batch(laptop.view("/new-too")), { cookies: { _msci: laptop.cookieId } });
+  assert.ok(![phone.cookieId, laptop.cookieId, cookieId].includes(other.body.cookieId), "each browser for itself");
+
+  // The next page load goes on with the new cookieId, in a new stream, and signs up.
+  const next = browser({ cookieId });
+  const merged = await msci.collect(next.batch(next.user(authId), next.view("/signed-in")), { cookies: { _msci: cookieId } });
+  assert.deepEqual(merged.body.user, { status: "merged" });
+  const { body } = await profile(msci, cookieId);
+  assert.equal(body.msdynci_customerid, customerId, "the same id names the same customer");
+  assert.deepEqual(body.msdynci_cookieids, [cookieId]);
+  assert.deepEqual(body.unifiedactivity.map((/** @type {any} */ a) => a.msdynci_externalurl), ["/signed-in", null, "/new"]);
+  assert.deepEqual([body.msdynci_fullname, body.msdynci_email, body.measures.PageViews], [undefined, undefined, 2]);
+  assert.ok(!body.measures.LifetimeValue);
+  await listed(cookieId);
+
+  // A device that was offline all the time: its history is older than the erasure.
+  const device = browser();
+  const old = { time: Date.now() - 3_600_000 };
+  const joined = await msci.collect(device.batch(device.view("/old", old), device.view("/now"), device.user(authId)));
+  assert.equal(joined.body.user.status, "merged");
+  const told = await profile(msci, cookieId);
+  assert.ok(uris(told).includes("/now") && !uris(told).includes("/old"));
+});
+
+test("F42 a visitor whom nobody knows is erased by cookieId", async () => {
+  const her = browser();
+  await msci.collect(her.batch(her.view("/"), her.user(undefined, { email: "unknown@erased.example" })));
+  await listed(her.cookieId);
+  await erase({ cookieId: her.cookieId });
+  assert.equal((await profile(msci, her.cookieId)).status, 404);
+  await until(async () => (await count(her.cookieId)) === 0, "the visitor is in no list");
+  const late = await msci.collect(her.batch(her.view("/late", { time: Date.now() - 60_000 })));
+  assert.equal(late.body.rejected[0].code, "erased");
+});
+
+test("F42 an imported customer who was never seen is erased, and others stay", async () => {
+  await erase({ authId: "Loyalty71" });
+  assert.equal(await count("Loyalty71"), 0);
+  assert.equal(await count("Loyalty72"), 1);
+  assert.equal((await msci.admin("GET", "/tables/LoyaltySignUps")).body.rows, 100);
+});
+
+test("F42 an erasure in the middle of a merge and of signals leaves nothing", async () => {
+  const { phone, laptop, authId, customerId } = await person("Erased-meanwhile");
+  const third = browser();
+  await msci.collect(third.batch(third.view("/third")));
+  const before = { time: Date.now() - 1000 };
+  await Promise.all([
+    erase({ customerId }),
+    msci.collect(third.batch(third.user(authId, before))),
+    ...Array.from({ length: 10 }, () => msci.collect(phone.batch(phone.view("/meanwhile", before)))),
+    ...Array.from({ length: 10 }, () => msci.collect(laptop.batch(laptop.view("/meanwhile", before)))),
+  ]);
+  for (const { cookieId } of [phone, laptop]) assert.equal((await profile(msci, cookieId)).status, 404);
+  // Merged before, it went with the customer; after, the customer did not take it.
+  assert.equal((await profile(msci, third.cookieId)).status, 404);
+  assert.equal((await msci.admin("GET", `/customers/${customerId}`)).status, 404);
+  await until(async () => (await count(authId)) === 0, "nobody of it is in a list");
+});
+
+test("what an erasure cannot be asked is refused, and nothing is erased", async () => {
+  const her = browser();
+  await msci.collect(her.batch(her.view("/stays")));
+  for (const bad of [{}, { cookieId: "x" }, { customerId: "x" }, { authId: "null" }, { cookieId: her.cookieId, authId: "x" }, { cookieId: 7 }]) {
+    const { status, body } = await msci.admin("POST", "/privacy/erase", bad);
+    assert.deepEqual([status, body.error?.code], [400, "invalid_request"], JSON.stringify(bad));
+  }
+  assert.equal((await msci.admin("GET", "/privacy/erase")).status, 405);
+  const stranger = await msci.fetch("/_msci/admin/v1/privacy/erase", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ cookieId: her.cookieId }),
+  });
+  assert.equal(stranger.status, 401);
+  assert.equal((await profile(msci, her.cookieId)).status, 200);
+});
+
+test("a re-import of an erased customer's row is refused until it is flagged as new", { todo: "imports do not look at erasures" }, async () => {
+  await erase({ authId: "Loyalty73" });
+  const row = '{"LoyaltyId":"Loyalty73","FirstName":"Back"}';
+  const again = await msci.admin("POST", "/tables/LoyaltySignUps/rows", row, { "content-type": "application/x-ndjson" });
+  assert.deepEqual(again.body.rejected.map((/** @type {any} */ r) => r.code), ["erased"]);
+});
+
+/** Live rows, KV and index as text, with where it stands. */
+async function everything() {
+  const index = [];
+  for (const table of ["customer", "cookie", "activity", "identity_row"]) index.push(...(await msci.index(`SELECT * FROM ${table}`)));
+  const kv = await msci.snapshots();
+  await msci.stop();
+  /** @type {[string, string][]} */
+  const held = [["the index", JSON.stringify(index)], ["KV", JSON.stringify(kv)], ["the log of the runtime", msci.printed.join("")]];
+  await stored(state, async ({ objects, dump }) => {
+    for (const kind of ["ProfileObject", "ConfigObject", "JobObject"]) {
+      for (const id of objects(kind)) held.push([`${kind} ${id}`, JSON.stringify(await dump(id, kind))]);
+    }
+  });
+  msci = await system(undefined, { state });
+  return held;
+}
+
+/** Where a text is found. @param {[string, string][]} held @param {string[]} traces */
+const found = (held, traces) =>
+  held.flatMap(([place, text]) => traces.filter((trace) => text.includes(trace)).map((trace) => `${trace} in ${place}`));
+
+test("G7 after an erasure no live row, no snapshot and no log has the authId, e-mail, name or cookieId", async (t) => {
+  const { phone, laptop, authId, customerId } = await person("Erased-without-trace");
+  // Devices that came and went leave rows of their own.
+  const forgotten = browser();
+  await msci.collect(forgotten.batch(forgotten.view("/"), forgotten.user(authId)));
+  await msci.fetch("/_msci/forget", { method: "POST", cookies: { _msci: forgotten.cookieId } });
+  const traces = [authId, mail(authId), "Erna Lösch", phone.cookieId, laptop.cookieId];
+  const before = found(await everything(), traces);
+  for (const trace of traces) assert.ok(before.some((line) => line.startsWith(trace)), `${trace} was there before`);
+  await erase({ customerId });
+  await until(async () => (await count(authId)) + (await count(laptop.cookieId)) === 0, "the copies are gone");
+  assert.deepEqual(found(await everything(), traces), []);
+  // Free pages of a database file keep their bytes until they are used again; that is the platform's.
+  const remains = readdirSync(state, { recursive: true, encoding: "utf8" })
+    .filter((file) => /\.sqlite(-wal)?$/.test(file))
+    .filter((file) => traces.some((trace) => readFileSync(join(state, file)).includes(trace)));
+  t.diagnostic(`files with remains in free pages: ${remains.length === 0 ? "none" : remains.join(" ")}`);
+});
+
+test(
+  "G7 an erased cookieId is not kept as the root of another visitor's on the same browser",
+  { todo: "the log of a rotated cookie has it as its root" },
+  async () => {
+    const { phone, customerId } = await person("Erased-at-a-shared-browser");
+    const next = browser({ cookieId: phone.cookieId });
+    assert.equal((await msci.collect(next.batch(next.user("Loyalty74")))).body.user.status, "rotated");
+    await erase({ customerId });
+    await until(async () => (await count(phone.cookieId)) === 0, "the copies are gone");
+    assert.deepEqual(found(await everything(), [phone.cookieId]), []);
+  },
+);
+
+test(
+  "G7 what a cookie said of an erased customer before it was unlinked goes too",
+  { todo: "an erased customer tells the cookies that are linked, not those that were" },
+  async () => {
+    const { laptop, phone, authId, customerId } = await person("Erased-after-unlink");
+    await msci.admin("POST", `/customers/${customerId}/unlink`, { cookieId: laptop.cookieId });
+    await erase({ customerId });
+    assert.equal((await profile(msci, phone.cookieId)).status, 404);
+    await until(async () => (await count(phone.cookieId)) === 0, "the copies are gone");
+    assert.deepEqual(found(await everything(), [authId]), []);
+  },
+);
