@@ -30,6 +30,7 @@ use crate::mutants::planted;
 use crate::profile::{Imported, Profile};
 use crate::signal::Signal;
 use crate::snapshot::Snapshot;
+use crate::stream::Stream;
 use crate::time::{DAY_MS, SECOND_MS, Timestamp};
 
 /// What a step is told of the world.
@@ -186,6 +187,22 @@ struct Patience {
     until: Timestamp,
 }
 
+impl Patience {
+    /// Until when; not at all, where the clock has fallen back since.
+    fn until(self, now: Timestamp) -> Timestamp {
+        if self.until > now.plus(PATIENCE_MS) { NEVER } else { self.until }
+    }
+}
+
+/// Before every instant.
+const NEVER: Timestamp = Timestamp(i64::MIN);
+
+/// When something was, as a clock says that may have fallen back since: what it calls the future is long
+/// past.
+fn past(instant: Timestamp, now: Timestamp) -> Timestamp {
+    if instant > now { NEVER } else { instant }
+}
+
 /// The state of one object that is held in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Object {
@@ -304,6 +321,14 @@ impl Object {
         Ok(())
     }
 
+    /// A stream's row; streams are not held, so this is how storage reads one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read_stream(&mut self, key: &str, body: &str) -> Result<Stream, serde_json::Error> {
+        self.unknown_fields.read(Table::Stream, key, body)
+    }
+
     /// Puts back into rows what a newer version of this program had written there and this one does not
     /// know: after a step, before its writes are committed.
     pub fn keep_unknown_fields(&mut self, writes: &mut [Write]) {
@@ -318,6 +343,18 @@ impl Object {
     /// The cookie whose log this is.
     pub fn cookie(&self) -> Option<CookieId> {
         self.log.as_ref().map(|log| log.cookie)
+    }
+
+    /// Whether there is nothing here that anybody would miss.
+    pub fn is_nothing(&self) -> bool {
+        let somebody = self.log.is_some() || self.known.is_some() || !self.copies.is_empty();
+        let remembered = self.erased.is_some() || self.refused != 0;
+        !(somebody || remembered) && self.owed == Owed::default()
+    }
+
+    /// Position of the newest signal of the log.
+    pub fn log_end(&self) -> u64 {
+        self.log.as_ref().map_or(0, |log| log.end)
     }
 
     /// The link of this cookie, once the customer has accepted it.
@@ -355,7 +392,9 @@ impl Object {
             // Owed on disk before it is tried: whoever finds it there after a crash is unsure again.
             self.owed.repeat = None;
             self.owed.projection.get_or_insert(context.now);
-            out.push(Write::put(Table::Outbox, OWED, &self.owed));
+            if !planted(50) {
+                out.push(Write::put(Table::Outbox, OWED, &self.owed));
+            }
         }
         if self.has_profile() {
             // Copies made with older definitions are behind, also where nobody moved.
@@ -413,14 +452,14 @@ impl Object {
     }
 
     /// When the snapshot is to be written.
-    fn projects_at(&self) -> Option<Timestamp> {
-        let at = self.owed.projection?.plus(PROJECT_AFTER_MS);
-        Some(at.max(self.owed.projected.plus(PROJECT_EVERY_MS)).max(self.patience.until))
+    fn projects_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let at = past(self.owed.projection?, now).plus(PROJECT_AFTER_MS);
+        Some(at.max(past(self.owed.projected, now).plus(PROJECT_EVERY_MS)).max(self.patience.until(now)))
     }
 
     /// What is to be written to KV now.
     pub fn projection_due(&self, context: Context<'_>) -> Option<Projection> {
-        self.projects_at().filter(|at| *at <= context.now)?;
+        self.projects_at(context.now).filter(|at| *at <= context.now)?;
         Some(match self.snapshot(context) {
             Some(snapshot) => Projection::Put(Box::new(snapshot)),
             None => Projection::Delete(self.name),
@@ -452,16 +491,16 @@ impl Object {
     }
 
     /// When the rows in the index are to be written.
-    fn indexes_at(&self) -> Option<Timestamp> {
+    fn indexes_at(&self, now: Timestamp) -> Option<Timestamp> {
         let log = self.log.as_ref().filter(|log| log.end > self.owed.activities).map(|log| log.active);
-        let since = [self.owed.index, log].into_iter().flatten().min()?;
-        let at = since.plus(PROJECT_AFTER_MS).max(self.owed.indexed.plus(PROJECT_EVERY_MS));
-        Some(at.max(self.patience.until))
+        let since = past([self.owed.index, log].into_iter().flatten().min()?, now);
+        let at = since.plus(PROJECT_AFTER_MS).max(past(self.owed.indexed, now).plus(PROJECT_EVERY_MS));
+        Some(at.max(self.patience.until(now)))
     }
 
     /// What is to be written to the index now.
     pub fn indexing_due(&self, context: Context<'_>) -> Option<Indexing> {
-        self.indexes_at().filter(|at| *at <= context.now)?;
+        self.indexes_at(context.now).filter(|at| *at <= context.now)?;
         Some(self.indexing(context))
     }
 
@@ -485,7 +524,7 @@ impl Object {
             purge: self.owed.unindex,
             log: self.log.as_ref().map(|log| log.cookie).filter(|_| !planted(34)),
             behind: self.owed.activities,
-            end: self.log.as_ref().map_or(0, |log| log.end),
+            end: self.log_end(),
             since: self.erased.as_ref().map(|erased| erased.at),
         }
     }
@@ -541,8 +580,8 @@ impl Object {
     pub fn alarm(&self, context: Context<'_>) -> Option<Timestamp> {
         let owes_log = self.has_to_ship() && !planted(25);
         let tells = owes_log || !self.owed.drops.is_empty() || !self.owed.purges.is_empty();
-        let tell = tells.then(|| self.patience.until.max(context.now.plus(SECOND_MS)));
-        let row = self.wants_row().map(|_| context.now.max(self.patience.until));
+        let tell = tells.then(|| self.patience.until(context.now).max(context.now.plus(SECOND_MS)));
+        let row = self.wants_row().map(|_| context.now.max(self.patience.until(context.now)));
         let time = if self.has_profile() {
             self.profile.next_change(context.definitions, context.now)
         } else {
@@ -551,11 +590,20 @@ impl Object {
         let prune = self.prunes_at(context);
         // What has to come before the end calls for itself.
         let end = self.expires(context).filter(|_| self.link.is_some() || self.owes_nobody());
-        let end = end.map(|at| at.max(self.patience.until));
-        [tell, self.projects_at(), self.owed.repeat, self.indexes_at(), row, time, prune, end]
-            .into_iter()
-            .flatten()
-            .min()
+        let end = end.map(|at| at.max(self.patience.until(context.now)));
+        [
+            tell,
+            self.projects_at(context.now),
+            self.owed.repeat,
+            self.indexes_at(context.now),
+            row,
+            time,
+            prune,
+            end,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// From which time on signals count (law 1): whole days, so that what retention takes goes in one

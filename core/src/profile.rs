@@ -119,10 +119,10 @@ impl Profile {
             Table::Profile => self.head = unknown.read(table, key, body)?,
             Table::Measure => {
                 let id: CounterId = serde_json::from_value(key.into())?;
-                self.counters.insert(id, serde_json::from_str(body)?);
+                self.counters.insert(id, unknown.read(table, key, body)?);
             }
             Table::Membership => {
-                self.memberships.insert(key.to_owned(), serde_json::from_str(body)?);
+                self.memberships.insert(key.to_owned(), unknown.read(table, key, body)?);
             }
             _ => {}
         }

@@ -12,8 +12,8 @@ use msci_core::effects::{Table, Write};
 use msci_core::ids::{CustomerId, SignalKey};
 use msci_core::limits::ACTIVITIES_PER_ANSWER;
 use msci_core::object::{
-    CollectAnswer, CollectCall, Context, Drop, Object, Page, Purge, ShipAnswer, ShipOutcome, Unlinked,
-    UserOutcome,
+    CollectAnswer, CollectCall, Context, Drop, Object, Page, Present, Purge, ShipAnswer, ShipOutcome,
+    Unlinked, UserOutcome,
 };
 use msci_core::profile::Imported;
 use msci_core::signal::Signal;
@@ -119,7 +119,7 @@ impl ProfileObject {
         configuration: &Rc<Configuration>,
         now: Timestamp,
     ) -> Result<Collected> {
-        let present = sql::present(&self.state.storage(), call)?;
+        let present = self.present_of_batch(call)?;
         if sql::is_full(&self.state.storage())? {
             let answer = CollectAnswer::full(call, &present);
             let (tag, version) = (self.peek(Object::tag), self.peek(|object| object.profile.version()));
@@ -127,6 +127,13 @@ impl ProfileObject {
         }
         let mut answer =
             self.step(configuration, now, |object, context| object.collect(call, &present, context))?;
+        if self.peek(Object::is_nothing) {
+            // Whoever may not be tracked leaves no trace.
+            self.held.replace(None);
+            self.state.storage().delete_all().await?;
+            let nobody = String::new();
+            return Ok(Collected { answer, customer: name, tag: nobody, version: 0, pending: false });
+        }
         // Before anybody is waited for: whatever ends this instance now, the alarm goes on.
         self.arm(configuration, now).await?;
         let shipped = self.ship_log(configuration, now).await;
@@ -167,6 +174,12 @@ impl ProfileObject {
         let answer = self.step(configuration, now, |object, context| object.ship(page, &present, context))?;
         self.arm(configuration, now).await?;
         Ok(answer)
+    }
+
+    fn present_of_batch(&self, call: &CollectCall) -> Result<Present> {
+        let mut held = self.held.borrow_mut();
+        let object = held.as_mut().ok_or_else(|| Error::Damaged("a batch without a state".to_owned()))?;
+        sql::present(&self.state.storage(), call, object)
     }
 
     fn present_of(&self, page: &Page) -> Result<Set<SignalKey>> {

@@ -150,7 +150,6 @@ test("a search finds texts and ids in any case, and nothing else", async () => {
 
 test(
   "a search does not look at the names of columns",
-  { todo: "rows of customers who were never seen are searched as JSON, names and all" },
   async () => {
     for (const search of ["FirstName", '":"', "null"]) assert.equal((await list({ kind: "known", search })).count, 0, search);
   },

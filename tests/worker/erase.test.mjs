@@ -208,7 +208,7 @@ test("a re-import of an erased customer's row is refused until it is flagged as 
 /** Live rows, KV and index as text, with where it stands. */
 async function everything() {
   const index = [];
-  for (const table of ["customer", "cookie", "activity", "identity_row"]) index.push(...(await msci.index(`SELECT * FROM ${table}`)));
+  for (const table of ["customer", "cookie", "activity", "imported_row"]) index.push(...(await msci.index(`SELECT * FROM ${table}`)));
   const kv = await msci.snapshots();
   await msci.stop();
   /** @type {[string, string][]} */

@@ -412,7 +412,15 @@ impl Object {
                 self.link = None;
                 out.push(Write::delete(Table::Link, OWN_LINK));
             }
-            ShipOutcome::Stale => {}
+            // Only a log that lost what it had knows less than its customer: its link goes on above that.
+            ShipOutcome::Stale => {
+                let (Some(known), Some(log)) = (answer.epoch, &mut self.log) else { return out };
+                link.epoch = known.saturating_add(1);
+                link.shipped = 0;
+                log.last_epoch = link.epoch;
+                out.push(Write::put(Table::Link, OWN_LINK, link));
+                out.push(Write::put(Table::Meta, LOG, log));
+            }
         }
         out
     }

@@ -88,6 +88,9 @@ pub struct ShipAnswer {
     /// What the customer agreed to.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub consent: Decisions,
+    /// The newest link of this cookie that the customer knows.
+    #[serde(default)]
+    pub epoch: Option<i64>,
 }
 
 /// A link that was taken back.
@@ -114,7 +117,8 @@ impl Object {
         let mut out = Vec::new();
         let outcome = self.take_page(page, present, context, &mut out);
         let consent = self.profile.consent();
-        (ShipAnswer { outcome, tag: self.tag(), version: self.profile.version(), consent }, out)
+        let epoch = self.copies.get(&page.cookie).map(|copy| copy.epoch);
+        (ShipAnswer { outcome, tag: self.tag(), version: self.profile.version(), consent, epoch }, out)
     }
 
     fn take_page(
@@ -152,7 +156,9 @@ impl Object {
             return ShipOutcome::Refused(reason.to_owned());
         }
         let mut copy = match self.copies.get(&page.cookie) {
-            Some(copy) if copy.epoch > page.epoch && !planted(1) => return ShipOutcome::Stale,
+            Some(copy) if copy.epoch > page.epoch && !planted(1) => {
+                return ShipOutcome::Stale;
+            }
             Some(copy) if copy.epoch == page.epoch && copy.dropped && !planted(2) => {
                 return ShipOutcome::Unlinked;
             }

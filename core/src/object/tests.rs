@@ -423,7 +423,7 @@ fn f11_a_write_of_unknown_outcome_is_repeated_and_tries_become_rarer() {
     let mut now = SECOND_MS;
     for _ in 0..8 {
         c.object.projection_failed(at(now).now);
-        let next = c.object.projects_at().unwrap();
+        let next = c.object.projects_at(at(now).now).unwrap();
         pauses.push(next.0 - at(now).now.0);
         now = next.0 - NOW.0;
     }

@@ -94,9 +94,9 @@ impl World<'_> {
             40 | 41 if self.absences > 0 => {
                 // Everybody goes away. Days decide what of it is too long.
                 self.absences -= 1;
-                let days = [1, 7, 8, 20, 40, 45, 100, 365, 370, 400][self.dice.below(10) as usize];
+                let days = [1, 7, 8, 20, 40, 40, 45, 100, 365, 400][self.dice.below(10) as usize];
                 // Just when something expires, or some time that day.
-                let rest = if self.dice.one_in(2) { 5000 } else { DAY_MS as u64 };
+                let rest = if self.dice.one_in(2) { 3000 } else { DAY_MS as u64 };
                 self.away_until = self.now.plus(days * DAY_MS + self.dice.below(rest) as i64);
                 self.offline = self.dice.one_in(2);
             }

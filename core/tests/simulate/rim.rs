@@ -113,7 +113,7 @@ impl<'a> World<'a> {
     ) -> Option<T> {
         self.bring_up(name);
         let context = self.context_of(name);
-        let (before, after) = (!self.quiet && self.dice.one_in(16), !self.quiet && self.dice.one_in(16));
+        let (before, after) = (!self.quiet && self.dice.one_in(24), !self.quiet && self.dice.one_in(24));
         let node = self.nodes.get_mut(&name)?;
         let object = node.held.as_mut()?;
         let (answer, mut writes) = step(object, context);
@@ -185,18 +185,19 @@ impl<'a> World<'a> {
     fn work(&mut self, name: CustomerId) -> Option<()> {
         self.step(name, |o, c| ((), o.wake(c)))?;
         let context = self.context_of(name);
-        let held = |world: &Self| world.nodes.get(&name)?.held.clone();
-        let object = held(self)?;
+        let object = self.nodes.get(&name)?.held.as_ref()?;
+        let idle = object.expires(context).is_some_and(|at| at <= context.now);
+        let wants_row = object.wants_row().is_some();
         if let Some(cutoff) = object.prune_due(context) {
             let ages = self.nodes.get(&name)?.timeline.values().filter(|(_, signal)| signal.ages());
             let oldest = ages.map(|(_, signal)| signal.time).filter(|time| *time >= cutoff).min();
             let stays = |_: &SignalKey, signal: &Signal| signal.time >= cutoff || !signal.ages();
             self.refold(name, stays, |object, _, out| object.prune(cutoff, oldest, out))?;
         }
-        if object.expires(context).is_some_and(|at| at <= context.now) {
+        if idle {
             self.step(name, |o, c| ((), o.end_idle_link(c)))?;
         }
-        if object.wants_row().is_some() {
+        if wants_row {
             self.step(name, |o, c| ((), o.import(Imported::default(), c)))?;
         }
         self.ship(name);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use msci_core::identity::NameKey;
 use msci_core::ids::{CookieId, CustomerId, StreamId};
-use msci_core::object::{CollectCall, Customer, Drop, Page, Purge, ShipAnswer};
+use msci_core::object::{CollectCall, Customer, Drop, Object, Page, Purge, ShipAnswer};
 use msci_core::signal::Kind;
 use msci_core::snapshot::Snapshot;
 use msci_core::time::{DAY_MS, Timestamp};
@@ -139,6 +139,8 @@ const START: Timestamp = Timestamp(1_790_000_000_000);
 /// Within this everything that is owed is settled: a minute of patience, one of a late write, one until
 /// it is repeated, for a chain of them.
 const CALM_MS: i64 = 12 * 60 * 1000;
+/// Within this the next step of something follows.
+const SOON_MS: i64 = 5000;
 
 impl<'a> World<'a> {
     pub(crate) fn new(seed: u64, definitions: &'a [Versions]) -> Self {
@@ -246,6 +248,10 @@ impl<'a> World<'a> {
             self.later(Message::Flush(tab), 1000);
         }
         self.pass(self.now.plus(CALM_MS));
+        // What time alone changes in the last second is copied in the next.
+        while self.queue.peek().is_some_and(|Reverse((at, _))| *at <= self.now.plus(SOON_MS)) {
+            self.pass(self.now.plus(SOON_MS));
+        }
     }
 
     fn pass(&mut self, until: Timestamp) {
@@ -329,7 +335,7 @@ impl<'a> World<'a> {
                 }
             }
             Message::AskAll => self.ask_all(Message::Wake),
-            Message::Wake(name) => self.job(name, Message::Wake, |o, c| o.wake(c)),
+            Message::Wake(name) => self.job(name, Message::Wake, Object::wake),
             Message::Rebuild => {
                 self.index = Index::default();
                 self.database += 1;

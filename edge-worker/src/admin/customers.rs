@@ -141,7 +141,10 @@ pub(super) async fn timeline(
         let stream = part()?.parse().map_err(|_| bad_token())?;
         Ok::<_, Error>((time, cookie, stream, part()?.parse().map_err(|_| bad_token())?))
     });
-    let (customer, _) = found(env, configuration, id).await?;
+    let (customer, seen) = found(env, configuration, id).await?;
+    if matches!(seen, Seen::Nothing) && index::row_of(env, customer).await?.is_none() {
+        return Err(Error::not_found());
+    }
     let call = ProfileCall::Timeline { behind: behind.transpose()?, limit: top as usize };
     let activities: Vec<Activity> = calls::profile(env, configuration.n(), customer, call).await?;
     let more = activities.last().filter(|_| activities.len() == top as usize);

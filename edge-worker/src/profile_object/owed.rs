@@ -159,7 +159,8 @@ impl ProfileObject {
         configuration: &Configuration,
         now: Timestamp,
     ) -> Result<(u64, u64)> {
-        let days = i64::from(configuration.settings().retention.index_days);
+        let retention = &configuration.settings().retention;
+        let days = i64::from(retention.index_days.min(retention.signal_days));
         index::write(&self.env, indexing, rows, now.plus(-days * DAY_MS), now).await
     }
 
@@ -174,6 +175,10 @@ impl ProfileObject {
         let farewell = self.step(configuration, now, Object::farewell)?;
         let gone = async {
             in_time("the index", self.write_index(&farewell, &[], configuration, now)).await?;
+            // Who came in the meantime is to be copied again as it is.
+            if !over() {
+                return Ok(());
+            }
             in_time("KV", snapshots::put(&self.env, &Projection::Delete(farewell.object))).await
         };
         if let Err(error) = gone.await {

@@ -25,11 +25,11 @@ thread_local! {
 }
 
 const SCHEMA: [&str; 8] = [
-    "CREATE TABLE IF NOT EXISTS identity_row (source TEXT NOT NULL, key TEXT NOT NULL, \
+    "CREATE TABLE IF NOT EXISTS imported_row (source TEXT NOT NULL, key TEXT NOT NULL, \
      version INTEGER NOT NULL, body TEXT, object TEXT NOT NULL, marked INTEGER NOT NULL DEFAULT 0, \
      pushed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (source, key)) WITHOUT ROWID",
-    "CREATE INDEX IF NOT EXISTS identity_object ON identity_row (object)",
-    "CREATE INDEX IF NOT EXISTS identity_behind ON identity_row (object) WHERE marked = 1 AND pushed < version",
+    "CREATE INDEX IF NOT EXISTS imported_object ON imported_row (object)",
+    "CREATE INDEX IF NOT EXISTS imported_behind ON imported_row (object) WHERE marked = 1 AND pushed < version",
     "CREATE TABLE IF NOT EXISTS customer (id TEXT PRIMARY KEY, tag TEXT NOT NULL, version INTEGER NOT NULL, \
      gone INTEGER NOT NULL, known INTEGER NOT NULL, auth TEXT, first_seen INTEGER, last_seen INTEGER NOT NULL, \
      search TEXT NOT NULL, body TEXT NOT NULL, since INTEGER, written INTEGER NOT NULL) WITHOUT ROWID",
@@ -42,6 +42,14 @@ const SCHEMA: [&str; 8] = [
     "CREATE INDEX IF NOT EXISTS activity_time ON activity (time)",
 ];
 
+/// From the table that the version before this one had. Whose a row is it said only of those that had an
+/// object; of the others the next import says so.
+const MIGRATION: [&str; 2] = [
+    "INSERT OR IGNORE INTO imported_row SELECT source, key, version, body, coalesce(object, ''), \
+     object IS NOT NULL, version FROM identity_row",
+    "DROP TABLE identity_row",
+];
+
 /// The one shape that queries answer in here: JSON in one column keeps the Worker small.
 #[derive(Deserialize)]
 struct Answer {
@@ -51,7 +59,11 @@ struct Answer {
 async fn database(env: &Env) -> Result<D1Database> {
     let database = env.d1(names::INDEX)?;
     if !READY.get() {
-        database.batch(SCHEMA.iter().map(|statement| database.prepare(*statement)).collect()).await?;
+        let earlier =
+            database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'identity_row'").all().await?;
+        let earlier = !earlier.results::<Value>()?.is_empty();
+        let steps = SCHEMA.iter().chain(if earlier { MIGRATION.as_slice() } else { &[] });
+        database.batch(steps.map(|step| database.prepare(*step)).collect()).await?;
         READY.set(true);
     }
     Ok(database)
@@ -244,11 +256,12 @@ pub(crate) async fn list(env: &Env, asked: &Asked) -> Result<(Vec<Value>, u64)> 
     let known: JsValue = i32::from(asked.known).into();
     let found = "gone = 0 AND known = ?1 AND (?2 = '' OR instr(search, ?2))";
     // An imported row without an object.
-    let bare = "?1 = 1 AND body IS NOT NULL AND (?2 = '' OR instr(lower(body), ?2)) AND NOT EXISTS \
-                (SELECT 1 FROM customer WHERE id = object AND gone = 0)";
+    let bare = "?1 = 1 AND body IS NOT NULL AND (?2 = '' OR instr(lower(key), ?2) OR EXISTS \
+                (SELECT 1 FROM json_each(body) AS given WHERE given.type = 'text' AND instr(lower(given.value), ?2))) \
+                AND NOT EXISTS (SELECT 1 FROM customer WHERE id = object AND gone = 0)";
     let count = format!(
         "SELECT json((SELECT count(*) FROM customer WHERE {found}) + \
-         (SELECT count(*) FROM identity_row WHERE {bare})) AS json"
+         (SELECT count(*) FROM imported_row WHERE {bare})) AS json"
     );
     let count = ask(&database, &count, &[known.clone(), search.clone()]).await?.as_u64().unwrap_or(0);
     let (seen, id) = asked.behind.clone().unwrap_or((i64::MAX, String::new()));
@@ -269,8 +282,8 @@ pub(crate) async fn list(env: &Env, asked: &Asked) -> Result<(Vec<Value>, u64)> 
     if asked.known && left > 0 {
         let query = format!(
             "SELECT json_group_array(json(row)) AS json FROM (SELECT json_object('customerId', object, \
-             'known', json('true'), 'authId', key, 'cookieIds', json('[]'), 'attributes', json(body), \
-             'lastSeen', -1) AS row FROM identity_row \
+             'known', json('true'), 'authId', key, 'cookieIds', json('[]'), 'attributes', json_patch('{{}}', body), \
+             'lastSeen', -1) AS row FROM imported_row \
              WHERE {bare} AND object > ?3 ORDER BY object LIMIT ?4)"
         );
         let behind = if seen < 0 { id.as_str() } else { "" };
@@ -290,7 +303,7 @@ fn listed(answer: Value) -> Vec<Value> {
 /// A customer's imported row, found by who it is.
 pub(crate) async fn row_of(env: &Env, customer: CustomerId) -> Result<Option<(String, Value)>> {
     let database = database(env).await?;
-    let query = "SELECT json_array(key, json(body)) AS json FROM identity_row \
+    let query = "SELECT json_array(key, json_patch('{}', body)) AS json FROM imported_row \
                  WHERE object = ?1 AND body IS NOT NULL";
     let mut found = listed(ask(&database, query, &[customer.to_string().into()]).await?).into_iter();
     let key = found.next().and_then(|key| key.as_str().map(str::to_owned));
@@ -301,7 +314,7 @@ pub(crate) async fn row_of(env: &Env, customer: CustomerId) -> Result<Option<(St
 /// where there is none yet, an empty row carries the mark.
 pub(crate) async fn adopt_row(env: &Env, customer: &Customer) -> Result<Imported> {
     let database = database(env).await?;
-    let query = "INSERT INTO identity_row (source, key, version, body, object, marked, pushed) \
+    let query = "INSERT INTO imported_row (source, key, version, body, object, marked, pushed) \
                  VALUES (?1, ?2, 0, NULL, ?3, 1, 0) \
                  ON CONFLICT DO UPDATE SET object = ?3, marked = 1, pushed = version \
                  RETURNING json_array(version, json(body)) AS json";
@@ -347,10 +360,10 @@ pub(crate) async fn upsert(env: &Env, table: &str, rows: &[NewRow]) -> Result<Up
     let list: Vec<Value> = rows.iter().map(|row| json!([row.key, row.customer, row.body])).collect();
     let written = database
         .prepare(
-            "INSERT INTO identity_row (source, key, version, object, body) \
+            "INSERT INTO imported_row (source, key, version, object, body) \
              SELECT ?1, value ->> 0, 1, value ->> 1, value ->> 2 FROM json_each(?2) WHERE true \
              ON CONFLICT DO UPDATE SET version = version + 1, body = excluded.body, object = excluded.object \
-             WHERE body IS NOT excluded.body RETURNING json_array(version = 1, marked) AS json",
+             WHERE body IS NOT excluded.body OR object <> excluded.object RETURNING json_array(version = 1, marked) AS json",
         )
         .bind(&[table.into(), JsValue::from(serde_json::to_string(&list)?)])?
         .all()
@@ -372,7 +385,7 @@ pub(crate) async fn upsert(env: &Env, table: &str, rows: &[NewRow]) -> Result<Up
 pub(crate) async fn behind(env: &Env, limit: u32) -> Result<Vec<(CustomerId, Imported)>> {
     let database = database(env).await?;
     let query = "SELECT json_group_array(json_array(version, json(body), object)) AS json FROM \
-                 (SELECT * FROM identity_row WHERE marked = 1 AND pushed < version LIMIT ?1)";
+                 (SELECT * FROM imported_row WHERE marked = 1 AND pushed < version LIMIT ?1)";
     let mut behind = Vec::new();
     for row in listed(ask(&database, query, &[limit.into()]).await?) {
         let object = row.get(2).and_then(Value::as_str).and_then(|object| object.parse().ok());
@@ -386,7 +399,7 @@ pub(crate) async fn behind(env: &Env, limit: u32) -> Result<Vec<(CustomerId, Imp
 pub(crate) async fn pushed(env: &Env, customer: CustomerId, version: u64) -> Result<()> {
     let database = database(env).await?;
     let statement = database
-        .prepare("UPDATE identity_row SET pushed = max(pushed, ?2) WHERE object = ?1")
+        .prepare("UPDATE imported_row SET pushed = max(pushed, ?2) WHERE object = ?1")
         .bind(&[customer.to_string().into(), (version as f64).into()])?;
     noticed(statement.run().await)?;
     Ok(())
@@ -396,7 +409,7 @@ pub(crate) async fn pushed(env: &Env, customer: CustomerId, version: u64) -> Res
 pub(crate) async fn forget_row(env: &Env, customer: CustomerId) -> Result<()> {
     let database = database(env).await?;
     let statement = database
-        .prepare("DELETE FROM identity_row WHERE object = ?1")
+        .prepare("DELETE FROM imported_row WHERE object = ?1")
         .bind(&[customer.to_string().into()])?;
     noticed(statement.run().await)?;
     Ok(())
@@ -404,6 +417,6 @@ pub(crate) async fn forget_row(env: &Env, customer: CustomerId) -> Result<()> {
 
 /// How many rows a table has.
 pub(crate) async fn count(env: &Env, table: &str) -> Result<u64> {
-    let query = "SELECT json(count(*)) AS json FROM identity_row WHERE source = ?1 AND body IS NOT NULL";
+    let query = "SELECT json(count(*)) AS json FROM imported_row WHERE source = ?1 AND body IS NOT NULL";
     Ok(ask(&database(env).await?, query, &[table.into()]).await?.as_u64().unwrap_or(0))
 }

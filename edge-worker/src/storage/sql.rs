@@ -3,7 +3,7 @@
 use msci_core::collections::Set;
 use msci_core::effects::{Table, Write};
 use msci_core::ids::{CookieId, SignalKey, StreamId};
-use msci_core::object::{CollectCall, Present, Row};
+use msci_core::object::{CollectCall, Object, Present, Row};
 use msci_core::signal::{Signal, Source};
 use msci_core::time::Timestamp;
 use wasm_bindgen::prelude::*;
@@ -104,6 +104,8 @@ const MIGRATIONS: [&[&str]; 2] = [
         "ALTER TABLE signal ADD COLUMN source TEXT NOT NULL DEFAULT 'browser'",
         "INSERT OR REPLACE INTO meta (key, body) SELECT 'oldest', min(time) FROM signal WHERE type <> 'consent' \
          HAVING min(time) IS NOT NULL",
+        // Lists are new: everything is to be written there.
+        "UPDATE outbox SET body = json_set(body, '$.index', 0) WHERE key = 'owed'",
         "UPDATE meta SET body = json_set(body, '$.first_seen', (SELECT min(time) FROM signal)) WHERE key = 'log'",
         "UPDATE link SET body = json_set(body, '$.first_seen', \
          (SELECT min(time) FROM signal WHERE cookie = link.key)) WHERE key <> 'own'",
@@ -393,7 +395,7 @@ pub(crate) fn walk(storage: &Storage, mut visit: impl FnMut(SignalKey, &Signal))
 }
 
 /// What is already there of a batch.
-pub(crate) fn present(storage: &Storage, call: &CollectCall) -> Result<Present> {
+pub(crate) fn present(storage: &Storage, call: &CollectCall, object: &mut Object) -> Result<Present> {
     let mut present = Present::default();
     let streams: Set<StreamId> = call.signals.iter().map(|offered| offered.signal.stream).collect();
     for stream in streams.iter().copied() {
@@ -405,8 +407,9 @@ pub(crate) fn present(storage: &Storage, call: &CollectCall) -> Result<Present> 
         let key = stream.to_string();
         let rows = query(storage, "SELECT body, sum FROM stream WHERE key = ?", vec![key.as_str().into()])?;
         if let Some(row) = rows.first() {
-            check(row, 1, &["stream", &key, text(row, 0)?])?;
-            present.streams.insert(stream, serde_json::from_str(text(row, 0)?)?);
+            let body = text(row, 0)?;
+            check(row, 1, &["stream", &key, body])?;
+            present.streams.insert(stream, object.read_stream(&key, body)?);
         }
     }
     Ok(present)

@@ -104,7 +104,6 @@ fn f7_a_clock_that_falls_behind_ends_nobody_early() {
 }
 
 #[test]
-#[ignore = "copies wait until the clock is again where it was"]
 fn f7_a_clock_that_falls_behind_holds_up_no_copy() {
     let definitions = definitions();
     let context = Context { now: NOW, definitions: &definitions };
@@ -122,7 +121,6 @@ fn f7_a_clock_that_falls_behind_holds_up_no_copy() {
 }
 
 #[test]
-#[ignore = "tries for others wait until the clock is again where it was"]
 fn f7_a_clock_that_falls_behind_holds_up_no_log() {
     let definitions = definitions();
     let context = Context { now: NOW, definitions: &definitions };

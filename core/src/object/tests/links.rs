@@ -201,7 +201,6 @@ fn a16_a_cookie_that_lost_its_log_joins_again_and_leaves_with_all_of_it() {
 }
 
 #[test]
-#[ignore = "the customer answers `Stale` for ever: the new log's epochs begin below the old one's"]
 fn a16_a_lost_log_joins_again_also_where_the_clock_fell_behind() {
     let definitions = definitions();
     let context = Context { now: NOW, definitions: &definitions };
