@@ -94,6 +94,12 @@ impl NameKey {
         CustomerId::Unknown(self.derive(&["cookie:", &cookie.to_string()]))
     }
 
+    /// What the other cookieIds of a browser derive from, made of its first one: kept with each of them, it
+    /// names none.
+    pub fn root(&self, cookie: CookieId) -> CookieId {
+        CookieId::from_bits(self.derive(&["root:", &cookie.to_string()]))
+    }
+
     /// The cookieId for another customer on the browser of `own`, and the root that it derives from:
     /// the same each time, so that a resend and a return find the identity that is there (design §5).
     ///
@@ -105,7 +111,7 @@ impl NameKey {
         };
         match derived(root) {
             next if next != own => (next, root),
-            _ => (derived(own), own),
+            _ => (derived(self.root(own)), self.root(own)),
         }
     }
 }
@@ -181,7 +187,7 @@ mod tests {
             "from wherever it comes"
         );
         let (further, root) = key.rotated(cookie, for_a, a);
-        assert_eq!(root, for_a);
+        assert_eq!(root, key.root(for_a));
         assert_ne!(further, for_a);
         assert_ne!(NameKey::new([8; 32]).known("T", "a"), a);
     }

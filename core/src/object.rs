@@ -57,7 +57,7 @@ pub struct Customer {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct CookieLog {
     cookie: CookieId,
-    /// The cookieId that this browser had first: rotations derive from it.
+    /// Derived from the cookieId that this browser had first; rotations derive from it.
     root: CookieId,
     /// Position of the newest signal; positions begin at 1.
     end: u64,

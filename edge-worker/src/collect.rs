@@ -209,7 +209,11 @@ async fn take(
     }
     // What a `user` signal does to the ones after it is a matter of their numbers, not of their place.
     left.sort_by_key(|offered| offered.signal.seq);
-    let mut work = vec![CollectCall { cookie: tally.cookie, root: tally.cookie, signals: left }];
+    let mut work = vec![CollectCall {
+        cookie: tally.cookie,
+        root: configuration.names.root(tally.cookie),
+        signals: left,
+    }];
     let first = tally.cookie;
     let mut last = None;
     for _ in 0..IDENTITIES {
@@ -235,9 +239,15 @@ async fn take(
         }
         // An erased visitor goes on as somebody new, also where all of the batch is older than that.
         let successor = answer.successor.filter(|_| elsewhere.is_empty());
-        let next = successor.map(|successor| configuration.names.rotated(cookie, cookie, successor).0);
+        let next = successor.map(|successor| {
+            configuration.names.rotated(configuration.names.root(cookie), cookie, successor).0
+        });
         for (customer, signals) in elsewhere {
-            let (next, root) = configuration.names.rotated(answer.root.unwrap_or(cookie), cookie, customer);
+            let (next, root) = configuration.names.rotated(
+                answer.root.unwrap_or_else(|| configuration.names.root(cookie)),
+                cookie,
+                customer,
+            );
             work.push(CollectCall { cookie: next, root, signals });
         }
         if let Some(user) = answer.user.as_ref().filter(|_| newest_user > tally.newest_user) {

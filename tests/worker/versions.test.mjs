@@ -75,6 +75,7 @@ async function people() {
 
 /** The schema's first version, out of the present one: the tables as they were, the rows as they were written. */
 const FIRST_SCHEMA = [
+  ...["meta", "profile", "measure", "membership", "link", "stream", "outbox"].map((table) => [`ALTER TABLE ${table} DROP COLUMN sum`]),
   ["ALTER TABLE signal RENAME TO newer"],
   ["DROP INDEX signal_position"],
   ["DROP INDEX signal_time"],
@@ -202,7 +203,7 @@ test("F23 a migration that is interrupted leaves the old schema whole, and the n
 });
 
 /** A field that a newer version might write into a row. */
-const LATER = "UPDATE %s SET body = json_set(body, '$.later', json('{\"of\":\"tomorrow\"}')) WHERE json_type(body) = 'object'";
+const LATER = "UPDATE %s SET body = json_set(body, '$.later', json('{\"of\":\"tomorrow\"}')), sum = NULL WHERE json_type(body) = 'object'";
 
 test("F22 after a rollback the older program goes on with rows and a schema that are newer", async () => {
   const { told, her, phone } = await people();
@@ -253,7 +254,7 @@ test("F22 calls as the version before this one made them are answered as it expe
   assert.equal(activities.length, 3);
   // A page that is shipped again, as by a cookie's object that is still the older program's.
   const shipped = (await msci.object(customer, { ship: { ...earlier.page, log: "0".repeat(32) } })).body;
-  assert.deepEqual(Object.keys(shipped).sort(), ["outcome", "tag", "version"]);
+  for (const field of ["outcome", "tag", "version"]) assert.ok(field in shipped, field);
   assert.equal((await msci.object(customer, { import: earlier.import })).body, null);
   assert.equal((await msci.object(cookie, { unlink: customer })).body, "done");
   assert.equal((await msci.object(customer, { drop: earlier.drop })).body, null);

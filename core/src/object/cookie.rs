@@ -33,7 +33,7 @@ pub struct Offered {
 pub struct CollectCall {
     /// Whose log.
     pub cookie: CookieId,
-    /// The cookieId that this browser had first; the cookie itself unless it was rotated to.
+    /// Derived from the cookieId that this browser had first.
     pub root: CookieId,
     /// The signals.
     pub signals: Vec<Offered>,

@@ -141,11 +141,12 @@ pub(super) async fn timeline(
         let stream = part()?.parse().map_err(|_| bad_token())?;
         Ok::<_, Error>((time, cookie, stream, part()?.parse().map_err(|_| bad_token())?))
     });
+    let behind = behind.transpose()?;
     let (customer, seen) = found(env, configuration, id).await?;
     if matches!(seen, Seen::Nothing) && index::row_of(env, customer).await?.is_none() {
         return Err(Error::not_found());
     }
-    let call = ProfileCall::Timeline { behind: behind.transpose()?, limit: top as usize };
+    let call = ProfileCall::Timeline { behind, limit: top as usize };
     let activities: Vec<Activity> = calls::profile(env, configuration.n(), customer, call).await?;
     let more = activities.last().filter(|_| activities.len() == top as usize);
     let token = more.map(|last| format!("{}.{}", last.signal.time.0, last.id.replace(':', ".")));

@@ -188,7 +188,7 @@ pub(crate) fn write(storage: &Storage, writes: &[Write]) -> Result<()> {
                     return Err(Error::Damaged(format!("row {}/{key} would exceed 2 MB", table.name())));
                 }
                 let name = table.name();
-                let query = format!("INSERT OR REPLACE INTO {name} VALUES (?, ?, ?)");
+                let query = format!("INSERT OR REPLACE INTO {name} (key, body, sum) VALUES (?, ?, ?)");
                 statements.push(&query, &[key.into(), body.into(), sum(&[name, key, body]).into()]);
             }
             Write::Delete { table, key } => {
