@@ -392,7 +392,7 @@ impl Object {
             // Owed on disk before it is tried: whoever finds it there after a crash is unsure again.
             self.owed.repeat = None;
             self.owed.projection.get_or_insert(context.now);
-            if !planted(50) {
+            if !planted(48) {
                 out.push(Write::put(Table::Outbox, OWED, &self.owed));
             }
         }

@@ -265,7 +265,7 @@ impl Object {
             return out;
         }
         self.cut(&mut out);
-        if let Some(log) = self.log.as_mut().filter(|_| !planted(48)) {
+        if let Some(log) = &mut self.log {
             log.first_seen = None;
             out.push(Write::put(Table::Meta, LOG, log));
             out.push(Write::Remove(log.cookie));

@@ -31,7 +31,7 @@ fn definitions() -> Definitions {
 struct Disk {
     object: Object,
     signals: Vec<(CookieId, Row)>,
-    streams: Map<StreamId, crate::stream::Stream>,
+    streams: Map<StreamId, Stream>,
     /// Small rows.
     rows: Map<(Table, String), String>,
     /// Segments that were entered and left, in order.
