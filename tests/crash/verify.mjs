@@ -95,6 +95,10 @@ export function verifyOwed(model, objects) {
   /** @type {Fault[]} */
   const faults = [];
   const byId = new Map([...model.cookies.values()].map((cookie) => [cookie.id, cookie]));
+  /** Roots as stored by the cookie that they are made of, and the other way round. @type {Map<string, string>} */
+  const roots = new Map();
+  /** @type {Map<string, string>} */
+  const rooted = new Map();
   const customers = new Map(objects.filter((object) => object.authId).map((object) => [object.name, object]));
   for (const { name, log, link, owed, signals } of objects) {
     const told = log ? `the object of ${log.cookie}` : `the object ${name}`;
@@ -108,7 +112,13 @@ export function verifyOwed(model, objects) {
       continue;
     }
     if (link?.customer.auth_id !== cookie.link) fault("misplaced", `is linked to ${link?.customer.auth_id}, not to ${cookie.link}`);
-    if (log.root !== cookie.root.id) fault("misplaced", `has the root ${log.root}, not ${cookie.root.id}`);
+    // A root does not say which cookieId it is made of; those of one browser share it, and nobody else does.
+    const made = cookie.root.id ?? "";
+    const root = roots.get(made) ?? log.root;
+    const other = rooted.get(log.root) ?? made;
+    if (log.root !== root || other !== made) fault("misplaced", `has the root ${log.root}, not ${root}`);
+    roots.set(made, root);
+    rooted.set(log.root, other);
     if (!cookie.forgotten && log.end !== signals.length) fault("lost", `has ${signals.length} of ${log.end} signals`);
     if (!link) continue;
     if (!link.accepted || link.shipped !== log.end) fault("unfinished", `shipped ${link.shipped} of ${log.end} signals`);
