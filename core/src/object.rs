@@ -72,6 +72,9 @@ struct CookieLog {
     /// Time of the oldest signal there ever was, also when retention has taken it.
     #[serde(default)]
     first_seen: Option<Timestamp>,
+    /// Time of the newest one.
+    #[serde(default)]
+    last_seen: Option<Timestamp>,
     /// What this browser agreed to.
     #[serde(default, skip_serializing_if = "Consents::is_empty")]
     consent: Consents,

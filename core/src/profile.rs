@@ -92,6 +92,11 @@ impl Profile {
         self.head.version = self.head.version.max(floor);
     }
 
+    /// Time of the newest signal.
+    pub(crate) fn last_seen(&self) -> Option<Timestamp> {
+        self.head.last_seen
+    }
+
     /// Version of the definitions it was last folded with.
     pub fn definitions_version(&self) -> u64 {
         self.head.n

@@ -150,6 +150,7 @@ impl Object {
             active: context.now,
             purged: false,
             first_seen: None,
+            last_seen: None,
             consent: Consents::default(),
             refused: None,
         });
@@ -219,6 +220,7 @@ impl Object {
         batch.log.active = batch.log.active.max(context.now);
         let (cookie, position) = (batch.log.cookie, batch.log.end);
         batch.log.first_seen = Some(batch.log.first_seen.map_or(signal.time, |seen| seen.min(signal.time)));
+        batch.log.last_seen = batch.log.last_seen.max(Some(signal.time));
         batch.log.consent.note(signal.key(batch.log.cookie), signal);
         self.note_age(signal, &mut batch.out);
         batch.out.push(Write::Append { cookie, position, signal: signal.clone() });

@@ -55,6 +55,7 @@ impl Object {
         if let Some(log) = &mut self.log {
             log.purged = true;
             log.first_seen = None;
+            log.last_seen = None;
             log.refused = None;
             log.consent = Consents::default();
             out.push(Write::put(Table::Meta, LOG, log));
@@ -176,6 +177,8 @@ impl Object {
         let links = self.copies.values().map(|copy| Timestamp(copy.epoch)).max();
         let earlier = self.erased.take();
         let known = links.max(self.log.as_ref().map(|log| log.active));
+        let newest = self.log.as_ref().and_then(|log| log.last_seen).max(self.profile.last_seen());
+        let known = known.max(newest.map(|newest| newest.plus(1)));
         let known = known.max(earlier.as_ref().map(|erased| erased.at)).filter(|_| !planted(44));
         let at = known.map_or(at, |known| known.max(at));
         // Erased twice, the browser goes on where it went on the first time.
