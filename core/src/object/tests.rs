@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::copies::REPEAT_AFTER_MS;
 use super::*;
 use crate::collections::Map;
 use crate::config::{Bundle, ConsentMode};
