@@ -36,3 +36,5 @@ pub const FILTER_NODES: usize = 100;
 pub const ACTIVITIES_PER_ANSWER: usize = 200;
 /// Longest proof cookie or token that is looked at, in bytes.
 pub const TOKEN_BYTES: usize = 4 * 1024;
+/// So long an SDK keeps what it could not send, in days.
+pub const QUEUE_DAYS: u32 = 30;

@@ -8,6 +8,7 @@ use super::{Context, Copy, Drop, ERASED, Erased, LIFE, LOG, OWED, OWN_LINK, Obje
 use crate::consent::{Consents, Decisions};
 use crate::effects::{Table, Write};
 use crate::ids::{CustomerId, LogId};
+use crate::limits::QUEUE_DAYS;
 use crate::mutants::planted;
 use crate::time::{DAY_MS, Timestamp};
 
@@ -242,7 +243,12 @@ impl Object {
         let idle = |days: u32| log.active.plus(i64::from(days) * DAY_MS);
         let retention = &settings.retention;
         Some(match self.link {
-            None => idle(retention.unknown_idle_days),
+            None if log.last_epoch == 0 => idle(retention.unknown_idle_days),
+            // It was linked: where signals of its streams went is asked as long as one may come again.
+            None => {
+                let again = retention.signal_days.saturating_add(2).min(QUEUE_DAYS + 2);
+                idle(retention.unknown_idle_days.max(again))
+            }
             // What a customer did stays theirs for as long as retention says; and until the last resend of a
             // signal would be too old, its stream says where it went.
             Some(_) => idle(settings.cookie.max_age_days).max(idle(retention.signal_days.saturating_add(2))),

@@ -9,6 +9,7 @@ use super::*;
 use crate::collections::Map;
 use crate::config::{Bundle, ConsentMode};
 use crate::ids::{SignalKey, StreamId};
+use crate::limits::QUEUE_DAYS;
 use crate::signal::{Kind, Signal, Source};
 
 mod batches;

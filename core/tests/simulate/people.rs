@@ -2,6 +2,7 @@
 //! they are acknowledged, split differently each time.
 
 use msci_core::ids::{CookieId, CustomerId, StreamId};
+use msci_core::limits::QUEUE_DAYS;
 use msci_core::object::{CollectCall, Offered};
 use msci_core::signal::{Kind, Signal, Source};
 use msci_core::time::{DAY_MS, Timestamp};
@@ -31,9 +32,6 @@ pub(crate) struct Made {
     pub(crate) time: Timestamp,
     pub(crate) ages: bool,
 }
-
-/// So long an SDK keeps what it could not send.
-const KEPT_DAYS: i64 = 30;
 
 impl World<'_> {
     pub(crate) fn open_tab(&mut self, device: usize) {
@@ -143,7 +141,7 @@ impl World<'_> {
         if self.now < self.away_until && self.offline {
             return self.after_absence(Message::Flush(tab));
         }
-        let oldest = self.now.plus(-KEPT_DAYS * DAY_MS);
+        let oldest = self.now.plus(-i64::from(QUEUE_DAYS) * DAY_MS);
         if self.tabs[tab].queue.iter().any(|offered| offered.signal.time < oldest) {
             self.tabs[tab].queue.retain(|offered| offered.signal.time >= oldest);
             self.nobody_said_who(tab);

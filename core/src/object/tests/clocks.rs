@@ -129,3 +129,27 @@ fn f7_a_clock_that_falls_behind_holds_up_no_log() {
     c.object.failed(NOW.plus(DAY_MS));
     assert!(c.object.alarm(context).unwrap() <= NOW.plus(PATIENCE_MS));
 }
+
+#[test]
+fn a_cookie_that_was_linked_says_where_signals_went_while_a_browser_may_still_send_them() {
+    let definitions = definitions();
+    let context = Context { now: NOW, definitions: &definitions };
+    let mut c = Disk::new(CustomerId::Unknown(COOKIE), 1);
+    c.collect(CookieId::from_bits(COOKIE), vec![offered(1, Some(customer()))], context);
+    let mut k = Disk::new(customer().id, 2);
+    settle(&mut c, &mut k, context);
+    // Another customer in the same browser: from here on the stream goes elsewhere.
+    let other = Customer { id: CustomerId::Known(10), auth_id: "Loyalty2".into(), ..customer() };
+    let turns = offered(2, Some(other));
+    let verdicts = c.collect(CookieId::from_bits(COOKIE), vec![turns.clone()], context).verdicts;
+    assert!(matches!(verdicts[0], Verdict::Elsewhere(_)), "{verdicts:?}");
+    c.unlink(context);
+    let drop = c.object.next_drop().unwrap();
+    c.object.dropped(&drop);
+    let last = Context { now: NOW.plus(i64::from(QUEUE_DAYS) * DAY_MS), ..context };
+    assert!(!c.object.is_over(last));
+    let verdicts = c.collect(CookieId::from_bits(COOKIE), vec![turns], last).verdicts;
+    assert!(matches!(verdicts[0], Verdict::Elsewhere(_)), "{verdicts:?}");
+    let idle = c.object.expires(last).unwrap();
+    assert!(c.object.is_over(Context { now: idle, ..context }));
+}
