@@ -150,6 +150,9 @@ struct Erased {
     at: Timestamp,
     /// At a cookie's object: what the browser's next cookieId derives from.
     successor: CustomerId,
+    /// When a browser last asked, to the day.
+    #[serde(default)]
+    asked: Timestamp,
 }
 
 /// What is owed to the outside.

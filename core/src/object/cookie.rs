@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::customer::{Page, Row, ShipAnswer, ShipOutcome};
-use super::{Context, CookieLog, Customer, Erased, LIFE, LOG, Link, OWN_LINK, Object};
+use super::{Context, CookieLog, Customer, ERASED, Erased, LIFE, LOG, Link, OWN_LINK, Object};
 use crate::collections::{Map, Set};
 use crate::consent::{self, Consents, Decisions};
 use crate::effects::{Table, Write};
@@ -139,8 +139,13 @@ impl Object {
         present: &Present,
         context: Context<'_>,
     ) -> (CollectAnswer, Vec<Write>) {
-        if let Some(erased) = self.erased.clone().filter(|_| !planted(36)) {
-            return (erased.answer(call), Vec::new());
+        if let Some(erased) = self.erased.as_mut().filter(|_| !planted(36)) {
+            let mut out = Vec::new();
+            if erased.asked.plus(DAY_MS) < context.now {
+                erased.asked = context.now;
+                out.push(Write::put(Table::Meta, ERASED, erased));
+            }
+            return (erased.answer(call), out);
         }
         let log = self.log.take().unwrap_or(CookieLog {
             cookie: call.cookie,

@@ -177,6 +177,7 @@ impl Object {
         // Clocks may have jumped back: what was there is older than the erasure.
         let links = self.copies.values().map(|copy| Timestamp(copy.epoch)).max();
         let earlier = self.erased.take();
+        let asked = earlier.as_ref().map_or(now, |erased| erased.asked.max(now));
         let known = links.max(self.log.as_ref().map(|log| log.active));
         let newest = self.log.as_ref().and_then(|log| log.last_seen).max(self.profile.last_seen());
         let known = known.max(newest.map(|newest| newest.plus(1)));
@@ -185,7 +186,7 @@ impl Object {
         // Erased twice, the browser goes on where it went on the first time.
         let successor = earlier.map(|erased| erased.successor);
         let successor = successor.unwrap_or(CustomerId::Unknown(bits));
-        let erased = Erased { at, successor };
+        let erased = Erased { at, successor, asked };
         let version = self.profile.version();
         let Owed { purges, drops, repeat, .. } = std::mem::take(&mut self.owed);
         let repeat = repeat.filter(|_| !planted(45));
@@ -234,21 +235,21 @@ impl Object {
     /// When an unknown profile, or a linked cookie without signals, has been idle for so long that it goes.
     pub fn expires(&self, context: Context<'_>) -> Option<Timestamp> {
         let settings = &context.definitions.bundle.settings;
+        let retention = &settings.retention;
+        // What went elsewhere is asked again as long as a browser may send it again.
+        let again = retention.signal_days.saturating_add(2).min(QUEUE_DAYS + 2);
         let Some(log) = &self.log else {
             // What an erasure left behind: once everything older is too old anyway, it is not needed.
-            let days = i64::from(settings.retention.signal_days) + 1;
+            let days = i64::from(retention.signal_days) + 1;
             let erased = self.erased.as_ref().filter(|_| self.known.is_none())?;
-            return Some(erased.at.plus(days * DAY_MS));
+            let asked = erased.asked.plus(i64::from(again) * DAY_MS);
+            return Some(erased.at.plus(days * DAY_MS).max(asked));
         };
         let idle = |days: u32| log.active.plus(i64::from(days) * DAY_MS);
-        let retention = &settings.retention;
         Some(match self.link {
             None if log.last_epoch == 0 => idle(retention.unknown_idle_days),
-            // It was linked: where signals of its streams went is asked as long as one may come again.
-            None => {
-                let again = retention.signal_days.saturating_add(2).min(QUEUE_DAYS + 2);
-                idle(retention.unknown_idle_days.max(again))
-            }
+            // It was linked: signals of its streams may have gone elsewhere.
+            None => idle(retention.unknown_idle_days.max(again)),
             // What a customer did stays theirs for as long as retention says; and until the last resend of a
             // signal would be too old, its stream says where it went.
             Some(_) => idle(settings.cookie.max_age_days).max(idle(retention.signal_days.saturating_add(2))),

@@ -153,3 +153,21 @@ fn a_cookie_that_was_linked_says_where_signals_went_while_a_browser_may_still_se
     let idle = c.object.expires(last).unwrap();
     assert!(c.object.is_over(Context { now: idle, ..context }));
 }
+
+#[test]
+fn f42_an_erased_cookie_stays_as_long_as_what_it_sent_elsewhere_may_come_again() {
+    let definitions = definitions();
+    let context = Context { now: NOW, definitions: &definitions };
+    let mut c = Disk::new(CustomerId::Unknown(COOKIE), 1);
+    collect_at(&mut c, 1, context);
+    let writes = c.object.erase(5, context);
+    c.write(writes);
+    let end = c.object.expires(context).unwrap();
+    let asked = Context { now: end.plus(-1), ..context };
+    collect_at(&mut c, 2, asked);
+    let last = asked.now.plus(i64::from(QUEUE_DAYS) * DAY_MS);
+    assert!(c.object.expires(context).unwrap() > last);
+    let rows = c.rows.iter().map(|((table, key), body)| (*table, key.as_str(), body.as_str()));
+    let loaded = Object::load(CustomerId::Unknown(COOKIE), rows).unwrap().unwrap();
+    assert_eq!(loaded.expires(context), c.object.expires(context));
+}
