@@ -23,5 +23,3 @@ declare module "msci:glue" {
   export function __wbg_reset_state(): void;
 }
 
-/** What the binding generator writes for the browser; sdk/src says what is in it. */
-declare module "msci-sdk-glue";

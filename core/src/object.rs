@@ -77,6 +77,10 @@ struct CookieLog {
     /// Time of the newest one.
     #[serde(default)]
     last_seen: Option<Timestamp>,
+    /// The browser keeps no cookie. One such visit makes many of these, so nothing lists them, nothing
+    /// copies them, and they go after a day.
+    #[serde(default, skip_serializing_if = "is_false")]
+    ephemeral: bool,
     /// What this browser agreed to.
     #[serde(default, skip_serializing_if = "Consents::is_empty")]
     consent: Consents,

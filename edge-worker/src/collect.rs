@@ -213,6 +213,7 @@ async fn take(
         cookie: tally.cookie,
         root: configuration.names.root(tally.cookie),
         signals: left,
+        ephemeral: batch.ephemeral,
     }];
     let first = tally.cookie;
     let mut last = None;
@@ -248,7 +249,7 @@ async fn take(
                 cookie,
                 customer,
             );
-            work.push(CollectCall { cookie: next, root, signals });
+            work.push(CollectCall { cookie: next, root, signals, ephemeral: batch.ephemeral });
         }
         if let Some(user) = answer.user.as_ref().filter(|_| newest_user > tally.newest_user) {
             tally.newest_user = newest_user;

@@ -1,6 +1,7 @@
 // The hands of the WebAssembly module: tells it what happens, with the state of the browser at that
 // moment, and does what it answers. Decides nothing, and keeps whatever goes wrong away from the page.
-import { create, initSync, step as decide } from "msci-sdk-glue";
+import { create, decide, start } from "./module.js";
+import { drop, keep, kind, left, purge, release, written } from "./store.js";
 
 /** @typedef {string} Text */
 /** @typedef {any} Any what comes from the page, or goes to the module as JSON */
@@ -13,10 +14,8 @@ const LABELLED = "a,button,summary,[role]";
 const WRITABLE = "input,textarea,select,[contenteditable]";
 
 // One module for all instances of a page.
-/** @type {Promise<unknown> | undefined} */
+/** @type {Promise<void> | undefined} */
 let ready;
-const start = async (/** @type {Promise<Response>} */ wasm) =>
-  initSync({ module: await WebAssembly.compile(await (await wasm).arrayBuffer()) });
 
 // Blocked cookies and storage throw on every touch, and any object of the page may.
 /**
@@ -43,6 +42,12 @@ const guid = () =>
 const clip = (/** @type {Text} */ text) => text?.slice(0, 2e3);
 const stored = (/** @type {Text} */ key) => attempt(() => JSON.parse(/** @type {Any} */ (localStorage.getItem(key))));
 
+const device = {
+  language: navigator.language,
+  timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+  screen: screen.width + "x" + screen.height,
+};
+
 const facts = () => ({
   now: Math.round(performance.now()),
   time: Date.now(),
@@ -59,11 +64,9 @@ const facts = () => ({
   session: stored("_msci_session"),
   consent: stored("_msci_consent"),
   gpc: /** @type {Any} */ (navigator).globalPrivacyControl,
-  device: {
-    language: navigator.language,
-    timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-    screen: screen.width + "x" + screen.height,
-  },
+  offline: !navigator.onLine,
+  store: kind,
+  device,
 });
 
 // What an element says about itself.
@@ -123,7 +126,9 @@ export const attach = async (api, settings, wasm) => {
     for (const [resolve] of calls.values()) resolve(over);
   };
 
-  const settle = (/** @type {0 | 1} */ how) => (/** @type {number} */ call, /** @type {Any} */ value) => {
+  const settle = (/** @type {0 | 1} */ how) => async (/** @type {number} */ call, /** @type {Any} */ value) => {
+    // What was said is durable before anybody relies on it.
+    await written();
     calls.get(call)?.[how](value);
     calls.delete(call);
   };
@@ -172,6 +177,10 @@ export const attach = async (api, settings, wasm) => {
     resolve,
     reject,
     warn: (text) => console.warn("MSCI: " + text),
+    keep,
+    drop,
+    purge,
+    load: (own) => left(own, (owner, rows) => step("left", { owner, rows })),
   };
 
   /**
@@ -213,7 +222,10 @@ export const attach = async (api, settings, wasm) => {
     if (more) tell("click", more);
   });
   listen(document, "visibilitychange", () => document.visibilityState === "hidden" && tell("hidden"));
-  listen(window, "pagehide", () => tell("hidden"));
+  listen(window, "pagehide", () => {
+    tell("hidden");
+    release();
+  });
   listen(window, "pageshow", (event) => event.persisted && tell("shown"));
   listen(window, "online", () => tell("online"));
   listen(window, "popstate", () => tell("moved"));

@@ -37,6 +37,8 @@ pub(crate) struct Client {
     engine: Option<Engine>,
     /// The visitor took back what the engine's cookieId stood on: a later grant begins another.
     forgotten: bool,
+    /// What the visitor said is stored, as far as this page knows.
+    said: bool,
     held: Vec<Held>,
     session: Session,
     properties: Properties,
@@ -45,7 +47,6 @@ pub(crate) struct Client {
     /// When the browser was asked to wake us; 0 if it was not.
     wake_at: u64,
     device: String,
-    warned: bool,
     ended: bool,
 }
 
@@ -81,13 +82,18 @@ impl Client {
     pub(crate) fn step(&mut self, input: &str) -> String {
         let mut facts = Facts::read(input);
         let mut out = Effects::new();
+        self.recall(&mut facts, &mut out);
         match facts.text("in") {
             "call" => self.call(&mut facts, &mut out),
             "click" => self.clicked(&mut facts, &mut out),
             "moved" => self.moved(&mut facts, &mut out),
             "shown" => self.shown(&mut facts, &mut out),
             "hidden" => self.hidden(&facts, &mut out),
-            "online" => self.engine.iter_mut().for_each(Engine::online),
+            "online" => {
+                self.engine.iter_mut().for_each(Engine::online);
+                self.look_for_left(&mut out);
+            }
+            "left" => self.left(&mut facts),
             "reply" => self.replied(&mut facts, &mut out),
             // `tick`, or one from a newer script.
             _ => self.wake_at = 0,
@@ -98,7 +104,8 @@ impl Client {
 
     /// Does what is to be done now.
     fn pump(&mut self, facts: &Facts, out: &mut Effects) {
-        if let Some(engine) = self.engine.as_mut().filter(|_| !self.ended) {
+        let offline = facts.get("offline").flag() == Some(true);
+        if let Some(engine) = self.engine.as_mut().filter(|_| !self.ended && !offline) {
             match engine.next(facts.now) {
                 Next::Send(batch) => self.send(&batch, false, facts, out),
                 Next::Wait(ms) => {
@@ -111,6 +118,7 @@ impl Client {
                 Next::Idle => {}
             }
         }
+        self.write_rows(out);
         let engine = &self.engine;
         self.waiting.retain(|w| {
             let Some(engine) = engine else {
@@ -128,7 +136,9 @@ impl Client {
     fn send(&self, batch: &Batch, last: bool, facts: &Facts, out: &mut Effects) {
         let json = out.begin("send");
         json.quoted(&[&self.config.endpoint, "collect"]);
-        transport::write_body(json.item(), &self.config.key, &self.device, facts.time, batch);
+        // Where cookies are blocked, each page is somebody else.
+        let ephemeral = cookie::find_id(facts.text("cookie")).is_none();
+        transport::write_body(json.item(), &self.config.key, &self.device, facts.time, batch, ephemeral);
         for n in [batch.id, batch.retry, last.into()] {
             json.item().push_number(n.into());
         }
@@ -173,6 +183,30 @@ impl Client {
         }
     }
 
+    /// What is to be stored goes out, unless nothing may be.
+    fn write_rows(&mut self, out: &mut Effects) {
+        let rows = self.engine.as_mut().map(Engine::take_rows).unwrap_or_default();
+        if !rows.is_empty() && !self.forgotten {
+            out.0.item().push(&rows);
+        }
+    }
+
+    /// Other pages may have ended and left something.
+    fn look_for_left(&self, out: &mut Effects) {
+        if let Some(engine) = self.engine.as_ref().filter(|_| !self.forgotten) {
+            out.begin("load").quoted(&[engine.owner()]);
+            out.end();
+        }
+    }
+
+    /// Rows of a page that ended: `owner`, and `rows` with a number and a row each.
+    fn left(&mut self, facts: &mut Facts) {
+        if let Some(engine) = self.engine.as_mut().filter(|_| !self.forgotten) {
+            engine.adopt(facts.text("owner"), facts.get("rows"), facts.time);
+            self.withdraw(facts);
+        }
+    }
+
     /// The page may never run again: everything goes now.
     fn hidden(&mut self, facts: &Facts, out: &mut Effects) {
         while let Some(piece) = self.engine.as_mut().and_then(Engine::piece) {
@@ -183,6 +217,7 @@ impl Client {
     /// The page came back out of the back/forward cache.
     fn shown(&mut self, facts: &mut Facts, out: &mut Effects) {
         self.engine.iter_mut().for_each(Engine::resume);
+        self.look_for_left(out);
         self.see(false, facts, out);
     }
 
@@ -238,7 +273,9 @@ impl Client {
             Some(engine) if gate == Gate::Open => {
                 self.session.touch(facts, out);
                 engine.set_session(&self.session.id, self.session.start);
-                engine.push(held.kind, held.json, facts.now)
+                let pushed = engine.push(held.kind, held.json, facts.now);
+                self.write_rows(out);
+                pushed
             }
             _ if self.consent.opted_out => Err("opted_out"),
             _ => Err("consent_missing"),
@@ -248,8 +285,7 @@ impl Client {
                 self.waiting.push(Waiting { ticket, call: held.call, user: true });
             }
             Err(reason) if held.call > 0 => out.refuse(held.call, reason),
-            Err("rate_limited") if !self.warned => {
-                self.warned = true;
+            Err("rate_limited") if self.engine.as_ref().is_some_and(Engine::is_first_dropped) => {
                 out.warn("more than 100 custom events in a second, the rest is dropped");
             }
             _ => {}
@@ -270,5 +306,6 @@ impl Client {
         self.session.touch(facts, out);
         engine.set_session(&self.session.id, self.session.start);
         self.forgotten = false;
+        self.look_for_left(out);
     }
 }

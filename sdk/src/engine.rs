@@ -5,6 +5,7 @@
 //! is given once, when it is pushed, and never changes, so that sending it twice changes nothing.
 
 mod retry;
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use std::rc::Rc;
 
 use retry::{Retry, Verdict, verdict};
 
+use crate::consent::{Consent, Gate};
 use crate::json::{Value, Writer};
 use crate::transport::Answer;
 
@@ -38,6 +40,8 @@ const MOST_CODES: usize = 32;
 /// Under which names signals are made. A batch holds signals of one origin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
+    /// The page that stored them, by its first stream.
+    pub(crate) owner: String,
     pub(crate) cookie_id: String,
     pub(crate) stream: String,
     /// The session's id.
@@ -63,6 +67,8 @@ struct Signal {
     origin: Rc<Origin>,
     seq: u64,
     ticket: Ticket,
+    /// Its row's number among those of its owner.
+    row: u64,
     kind: Kind,
     queued_at: u64,
     /// A JSON object without `seq` and without its closing bracket.
@@ -74,6 +80,25 @@ struct Signal {
 impl Signal {
     fn bytes(&self) -> usize {
         self.json.len() + SEQ_BYTES
+    }
+}
+
+/// What leaves the queue.
+enum Gone {
+    Batch(u32),
+    Ticket(Ticket),
+    /// What this consent does not allow.
+    Shut(Consent),
+}
+
+impl Gone {
+    // A closure would be called through the module's table, and so keep alive what else is in it.
+    fn takes(&self, signal: &Signal) -> bool {
+        match self {
+            Self::Batch(batch) => signal.batch == *batch,
+            Self::Ticket(ticket) => signal.ticket == *ticket,
+            Self::Shut(consent) => consent.signal(signal.kind) == Gate::Shut,
+        }
     }
 }
 
@@ -160,6 +185,8 @@ pub(crate) struct Engine {
     events: u32,
     acknowledged: u64,
     rejected: Vec<(String, u64)>,
+    /// What is to be stored and unstored, as effects.
+    rows: Writer,
 }
 
 impl Engine {
@@ -180,6 +207,7 @@ impl Engine {
             events: 0,
             acknowledged: 0,
             rejected: Vec::new(),
+            rows: Writer::default(),
         }
     }
 
@@ -198,11 +226,13 @@ impl Engine {
             origin: Rc::clone(&self.origin),
             seq: self.seq,
             ticket: self.tickets,
+            row: self.tickets,
             kind,
             queued_at: now,
             json,
             batch: 0,
         };
+        signal.keep(&mut self.rows);
         self.bytes += signal.bytes();
         self.queue.push(signal);
         if matches!(kind, Kind::User | Kind::Consent) {
@@ -285,7 +315,7 @@ impl Engine {
             self.count(&settled.refusal, count);
         }
         // Taken or refused, it is done, and the next may be larger.
-        self.remove(&|s| s.batch == batch);
+        self.remove(&Gone::Batch(batch));
         self.retry = Retry::default();
         self.most = (self.most * 2).min(BATCH_SIGNALS);
         settled
@@ -311,9 +341,14 @@ impl Engine {
         }
     }
 
-    /// A new stream under `cookie_id`; what is queued keeps the names it was made under.
+    /// A new stream under `cookie_id`; what is queued keeps the names it was made under. The first one
+    /// names the owner of what is stored.
     pub(crate) fn begin(&mut self, cookie_id: String, stream: String) {
-        self.origin = Rc::new(Origin { cookie_id, stream, ..(*self.origin).clone() });
+        let mut origin = (*self.origin).clone();
+        if origin.owner.is_empty() {
+            origin.owner.clone_from(&stream);
+        }
+        self.origin = Rc::new(Origin { cookie_id, stream, ..origin });
         self.seq = 0;
     }
 
@@ -325,10 +360,10 @@ impl Engine {
         }
     }
 
-    /// Forgets what is queued of some kinds (consent withdrawn); answers whether there was any.
-    pub(crate) fn purge(&mut self, of: &dyn Fn(Kind) -> bool) -> bool {
+    /// Forgets what is queued and may not be sent (any more); answers whether there was any.
+    pub(crate) fn purge(&mut self, consent: Consent) -> bool {
         let before = self.queue.len();
-        self.remove(&|s| of(s.kind));
+        self.remove(&Gone::Shut(consent));
         self.queue.len() < before
     }
 
@@ -344,11 +379,16 @@ impl Engine {
 
     /// Whether everything up to `ticket` has left the queue.
     pub(crate) fn done(&self, ticket: Ticket) -> bool {
-        self.queue.first().is_none_or(|s| s.ticket > ticket)
+        self.queue.iter().all(|s| s.ticket > ticket)
     }
 
     pub(crate) fn cookie_id(&self) -> &str {
         &self.origin.cookie_id
+    }
+
+    /// Whose rows are this page's.
+    pub(crate) fn owner(&self) -> &str {
+        &self.origin.owner
     }
 
     pub(crate) fn queued(&self) -> usize {
@@ -363,6 +403,11 @@ impl Engine {
     /// Signals that will not arrive, by code.
     pub(crate) fn rejected(&self) -> &[(String, u64)] {
         &self.rejected
+    }
+
+    /// Whether the rate limit was met for the first time.
+    pub(crate) fn is_first_dropped(&self) -> bool {
+        self.rejected.iter().any(|(code, n)| code == "rate_limited" && *n == 1)
     }
 
     /// Whether the edge told this page to stop sending.
@@ -439,13 +484,20 @@ impl Engine {
         while self.queue.len() > QUEUE_SIGNALS || self.bytes > QUEUE_BYTES {
             let oldest = |user: bool| self.waiting().find(|s| user || s.kind != Kind::User).map(|s| s.ticket);
             let Some(ticket) = oldest(false).or_else(|| oldest(true)) else { return };
-            self.remove(&|s| s.ticket == ticket);
+            self.remove(&Gone::Ticket(ticket));
             self.count("queue_full", 1);
         }
     }
 
-    fn remove(&mut self, gone: &dyn Fn(&Signal) -> bool) {
-        self.queue.retain(|s| !gone(s));
+    fn remove(&mut self, gone: &Gone) {
+        let rows = &mut self.rows;
+        self.queue.retain(|signal| {
+            let goes = gone.takes(signal);
+            if goes {
+                signal.unkeep(rows);
+            }
+            !goes
+        });
         self.bytes = self.queue.iter().map(Signal::bytes).sum();
     }
 

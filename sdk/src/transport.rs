@@ -6,7 +6,14 @@ use crate::guid;
 use crate::json::{Value, Writer};
 
 /// Writes the body of `POST /_msci/collect`.
-pub(crate) fn write_body(body: &mut Writer, key: &str, device: &str, sent_at: u64, batch: &Batch) {
+pub(crate) fn write_body(
+    body: &mut Writer,
+    key: &str,
+    device: &str,
+    sent_at: u64,
+    batch: &Batch,
+    ephemeral: bool,
+) {
     body.push("{").text("key", key);
     body.text("cookieId", &batch.origin.cookie_id);
     body.text("stream", &batch.origin.stream);
@@ -16,6 +23,9 @@ pub(crate) fn write_body(body: &mut Writer, key: &str, device: &str, sent_at: u6
     body.text("id", &batch.origin.session);
     body.number("start", batch.origin.session_start);
     body.push("}").raw("device", device);
+    if ephemeral {
+        body.raw("ephemeral", "true");
+    }
     body.raw("signals", &batch.signals);
     body.push("}");
 }
@@ -62,6 +72,7 @@ mod tests {
         let batch = Batch {
             id: 1,
             origin: Rc::new(Origin {
+                owner: "o".into(),
                 cookie_id: "c".into(),
                 stream: "s".into(),
                 session: "i".into(),
@@ -71,7 +82,7 @@ mod tests {
             retry: 0,
         };
         let mut body = Writer::default();
-        write_body(&mut body, "k", "{}", 5, &batch);
+        write_body(&mut body, "k", "{}", 5, &batch, false);
         assert_eq!(
             body.0,
             concat!(

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::customer::{Page, Row, ShipAnswer, ShipOutcome};
-use super::{Context, CookieLog, Customer, ERASED, Erased, LIFE, LOG, Link, OWN_LINK, Object};
+use super::{Context, CookieLog, Customer, ERASED, Erased, LIFE, LOG, Link, OWN_LINK, Object, is_false};
 use crate::collections::{Map, Set};
 use crate::consent::{self, Consents, Decisions};
 use crate::effects::{Table, Write};
@@ -37,6 +37,9 @@ pub struct CollectCall {
     pub root: CookieId,
     /// The signals.
     pub signals: Vec<Offered>,
+    /// The browser keeps no cookie: this cookieId ends with its page.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub ephemeral: bool,
 }
 
 /// What storage already has of a batch.
@@ -156,6 +159,7 @@ impl Object {
             purged: false,
             first_seen: None,
             last_seen: None,
+            ephemeral: call.ephemeral,
             consent: Consents::default(),
             refused: None,
         });
@@ -173,6 +177,7 @@ impl Object {
             batch.answer.verdicts.push(verdict);
         }
         let Taking { mut log, streams, answer, mut out, folded, .. } = batch;
+        log.ephemeral &= call.ephemeral;
         // Also who only gets other cookies' signals is not idle: what was decided about them is still asked.
         if log.active.plus(DAY_MS) < context.now {
             log.active = context.now;

@@ -78,8 +78,16 @@ impl Object {
         out.push(Write::put(Table::Outbox, OWED, &self.owed));
     }
 
+    /// Whether no copy says anything of what is here: a visitor without a cookie, whom nobody knows.
+    pub fn is_unlisted(&self) -> bool {
+        self.link.is_none() && self.log.as_ref().is_some_and(|log| log.ephemeral && log.last_epoch == 0)
+    }
+
     /// When the snapshot is to be written.
     pub(super) fn projects_at(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.is_unlisted() {
+            return None;
+        }
         let at = past(self.owed.projection?, now).plus(PROJECT_AFTER_MS);
         Some(at.max(past(self.owed.projected, now).plus(PROJECT_EVERY_MS)).max(self.patience.until(now)))
     }
@@ -119,6 +127,9 @@ impl Object {
 
     /// When the rows in the index are to be written.
     pub(super) fn indexes_at(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.is_unlisted() {
+            return None;
+        }
         let log = self.log.as_ref().filter(|log| log.end > self.owed.activities).map(|log| log.active);
         let since = past([self.owed.index, log].into_iter().flatten().min()?, now);
         let at = since.plus(PROJECT_AFTER_MS).max(past(self.owed.indexed, now).plus(PROJECT_EVERY_MS));

@@ -247,6 +247,7 @@ impl Object {
         };
         let idle = |days: u32| log.active.plus(i64::from(days) * DAY_MS);
         Some(match self.link {
+            None if self.is_unlisted() => idle(1),
             None if log.last_epoch == 0 => idle(retention.unknown_idle_days),
             // It was linked: signals of its streams may have gone elsewhere.
             None => idle(retention.unknown_idle_days.max(again)),

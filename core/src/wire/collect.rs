@@ -72,6 +72,8 @@ pub struct Batch {
     pub stream: StreamId,
     /// The batch's highest seq: what the acknowledgement names.
     pub up_to: u64,
+    /// The browser keeps no cookie: each of its pages is somebody else.
+    pub ephemeral: bool,
     /// In the order sent.
     pub signals: Vec<Result<Incoming, Rejection>>,
 }
@@ -116,7 +118,8 @@ pub fn parse(body: &[u8], received: Timestamp) -> Result<Batch, BatchError> {
     let sender = Sender { stream, sent_at, received, context: context(&batch) };
     let up_to = signals.iter().filter_map(seq_of).max().unwrap_or(0);
     let signals = signals.into_iter().map(|signal| sender.read(signal)).collect();
-    Ok(Batch { key, cookie, stream, up_to, signals })
+    let ephemeral = batch.get("ephemeral") == Some(&Value::Bool(true));
+    Ok(Batch { key, cookie, stream, up_to, ephemeral, signals })
 }
 
 fn millis(value: &Value) -> Option<i64> {

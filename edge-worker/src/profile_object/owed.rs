@@ -172,8 +172,12 @@ impl ProfileObject {
         if !over() {
             return Ok(false);
         }
+        let unlisted = self.peek(Object::is_unlisted);
         let farewell = self.step(configuration, now, Object::farewell)?;
         let gone = async {
+            if unlisted {
+                return Ok(());
+            }
             in_time("the index", self.write_index(&farewell, &[], configuration, now)).await?;
             // Who came in the meantime is to be copied again as it is.
             if !over() {

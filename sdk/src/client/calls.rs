@@ -31,7 +31,7 @@ impl Client {
                 let ticket = self.engine.as_mut().map_or(0, Engine::flush);
                 return self.waiting.push(Waiting { ticket, call, user: false });
             }
-            "status" => return self.status(call, out),
+            "status" => return self.status(call, facts, out),
             "initialize" => done = self.initialize(first, facts, out),
             "trackView" | "trackAction" | "trackEvent" => done = self.track(method, first, facts, out),
             "setProperty" => {
@@ -98,7 +98,7 @@ impl Client {
         }
     }
 
-    fn status(&self, call: Call, out: &mut Effects) {
+    fn status(&self, call: Call, facts: &Facts, out: &mut Effects) {
         let mut json = Writer("{".into());
         let (mut queued, mut acknowledged, mut transport) = (self.held.len(), 0, "off");
         let mut rejected: &[(String, u64)] = &[];
@@ -113,6 +113,7 @@ impl Client {
         json.number("acknowledged", acknowledged);
         json.text("transport", transport);
         json.text("wasm", "ok");
+        json.copy("store", facts.get("store"));
         json.raw("rejected", "[");
         for (code, n) in rejected {
             json.item().push("{").text("code", code);

@@ -39,7 +39,12 @@ impl Client {
         let _recalled = self.consent.say(facts.get("consent"));
         self.cookies = Cookies::read(Value(&self.settings).get("cookie"), facts.secure());
         self.device = facts.get("device").0.into();
+        self.said = !facts.get("consent").is_null();
         self.open(facts, out);
+        if self.consent.gate(Purpose::Storage) == Gate::Shut {
+            out.begin("purge");
+            out.end();
+        }
         if said == Some(true) {
             self.set_consent(ALL_GRANTED, facts, out)?;
         }
@@ -99,7 +104,8 @@ impl Client {
         if self.consent == before {
             return Ok(());
         }
-        if self.consent.is_kept() {
+        self.said = self.consent.is_kept();
+        if self.said {
             let json = out.begin("store");
             json.quoted(&[consent::KEY]);
             self.consent.write(json.item().push("{"));
@@ -116,21 +122,44 @@ impl Client {
         if let Some(engine) = self.engine.as_mut().filter(|_| !self.forgotten) {
             let _queued = engine.push(Kind::Consent, json.0, facts.now);
         }
+        self.settle_consent(facts, out);
+        Ok(())
+    }
+
+    /// Carries out what the visitor said.
+    fn settle_consent(&mut self, facts: &mut Facts, out: &mut Effects) {
         if self.consent.gate(Purpose::Storage) != Gate::Open {
             self.forget(out);
         }
         for held in std::mem::take(&mut self.held) {
             self.take(held, facts, out);
         }
-        Ok(())
+    }
+
+    /// Takes over what the visitor said in another tab.
+    pub(super) fn recall(&mut self, facts: &mut Facts, out: &mut Effects) {
+        if !self.config.is_there() {
+            return;
+        }
+        if !self.consent.opted_out && cookie::opted_out(facts.text("cookie")) {
+            return self.opt_out(facts, out);
+        }
+        let (before, stored) = (self.consent, facts.get("consent"));
+        let taken_back = self.said && stored.is_null();
+        self.said = !stored.is_null();
+        let _whole_or_nothing = self.consent.say(if taken_back { ALL_DENIED } else { stored });
+        if self.consent != before {
+            self.open(facts, out);
+            self.withdraw(facts);
+            self.settle_consent(facts, out);
+        }
     }
 
     /// Forgets what is queued but may not be sent any more. What follows is another stream, so that
     /// the missing end of this one is not taken for a loss.
-    fn withdraw(&mut self, facts: &mut Facts) {
-        let consent = &self.consent;
+    pub(super) fn withdraw(&mut self, facts: &mut Facts) {
         if let Some(engine) = &mut self.engine
-            && engine.purge(&|kind| consent.signal(kind) == Gate::Shut)
+            && engine.purge(self.consent)
         {
             let cookie_id = engine.cookie_id().into();
             engine.begin(cookie_id, facts.guid());
@@ -178,6 +207,8 @@ impl Client {
         self.session = Session::default();
         self.cookies.remove_id(out);
         out.remove(session::KEY);
+        out.begin("purge");
+        out.end();
         self.end_proof(out);
     }
 

@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod rows;
+
 const A: &str = "aaaaaaaa-0000-4000-8000-000000000000";
 const B: &str = "bbbbbbbb-0000-4000-8000-000000000000";
 const REQUIRED: &str = r#"{"consent":{"mode":"required"}}"#;
@@ -14,6 +16,8 @@ struct Browser {
     guids: u64,
     cookies: Vec<(String, String)>,
     storage: Vec<(String, String)>,
+    /// The durable queue: owner, number, row.
+    rows: Vec<(String, u64, String)>,
     path: &'static str,
     gpc: bool,
     effects: Vec<String>,
@@ -27,6 +31,7 @@ impl Browser {
             guids: 0,
             cookies: Vec::new(),
             storage: Vec::new(),
+            rows: Vec::new(),
             path: "/",
             gpc: false,
             effects: Vec::new(),
@@ -100,6 +105,15 @@ impl Browser {
                 self.storage.retain(|(known, _)| known != key);
                 self.storage.extend(args.get(2).map(|value| (key.to_owned(), value.0.to_owned())));
             }
+            "keep" => {
+                let (owner, n) = (args[1].text().unwrap(), args[2].number().unwrap());
+                self.rows.push((owner.to_owned(), n, args[3].0.to_owned()));
+            }
+            "drop" => {
+                let gone: Vec<_> = args[2].parts().map(|n| n.number().unwrap()).collect();
+                self.rows.retain(|(owner, n, _)| owner != args[1].text().unwrap() || !gone.contains(n));
+            }
+            "purge" => self.rows.clear(),
             _ => {}
         }
     }
@@ -144,7 +158,7 @@ impl Browser {
     }
 
     fn leaves_no_trace(&self) -> bool {
-        self.cookies.is_empty() && self.storage.is_empty() && self.sent().is_none()
+        self.cookies.is_empty() && self.storage.is_empty() && self.rows.is_empty() && self.sent().is_none()
     }
 }
 

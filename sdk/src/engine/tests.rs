@@ -372,8 +372,8 @@ fn a_purged_queue_sends_nothing() {
     let mut e = engine();
     push(&mut e, Kind::View, 30, 0);
     let batch = send(&mut e, 0);
-    assert!(!e.purge(&|kind| kind == Kind::User));
-    assert!(e.purge(&|_| true));
+    assert!(!e.purge(Consent::default()));
+    assert!(e.purge(Consent::new(false, false, true)));
     assert!(matches!(e.next(10_000), Next::Idle));
     assert_eq!(accept(&mut e, &batch, 0), Settled::default());
 }

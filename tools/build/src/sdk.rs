@@ -17,12 +17,11 @@ const LOADER_LIMIT: usize = 700;
 pub(crate) fn build(place: &Place) -> Result<()> {
     let wasm = place.compile("msci-sdk")?;
     let sdk = place.dist.join("sdk");
-    let glue = sdk.join("pkg/msci_sdk.js");
     let optimised = sdk.join("pkg/msci_sdk_bg.wasm");
 
     let mut inputs = Inputs::new(place)?;
     inputs.file(&wasm)?;
-    let outputs = [glue.clone(), optimised.clone()];
+    let outputs = [optimised.clone()];
     step(place, "sdk-bindings", inputs, &outputs, || {
         bind(place, &wasm, &sdk.join("pkg"), "msci_sdk", &Target::Browser)
     })?;
@@ -31,7 +30,7 @@ pub(crate) fn build(place: &Place) -> Result<()> {
     inputs.files(&files_below(&sdk.join("pkg"))?)?;
     inputs.files(&files_below(&place.root.join("sdk/js"))?)?;
     let outputs = [sdk.join("msci.js"), sdk.join("loader.js"), manifest(place)];
-    step(place, "sdk-assets", inputs, &outputs, || assets(place, &sdk, &glue, &optimised))
+    step(place, "sdk-assets", inputs, &outputs, || assets(place, &sdk, &optimised))
 }
 
 /// `{ "version", "files": { "<name>": { "integrity", "bytes", "brotli", "gzip" } } }`
@@ -39,7 +38,7 @@ pub(crate) fn manifest(place: &Place) -> PathBuf {
     place.dist.join("sdk/manifest.json")
 }
 
-fn assets(place: &Place, sdk: &Path, glue: &Path, optimised: &Path) -> Result<()> {
+fn assets(place: &Place, sdk: &Path, optimised: &Path) -> Result<()> {
     let folder = sdk.join("assets");
     empty_folder(&folder)?;
 
@@ -48,9 +47,8 @@ fn assets(place: &Place, sdk: &Path, glue: &Path, optimised: &Path) -> Result<()
     let mut tokens =
         vec![("__MSCI_VERSION__", VERSION.to_owned()), ("__MSCI_WASM_FILE__", wasm_name.clone())];
 
-    let alias = format!("--alias:msci-sdk-glue={}", glue.display());
     // The first browsers with everything that the WebAssembly half needs.
-    let module = bundle(place, "sdk.js", &["--format=esm", "--target=es2022", &alias])?;
+    let module = bundle(place, "sdk.js", &["--format=esm", "--target=es2022"])?;
     let module = replace(module, &tokens);
     let module_name = hashed_name("sdk", "js", module.as_bytes());
     tokens.push(("__MSCI_SDK_FILE__", module_name.clone()));

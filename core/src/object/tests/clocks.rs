@@ -171,3 +171,21 @@ fn f42_an_erased_cookie_stays_as_long_as_what_it_sent_elsewhere_may_come_again()
     let loaded = Object::load(CustomerId::Unknown(COOKIE), rows).unwrap().unwrap();
     assert_eq!(loaded.expires(context), c.object.expires(context));
 }
+
+#[test]
+fn f35_a_visitor_without_a_cookie_is_copied_nowhere_until_somebody_signs_in() {
+    let definitions = definitions();
+    let at = |seconds: i64| Context { now: NOW.plus(seconds * SECOND_MS), definitions: &definitions };
+    let (mut object, _) = Object::born(CustomerId::Unknown(COOKIE), 7);
+    let cookie = CookieId::from_bits(COOKIE);
+    let mut send = |seq, customer, ephemeral, context| {
+        let call = CollectCall { cookie, root: cookie, signals: vec![offered(seq, customer)], ephemeral };
+        object.collect(&call, &Present::default(), context);
+        (object.projection_due(at(9)).is_some(), object.indexing_due(at(9)).is_some(), object.clone())
+    };
+    let (kv, index, unknown) = send(1, None, true, at(0));
+    assert_eq!((kv, index, unknown.expires(at(0))), (false, false, Some(NOW.plus(DAY_MS))));
+    assert!(unknown.is_over(at(86_400)), "and it goes after a day");
+    let (kv, index, _) = send(2, Some(customer()), true, at(1));
+    assert!(kv && index, "who signs in is somebody");
+}

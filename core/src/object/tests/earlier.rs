@@ -183,6 +183,7 @@ fn worked_on() -> Vec<String> {
         cookie: CookieId::from_bits(1),
         root: CookieId::from_bits(1),
         signals: (10..14).map(|seq| offered(seq, None)).collect(),
+        ephemeral: false,
     };
     let streams = golden["rows"]["pending"].as_array().unwrap().iter().filter(|row| row[0] == "stream");
     let streams = streams.map(|row| {

@@ -1,0 +1,167 @@
+// The queue's rows on the device: IndexedDB, else localStorage, else nowhere (the page's memory has them
+// in any case). Each page owns the rows it made, and holds a lock as long as it lives; rows whose lock is
+// free were left by a page that ended, and go to the first page that takes the lock.
+//
+// What is asked for while a transaction is under way goes together in the next one.
+
+/** @typedef {any} Any */
+/** @typedef {{ owner: string, n: number }} Row with the members the module gave it */
+
+const NAME = "_msci";
+const ROWS = "signals";
+const PREFIX = "_msci:";
+
+/** @type {Promise<IDBDatabase> | undefined} */
+let base;
+/** Puts and deletes that wait for a transaction. */
+/** @type {[owner: string, n: number, row?: Row][]} */
+let asked = [];
+/** @type {Promise<void> | undefined} */
+let writing;
+/** Owners whose rows are this page's. */
+const owners = new Set();
+/** @type {((_: unknown) => void)[]} */
+let locks = [];
+
+/** Where the last row went. */
+export let kind = "indexedDB";
+
+// A database that does not answer is one that is not there.
+const soon = (/** @type {(resolve: Any, reject: Any) => void} */ act) =>
+  /** @type {Promise<Any>} */ (
+    new Promise((resolve, reject) => {
+      setTimeout(reject, 2e3);
+      act(resolve, reject);
+    })
+  );
+
+const close = () => {
+  base?.then((open) => open.close()).catch(() => {});
+  base = undefined;
+};
+
+const open = () =>
+  (base ??= soon((resolve, reject) => {
+    const request = indexedDB.open(NAME, 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(ROWS, { keyPath: ["owner", "n"] });
+    request.onerror = reject;
+    request.onsuccess = () => {
+      // Another tab empties the device.
+      request.result.onversionchange = request.result.onclose = close;
+      resolve(request.result);
+    };
+  }));
+
+const transact = async (/** @type {IDBTransactionMode} */ mode, /** @type {(rows: IDBObjectStore) => Any} */ act) => {
+  const database = await open();
+  return soon((resolve, reject) => {
+    const transaction = database.transaction(ROWS, mode, { durability: "strict" });
+    const request = act(transaction.objectStore(ROWS));
+    transaction.onabort = reject;
+    transaction.oncomplete = () => resolve(request?.result);
+  });
+};
+
+const write = async () => {
+  while (asked[0]) {
+    const now = asked;
+    asked = [];
+    try {
+      await transact("readwrite", (rows) => {
+        for (const [owner, n, row] of now) row ? rows.put(row) : rows.delete([owner, n]);
+      });
+      kind = "indexedDB";
+    } catch {
+      // A connection that broke is made anew by the next.
+      close();
+      kind = "memory";
+    }
+    try {
+      for (const [owner, n, row] of now) {
+        const key = PREFIX + owner + n;
+        if (!row) localStorage.removeItem(key);
+        else if (kind === "memory") localStorage.setItem(key, JSON.stringify(row));
+      }
+      if (kind === "memory") kind = "localStorage";
+    } catch {}
+  }
+  writing = undefined;
+};
+
+/** Resolves when everything asked for so far is durable, as far as this device goes. */
+export const written = () => (writing ??= asked[0] && write());
+
+/** @param {string} owner @param {number} n @param {Any} row */
+export const keep = (owner, n, row) => {
+  asked.push([owner, n, { ...row, owner, n }]);
+  written();
+};
+
+/** @param {string} owner @param {number[]} numbers */
+export const drop = (owner, numbers) => {
+  for (const n of numbers) asked.push([owner, n]);
+  written();
+};
+
+// What localStorage has: rows by owner.
+const local = () => {
+  /** @type {Record<string, [string, Row][]>} */
+  const found = {};
+  try {
+    for (const [key, row] of Object.entries(localStorage)) {
+      if (key.startsWith(PREFIX)) (found[key.slice(6, 42)] ??= []).push([key, JSON.parse(row)]);
+    }
+  } catch {}
+  return found;
+};
+
+/** Empties the device. */
+export const purge = async () => {
+  asked = [];
+  await writing;
+  close();
+  try {
+    for (const [key] of Object.values(local()).flat()) localStorage.removeItem(key);
+    indexedDB.deleteDatabase(NAME);
+  } catch {}
+};
+
+// Answers whether the rows of `owner` are this page's from now on. Without locks the first to ask has
+// them, in each page: what is sent twice is known by its name.
+const take = (/** @type {string} */ owner) =>
+  new Promise((/** @type {Any} */ taken) =>
+    navigator.locks
+      .request(PREFIX + owner, { ifAvailable: true }, (lock) => {
+        taken(lock);
+        return lock && new Promise((free) => locks.push(free));
+      })
+      .catch(taken),
+  )
+    .catch(() => !owners.has(owner))
+    .then((got) => got && owners.add(owner));
+
+/**
+ * Claims what pages that ended have left.
+ * @param {string} own the owner of this page's rows
+ * @param {(owner: string, rows: [n: number, row: Row][]) => void} give
+ */
+export const left = async (own, give) => {
+  await take(own);
+  const stored = (/** @type {Any} */ range) => (/** @type {IDBObjectStore} */ rows) => rows.getAll(range);
+  const read = (/** @type {Any} */ range) => transact("readonly", stored(range)).catch(() => []);
+  const waiting = new Set([...(await read(undefined)).map((/** @type {Row} */ row) => row.owner), ...Object.keys(local())]);
+  for (const owner of waiting) {
+    if (!owners.has(owner) && (await take(owner))) {
+      /** @type {Row[]} */
+      const rows = await read(IDBKeyRange.bound([owner], [owner, []]));
+      rows.push(...(local()[owner] ?? []).map(([, row]) => row));
+      give(owner, rows.map((row) => [row.n, row]));
+    }
+  }
+};
+
+/** The page may never run again: others may go on with its rows. */
+export const release = () => {
+  owners.clear();
+  locks.splice(0).map((/** @type {Any} */ free) => free());
+};

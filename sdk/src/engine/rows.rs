@@ -1,0 +1,104 @@
+//! The queue's rows on the device: a page that ends without an answer leaves them, and another page goes
+//! on with them. A signal has a row from the moment it is queued until it leaves the queue.
+
+use std::rc::Rc;
+
+use super::{Engine, Kind, Origin, Signal};
+use crate::guid;
+use crate::json::{Value, Writer};
+
+/// So long a row waits for a page that sends it (`QUEUE_DAYS` of the core).
+const KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
+
+impl Signal {
+    /// The effect that stores it.
+    pub(super) fn keep(&self, rows: &mut Writer) {
+        let origin = &self.origin;
+        rows.item().push("[").quoted(&["keep"]);
+        rows.quoted(&[&origin.owner]);
+        rows.item().push_number(self.row);
+        rows.item().push("{").text("cookieId", &origin.cookie_id);
+        rows.text("stream", &origin.stream);
+        rows.raw("session", "{");
+        rows.text("id", &origin.session);
+        rows.number("start", origin.session_start);
+        rows.push("}").number("seq", self.seq);
+        rows.raw("signal", &self.json);
+        rows.push("}}]");
+    }
+
+    /// The effect that removes what is stored of it.
+    pub(super) fn unkeep(&self, rows: &mut Writer) {
+        rows.item().push("[").quoted(&["drop"]);
+        rows.quoted(&[&self.origin.owner]);
+        rows.item().push("[").push_number(self.row);
+        rows.push("]]");
+    }
+
+    /// A signal of another page, as it was stored.
+    fn read(owner: &str, n: Value, row: Value) -> Option<(u64, Self)> {
+        let text = |of: Value, key| guid::parse(of.get(key).text().unwrap_or_default());
+        let (session, signal) = (row.get("session"), row.get("signal"));
+        let origin = Origin {
+            owner: owner.into(),
+            cookie_id: text(row, "cookieId")?,
+            stream: text(row, "stream")?,
+            session: text(session, "id")?,
+            session_start: session.get("start").number()?,
+        };
+        let kind = match signal.get("type").text()? {
+            "view" => Kind::View,
+            "action" => Kind::Action,
+            "event" => Kind::Event,
+            "user" => Kind::User,
+            _ => Kind::Consent,
+        };
+        let read = Self {
+            origin: Rc::new(origin),
+            seq: row.get("seq").number()?,
+            ticket: 0,
+            row: n.number()?,
+            kind,
+            // Long enough ago to go at once.
+            queued_at: 0,
+            json: signal.0.strip_suffix('}')?.into(),
+            batch: 0,
+        };
+        Some((signal.get("time").number()?, read))
+    }
+}
+
+impl Engine {
+    /// Takes over `rows`, numbers and rows in turn, that a page left when it ended. They go before
+    /// everything else, under the names they have. `time` is the wall clock.
+    pub(crate) fn adopt(&mut self, owner: &str, rows: Value, time: u64) {
+        let mut adopted = Vec::new();
+        for pair in rows.parts() {
+            let mut parts = pair.parts();
+            let (n, row) = (parts.next().unwrap_or(Value::NULL), parts.next().unwrap_or(Value::NULL));
+            match Signal::read(owner, n, row) {
+                Some((made, mut signal)) if made.saturating_add(KEPT_MS) >= time => {
+                    self.tickets += 1;
+                    signal.ticket = self.tickets;
+                    self.bytes += signal.bytes();
+                    adopted.push(signal);
+                }
+                // Too old, or no row of ours.
+                other => {
+                    self.rows.item().push("[").quoted(&["drop"]);
+                    self.rows.quoted(&[owner]);
+                    self.rows.item().push("[").push(n.0).push("]]");
+                    self.count(if other.is_some() { "expired" } else { "damaged" }, 1);
+                }
+            }
+        }
+        adopted.append(&mut self.queue);
+        self.queue = adopted;
+        self.make_room();
+    }
+
+    /// What is to be stored and unstored by now, as effects.
+    pub(crate) fn take_rows(&mut self) -> String {
+        std::mem::take(&mut self.rows.0)
+    }
+}
