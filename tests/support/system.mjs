@@ -160,6 +160,8 @@ export async function system(test, options = {}) {
  */
 async function answer(url, { cookies = {}, ...init } = {}) {
   const headers = new Headers(init.headers);
+  // On a connection of its own: an idle one may just be closing, and nobody tries again.
+  headers.set("connection", "close");
   const jar = Object.entries(cookies).filter(([, value]) => value !== "");
   if (jar.length > 0) headers.set("cookie", jar.map(([name, value]) => `${name}=${value}`).join("; "));
   const response = await fetch(url, { redirect: "manual", ...init, headers });

@@ -34,12 +34,9 @@ async function decided(cookies) {
   return answer.body.experiences.map((/** @type {any} */ e) => e.name);
 }
 
-/** On a connection of its own: an idle one may just be closing. */
-const ALONE = { connection: "close" };
-
 /** @param {string} lines */
 const importLines = (lines) =>
-  msci.admin("POST", "/tables/LoyaltySignUps/rows", lines, { "content-type": "application/x-ndjson", ...ALONE });
+  msci.admin("POST", "/tables/LoyaltySignUps/rows", lines, { "content-type": "application/x-ndjson" });
 
 /** @param {Record<string, unknown>} row */
 const imports = async (row) => assert.equal((await importLines(JSON.stringify(row))).status, 200);
@@ -578,12 +575,10 @@ for (const [what, rule, end] of ENDS) {
       const signal = AbortSignal.timeout(20_000);
       const waiting = Array.from({ length: 200 }, (_, n) => {
         const one = visitor();
-        // Connections of their own: an idle one may just be closing.
-        const headers = { connection: "close" };
         const body = JSON.stringify({ key: "local", sentAt: Date.now(), ...one.batch(one.view("/flight")) });
         const answer = () => {
-          const as = { cookies: one.cookies, signal, headers };
-          if (n % 4 === 0) return msci.fetch("/", { ...as, headers: { ...headers, accept: "text/html" } });
+          const as = { cookies: one.cookies, signal };
+          if (n % 4 === 0) return msci.fetch("/", { ...as, headers: { accept: "text/html" } });
           if (n % 4 === 1) return msci.fetch("/_msci/decisions?uri=/", as);
           return msci.fetch("/_msci/collect", { ...as, method: "POST", body });
         };
@@ -611,12 +606,9 @@ const FULL = 63;
 /** A batch just below the cap of 512 KB. @param {ReturnType<typeof visitor>} one */
 const full = (one) => one.batch(...Array.from({ length: FULL }, () => one.event("full", { text: "x".repeat(8000) })));
 
-/** @param {ReturnType<typeof full>} batch */
-const collectAlone = (batch) => msci.collect(batch, { headers: ALONE });
-
 test("F21 a hundred bodies at the cap at once are all taken, by one and the same instance", async () => {
   const printed = msci.printed.length;
-  const answers = await Promise.all(Array.from({ length: 100 }, () => collectAlone(full(visitor()))));
+  const answers = await Promise.all(Array.from({ length: 100 }, () => msci.collect(full(visitor()))));
   assert.deepEqual(answers.filter(({ status, body }) => status !== 200 || body.accepted !== FULL), []);
   const gone = msci.printed.slice(printed).filter((line) => line.includes("the instance ended"));
   assert.deepEqual(gone, []);
@@ -631,13 +623,13 @@ test("F21 an instance out of memory is replaced, and nothing acknowledged is los
   const sent = await Promise.all(Array.from({ length: 20 }, async () => {
     const one = visitor();
     const batch = full(one);
-    return { one, batch, answer: await collectAlone(batch) };
+    return { one, batch, answer: await msci.collect(batch) };
   }));
   const gone = msci.printed.slice(printed).join("");
   assert.match(gone, /the instance ended, a new one follows/);
   for (const { one, batch, answer } of sent) {
     if (answer.status !== 200) refused(answer);
-    const again = await collectAlone(batch);
+    const again = await msci.collect(batch);
     if (answer.status === 200) assert.deepEqual([answer.body.accepted, again.body.duplicate], [FULL, FULL]);
     else assert.ok([0, FULL].includes(again.body.accepted));
     assert.equal((await one.send(one.view("/next"))).body.accepted, 1);
