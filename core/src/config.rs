@@ -2,7 +2,8 @@
 //! per version. A change makes the next version; nothing edits one in place (design §6).
 
 use crate::collections::Map;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// Everything configured, at one version.
@@ -174,7 +175,8 @@ pub struct Capture {
     pub history: String,
     /// Whether what happened before a grant is sent after it.
     pub send_after_grant: bool,
-    /// Query parameters that stay in addresses: `"all"` or a list.
+    /// Query parameters that stay in addresses: `"all"` or a list of names.
+    #[serde(deserialize_with = "all_or_names")]
     pub query_parameters: Value,
 }
 
@@ -182,6 +184,14 @@ impl Default for Capture {
     fn default() -> Self {
         Self { history: "path+query".to_owned(), send_after_grant: true, query_parameters: "all".into() }
     }
+}
+
+fn all_or_names<'de, D: Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
+    let value = Value::deserialize(from)?;
+    if value == "all" || value.as_array().is_some_and(|names| names.iter().all(Value::is_string)) {
+        return Ok(value);
+    }
+    Err(D::Error::custom("queryParameters should be \"all\" or a list of names"))
 }
 
 /// Settings of the index.
@@ -335,4 +345,25 @@ pub struct Change {
 
 fn yes() -> bool {
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parameters_that_stay_are_all_or_named() {
+        let read = |json: &str| {
+            let capture = serde_json::from_str::<Capture>(&format!(r#"{{"queryParameters":{json}}}"#));
+            capture.map(|capture| capture.query_parameters.to_string())
+        };
+        for good in [r#""all""#, "[]", r#"["q","size"]"#] {
+            assert_eq!(read(good).unwrap(), good);
+        }
+        // Taken for nothing at all, they would let every parameter through.
+        for bad in [r#""none""#, "null", "false", r#""q""#, r#"["q",1]"#, r#"[["q"]]"#, r#"{"q":true}"#] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+        assert_eq!(serde_json::from_str::<Capture>("{}").unwrap(), Capture::default());
+    }
 }

@@ -6,12 +6,15 @@ import { drop, keep, kind, left, purge, release, written } from "./store.js";
 /** @typedef {string} Text */
 /** @typedef {any} Any what comes from the page, or goes to the module as JSON */
 
-// What a click on, or inside of, is an interaction.
+// What a gesture on, or inside of, is an interaction; what has an attribute of ours is, too.
 const INTERACTIVE =
-  "a[href],area[href],button,summary,[role=button],[role=link],input[type=submit],input[type=button],input[type=image],[data-msci-name],[data-msci-target]";
+  "a[*|href],area[href],button,summary,[role=button],[role=link],input[type=submit],input[type=button],input[type=image],input[type=reset]";
 // Whose text is its name, and what a visitor can write into: text around that is never read.
-const LABELLED = "a,button,summary,[role]";
-const WRITABLE = "input,textarea,select,[contenteditable]";
+const LABELLED = "a,button,summary,[role=button],[role=link],[role=tab],[role^=menuitem]";
+const WRITABLE =
+  "input:not([type=submit],[type=button],[type=image],[type=reset],[type=checkbox],[type=radio]),textarea,select,[contenteditable],[role=textbox],[role=searchbox],[role=combobox]";
+// What a campaign writes into the address that it leads to.
+const CAMPAIGN = /^utm_(source|medium|campaign|term|content)$/;
 
 // One module for all instances of a page.
 /** @type {Promise<void> | undefined} */
@@ -57,8 +60,12 @@ const facts = () => ({
   origin: location.origin,
   path: location.pathname,
   search: location.search,
+  campaign: Object.fromEntries(
+    [...new URLSearchParams(location.search)].filter(([name, said]) => CAMPAIGN.test(name) && said.length < 300),
+  ),
   title: clip(document.title),
   referrer: clip(document.referrer),
+  hidden: document.hidden,
   exposures: /** @type {HTMLMetaElement | null} */ (document.querySelector("meta[name=msci-x]"))?.content,
   cookie: attempt(() => document.cookie),
   session: stored("_msci_session"),
@@ -69,35 +76,57 @@ const facts = () => ({
   device,
 });
 
-// What an element says about itself.
-const clicked = (/** @type {Any} */ { target, pageX, pageY }) => {
-  const element = target.closest(INTERACTIVE);
-  if (!element || target.closest("[data-msci-ignore]")) return;
-  const attribute = (/** @type {Text} */ name) => element.getAttribute(name)?.trim();
-  const labelled =
-    element.matches(LABELLED) && !element.closest(WRITABLE) && !element.querySelector(WRITABLE);
+const ours = (/** @type {Any} */ node) =>
+  node.getAttributeNames().some((/** @type {Text} */ name) => name.startsWith("data-msci-"));
+
+// What a gesture was, and what its element says about itself.
+const gesture = (/** @type {Any} */ event) => {
+  const { type: on, key, button, pageX, pageY } = event;
+  // From the innermost element outwards, through shadow roots as far as they are open.
+  const path = event.composedPath().filter((/** @type {Any} */ node) => node.matches);
+  const within = (/** @type {Text} */ selector) => path.some((/** @type {Any} */ node) => node.matches(selector));
+  let element = path.find((/** @type {Any} */ node) => node.matches(INTERACTIVE) || ours(node));
+  if (!element || element.matches(":disabled") || within("[data-msci-ignore]")) return;
+  const writable = within(WRITABLE);
+  // A key acts on what has the focus, and only where it does not write.
+  const activates = element === path[0] && !writable;
+  // What the page says about a component is said about what is inside.
+  for (let node = element; (node = node.getRootNode().host); ) if (ours(node)) element = node;
+
+  const attribute = (/** @type {Text} */ name, of = element) => clip(of?.getAttribute(name)?.trim());
+  const { href } = element;
+  // Of a link in SVG, it is an object, and relative.
+  const link = href && attempt(() => new URL(href, document.baseURI));
   return {
+    on,
+    key,
+    button,
+    activates,
+    link: element.matches("a:not([role]),area,[role=link]"),
     name: (
       attribute("data-msci-name") ||
       attribute("aria-label") ||
-      (labelled && element.textContent.trim().replace(/\s+/g, " ")) ||
+      (element.matches(LABELLED) &&
+        !writable &&
+        !element.querySelector(WRITABLE) &&
+        (clip(element.textContent).replace(/\s+/g, " ").trim() || attribute("alt", element.querySelector("[alt]")))) ||
       attribute("title") ||
       attribute("alt") ||
       attribute("name") ||
       attribute("id") ||
       element.localName
     ).slice(0, 99),
-    target: clip(attribute("data-msci-target") || element.href || element.localName),
+    target: clip(attribute("data-msci-target") || link?.href || element.localName),
     elementId: attribute("id"),
-    isOutbound: !!element.host && element.host !== location.host,
-    coordinates: Math.round(pageX) + "X" + Math.round(pageY),
+    isOutbound: !!link?.host && link.host !== location.host,
+    coordinates: pageX + 1 ? Math.round(pageX) + "X" + Math.round(pageY) : "",
   };
 };
 
 /**
  * Takes over an instance that a loader made.
  * @param {any} api the instance: `_q` is its queue, `_cfg` its configuration
- * @param {unknown} settings the site's public settings
+ * @param {any} settings the site's public settings
  * @param {Promise<Response>} wasm the module, on its way
  */
 export const attach = async (api, settings, wasm) => {
@@ -108,6 +137,19 @@ export const attach = async (api, settings, wasm) => {
   if (/** @type {Any} */ (document).prerendering) {
     await new Promise((seen) => document.addEventListener("prerenderingchange", seen, { once: true }));
   }
+
+  // Where the site names the query parameters that it wants, no other is even looked at: people's names,
+  // tokens and search words stand in them, in fragments too.
+  const named = settings.capture?.queryParameters;
+  const bare = (/** @type {Text} */ key, /** @type {Any} */ value) =>
+    named?.map && /^(uri|referrer|target)$/.test(key) && /^(\S*|\W.*|\w+:.*)[?#]/.test(value)
+      ? attempt(() => {
+          const url = new URL(value, location.href);
+          for (const name of [...url.searchParams.keys()]) named.includes(name) || url.searchParams.delete(name);
+          url.hash = url.hash.replace(/^[^?]*=.*|\?.*/, "");
+          return url.href;
+        })
+      : value;
 
   const instance = create(JSON.stringify(settings));
   const listening = new AbortController();
@@ -191,7 +233,7 @@ export const attach = async (api, settings, wasm) => {
     let effects = "[]";
     try {
       // Half a surrogate pair would cost the whole batch.
-      const input = JSON.stringify({ in: what, ...facts(), ...more }).replace(/\\ud[89a-f]../g, "\\ufffd");
+      const input = JSON.stringify({ in: what, ...facts(), ...more }, bare).replace(/\\ud[89a-f]../g, "\\ufffd");
       effects = decide(instance, input);
     } catch (error) {
       // After a trap the module's memory is not to be trusted; anything else was in the arguments.
@@ -217,11 +259,33 @@ export const attach = async (api, settings, wasm) => {
   const tell = (/** @type {Text} */ what, /** @type {Any} */ more = undefined) => over || step(what, more);
   const listen = (/** @type {EventTarget} */ target, /** @type {Text} */ type, /** @type {(event: Any) => unknown} */ act) =>
     target.addEventListener(type, act, { capture: true, passive: true, signal: listening.signal });
-  listen(document, "click", (event) => {
-    const more = attempt(() => clicked(event));
-    if (more) tell("click", more);
+  // When the last gesture was: the click that a label passes on has the time of its own.
+  let last = 0;
+  // Enter or Space is down: the clicks that it makes are the same gesture.
+  /** @type {KeyboardEvent | undefined} */
+  let pressed;
+  const act = (/** @type {Any} */ event) => {
+    // What scripts do is nobody's gesture.
+    const more = event.isTrusted && last !== event.timeStamp && attempt(() => gesture(event));
+    if (more) {
+      last = event.timeStamp;
+      tell("click", more);
+    }
+  };
+  listen(document, "click", (event) => (event.detail || !pressed) && act(event));
+  listen(document, "auxclick", act);
+  listen(document, "contextmenu", act);
+  listen(document, "keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    pressed = event;
+    if (!event.repeat) act(event);
   });
-  listen(document, "visibilitychange", () => document.visibilityState === "hidden" && tell("hidden"));
+  listen(document, "keyup", (event) => {
+    const up = pressed;
+    // The click of Space comes after this, and maybe another key.
+    if (event.key === up?.key) setTimeout(() => up === pressed && (pressed = undefined));
+  });
+  listen(document, "visibilitychange", () => tell(document.visibilityState));
   listen(window, "pagehide", () => {
     tell("hidden");
     release();

@@ -1,6 +1,6 @@
-//! What is seen without being told: where the page is and what was clicked. What an element says about
-//! itself is read by `sdk/js/sdk.js`: attributes, and the text of an element that holds nothing a
-//! visitor can write into; never any typed text and never the value of a field.
+//! What is seen without being told: where the page is, and what a visitor's gesture was. What an element
+//! says about itself is read by `sdk/js/sdk.js`: attributes, and the text of an element that holds nothing
+//! a visitor can write into; never any typed text and never the value of a field.
 
 use crate::facts::Facts;
 use crate::json::Writer;
@@ -44,14 +44,29 @@ impl Page {
         view
     }
 
-    /// The interaction that a click on an element is.
-    pub(crate) fn click(&self, facts: &Facts) -> Writer {
+    /// The interaction that a gesture is, if it is one.
+    pub(crate) fn gesture(&self, facts: &Facts) -> Option<Writer> {
+        let button = facts.get("button").number();
+        let sort = match (facts.text("on"), facts.text("key")) {
+            ("click", _) => "LClick",
+            // A key for the menu is no button.
+            ("contextmenu", _) if button.is_some() => "RClick",
+            // Of the right button, it comes besides the menu.
+            ("auxclick", _) if button == Some(1) => "MClick",
+            ("keydown", key) if facts.get("activates").flag() == Some(true) => match key {
+                "Enter" => "KEnter",
+                // Scrolls where a link has the focus.
+                _ if facts.get("link").flag() == Some(true) => return None,
+                _ => "KSpace",
+            },
+            _ => return None,
+        };
         let mut action = signal("action", facts);
-        action.text("actionType", "LClick");
+        action.text("actionType", sort);
         let said = ["name", "target", "elementId", "isOutbound", "coordinates", "uri"];
         action.copy_all(facts.input, &said);
         action.number("elapsedMs", facts.now.saturating_sub(self.since));
-        action
+        Some(action)
     }
 }
 
@@ -66,6 +81,7 @@ pub(crate) fn signal(kind: &str, facts: &Facts) -> Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::Value;
 
     fn page(history: &str, path: &str, search: &str) -> Page {
         let input = format!(r#"{{"uri":"https://a.example{path}","path":"{path}","search":"{search}"}}"#);
@@ -99,18 +115,43 @@ mod tests {
     }
 
     #[test]
-    fn a_click_has_the_shape_of_the_contract() {
+    fn a_gesture_has_the_shape_of_the_contract() {
         let input = concat!(
-            r#"{"now":112,"time":5,"uri":"https://a.example/","name":"Add to cart","target":"https://b.example/","#,
-            r#""elementId":"buy","isOutbound":true,"coordinates":"1106X459"}"#
+            r#"{"now":112,"time":5,"uri":"https://a.example/","on":"click","name":"Add to cart","#,
+            r#""target":"https://b.example/","elementId":"buy","isOutbound":true,"coordinates":"1106X459"}"#
         );
         let page = Page { since: 100, ..Page::default() };
         assert_eq!(
-            page.click(&Facts::read(input)).0,
+            page.gesture(&Facts::read(input)).unwrap().0,
             concat!(
                 r#"{"time":5,"type":"action","actionType":"LClick","name":"Add to cart","target":"https://b.example/","#,
                 r#""elementId":"buy","isOutbound":true,"coordinates":"1106X459","uri":"https://a.example/","elapsedMs":12"#
             )
         );
+    }
+
+    #[test]
+    fn each_gesture_is_one_action_or_none() {
+        for (input, sort) in [
+            (r#""on":"click","button":0"#, "LClick"),
+            (r#""on":"auxclick","button":1"#, "MClick"),
+            // The menu stands for it; others go back and forward.
+            (r#""on":"auxclick","button":2"#, ""),
+            (r#""on":"auxclick","button":3"#, ""),
+            (r#""on":"contextmenu","button":2"#, "RClick"),
+            (r#""on":"contextmenu","button":0"#, "RClick"),
+            (r#""on":"contextmenu","button":-1"#, ""),
+            (r#""on":"keydown","key":"Enter","activates":true,"link":true"#, "KEnter"),
+            (r#""on":"keydown","key":"Enter","activates":true,"link":false"#, "KEnter"),
+            (r#""on":"keydown","key":" ","activates":true,"link":false"#, "KSpace"),
+            (r#""on":"keydown","key":" ","activates":true,"link":true"#, ""),
+            (r#""on":"keydown","key":"Enter","activates":false"#, ""),
+            (r#""on":"wheel""#, ""),
+        ] {
+            let input = format!("{{{input}}}");
+            let action = Page::default().gesture(&Facts::read(&input));
+            let action = action.map_or(String::new(), |action| action.0 + "}");
+            assert_eq!(Value(&action).get("actionType").text().unwrap_or_default(), sort, "{input}");
+        }
     }
 }

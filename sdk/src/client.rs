@@ -43,6 +43,8 @@ pub(crate) struct Client {
     session: Session,
     properties: Properties,
     page: Page,
+    /// Whether a visitor has seen the page: one that is opened hidden has no view until then.
+    seen: bool,
     waiting: Vec<Waiting>,
     /// When the browser was asked to wake us; 0 if it was not.
     wake_at: u64,
@@ -87,6 +89,7 @@ impl Client {
             "call" => self.call(&mut facts, &mut out),
             "click" => self.clicked(&mut facts, &mut out),
             "moved" => self.moved(&mut facts, &mut out),
+            "visible" => self.visible(&mut facts, &mut out),
             "shown" => self.shown(&mut facts, &mut out),
             "hidden" => self.hidden(&facts, &mut out),
             "online" => {
@@ -214,6 +217,13 @@ impl Client {
         }
     }
 
+    /// The page is looked at, maybe for the first time.
+    fn visible(&mut self, facts: &mut Facts, out: &mut Effects) {
+        if !self.seen && self.config.is_there() {
+            self.see(false, facts, out);
+        }
+    }
+
     /// The page came back out of the back/forward cache.
     fn shown(&mut self, facts: &mut Facts, out: &mut Effects) {
         self.engine.iter_mut().for_each(Engine::resume);
@@ -223,7 +233,7 @@ impl Client {
 
     /// The history changed: a view, if the visitor is somewhere else now.
     fn moved(&mut self, facts: &mut Facts, out: &mut Effects) {
-        if self.page.leads_to(&self.here(facts)) {
+        if self.seen && self.page.leads_to(&self.here(facts)) {
             self.see(true, facts, out);
         }
     }
@@ -239,12 +249,14 @@ impl Client {
             let _without_own = self.signal(Kind::View, view, Value::NULL, facts, out);
         }
         self.page = here;
+        self.seen = true;
     }
 
     fn clicked(&mut self, facts: &mut Facts, out: &mut Effects) {
-        if self.config.clicks {
-            let click = self.page.click(facts);
-            let _without_own = self.signal(Kind::Action, click, Value::NULL, facts, out);
+        if self.config.clicks
+            && let Some(action) = self.page.gesture(facts)
+        {
+            let _without_own = self.signal(Kind::Action, action, Value::NULL, facts, out);
         }
     }
 
@@ -257,7 +269,15 @@ impl Client {
         facts: &mut Facts,
         out: &mut Effects,
     ) -> Result<(), &'static str> {
-        self.properties.write(own, &mut json)?;
+        let mut campaign = "";
+        if kind == Kind::View {
+            // Of the session that it belongs to, which may begin with it.
+            if self.engine.is_some() && self.consent.signal(kind) == Gate::Open {
+                self.session.touch(facts, out);
+            }
+            campaign = &self.session.campaign;
+        }
+        self.properties.write(campaign, own, &mut json)?;
         self.take(Held { kind, json: json.0, call: 0 }, facts, out);
         Ok(())
     }

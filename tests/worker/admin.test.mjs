@@ -54,7 +54,7 @@ test("settings of a new system are the documented ones, and a change merges deep
 
 test("settings that do not exist or do not fit are refused, and nothing is stored", async () => {
   const before = (await msci.admin("GET", "/settings")).body;
-  for (const bad of [{ nope: 1 }, { retention: { days: 1 } }, { profileDeadlineMs: "x" }, { trackingTable: "Nope" }]) {
+  for (const bad of [{ nope: 1 }, { retention: { days: 1 } }, { profileDeadlineMs: "x" }, { capture: { queryParameters: "none" } }, { trackingTable: "Nope" }]) {
     const answer = await msci.admin("PUT", "/settings", bad);
     assert.equal(answer.status, 400, JSON.stringify(bad));
   }

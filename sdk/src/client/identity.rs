@@ -30,6 +30,7 @@ impl Client {
         if !self.config.read(cfg, facts) {
             return Err("ingestion_key_missing");
         }
+        self.session.land(facts);
         let said = cfg.get("userConsent").flag();
         let honours_gpc = self.setting("consent", "honourGpc").flag() != Some(false);
         let required = said == Some(false) || self.setting("consent", "mode").text() == Some("required");
@@ -48,7 +49,9 @@ impl Client {
         if said == Some(true) {
             self.set_consent(ALL_GRANTED, facts, out)?;
         }
-        self.see(false, facts, out);
+        if facts.get("hidden").flag() != Some(true) {
+            self.see(false, facts, out);
+        }
         Ok(())
     }
 

@@ -20,6 +20,8 @@ struct Browser {
     rows: Vec<(String, u64, String)>,
     path: &'static str,
     gpc: bool,
+    hidden: bool,
+    campaign: &'static str,
     effects: Vec<String>,
 }
 
@@ -34,6 +36,8 @@ impl Browser {
             rows: Vec::new(),
             path: "/",
             gpc: false,
+            hidden: false,
+            campaign: "{}",
             effects: Vec::new(),
         }
     }
@@ -67,13 +71,15 @@ impl Browser {
         };
         let (session, consent) = (stored("_msci_session"), stored("_msci_consent"));
         let input = format!(
-            r#"{{"in":"{what}","now":{now},"time":{time},"jitter":512,"guids":["{guids}"],"uri":"https://a.example{path}","origin":"https://a.example","path":"{path}","search":"","title":"T","cookie":"{cookie}","session":{session},"consent":{consent},"gpc":{gpc},"device":{{}}{more}}}"#,
+            r#"{{"in":"{what}","now":{now},"time":{time},"jitter":512,"guids":["{guids}"],"uri":"https://a.example{path}","origin":"https://a.example","path":"{path}","search":"","title":"T","cookie":"{cookie}","session":{session},"consent":{consent},"gpc":{gpc},"hidden":{hidden},"campaign":{campaign},"device":{{}}{more}}}"#,
             now = self.now,
             time = 1_790_000_000_000 + self.now,
             guids = guids.join(r#"",""#),
             path = self.path,
             cookie = cookie.join("; "),
             gpc = self.gpc,
+            hidden = self.hidden,
+            campaign = self.campaign,
         );
         self.effects.clear();
         let effects = self.client.step(&input);
@@ -419,6 +425,120 @@ fn another_path_is_one_view_and_the_same_path_none() {
     let sent = browser.sent().unwrap().get("signals");
     let previous: Vec<&str> = sent.parts().map(|view| view.get("previous").0).collect();
     assert_eq!(previous, ["null", r#""https://a.example/""#, r#""https://a.example/two""#]);
+}
+
+#[test]
+fn a_page_that_is_opened_hidden_has_one_view_once_it_is_looked_at() {
+    let mut browser = Browser::new("{}");
+    browser.hidden = true;
+    browser.initialize();
+    browser.path = "/two";
+    browser.input("moved", "");
+    browser.input("hidden", "");
+    browser.call("trackEvent", r#"[{"name":"x"}]"#);
+    browser.after(1_000);
+    assert_eq!(browser.types(), ["event"]);
+    browser.answer(None, "null");
+    browser.hidden = false;
+    for _ in 0..2 {
+        browser.input("visible", "");
+    }
+    browser.after(1_000);
+    let signals = browser.sent().unwrap().get("signals");
+    let views: Vec<&str> = signals.parts().map(|view| view.get("uri").0).collect();
+    assert_eq!(views, [r#""https://a.example/two""#]);
+}
+
+#[test]
+fn a_page_without_a_configuration_has_no_view_when_it_is_looked_at() {
+    let mut browser = Browser::new("{}");
+    browser.input("visible", "");
+    browser.initialize();
+    browser.after(1_000);
+    assert_eq!(browser.types(), ["view"]);
+}
+
+/// The properties of each view in the last request.
+fn of_views(browser: &Browser) -> Vec<&str> {
+    let signals = browser.sent().expect("a request").get("signals").parts();
+    signals.filter(|s| s.get("type").text() == Some("view")).map(|s| s.get("properties").0).collect()
+}
+
+#[test]
+fn a_campaign_goes_with_each_view_of_its_session_and_ends_with_it() {
+    let mut browser = Browser::new("{}");
+    browser.campaign = r#"{"utm_source":"mail","utm_term":"tea"}"#;
+    browser.initialize();
+    browser.call("trackView", r#"[{"uri":"/by-hand","properties":{"utm_term":"own"}}]"#);
+    browser.call("trackEvent", r#"[{"name":"x"}]"#);
+    browser.campaign = "{}";
+    browser.path = "/two";
+    browser.input("moved", "");
+    browser.after(1_000);
+    let mail = r#"{"utm_source":"mail","utm_term":"tea"}"#;
+    assert_eq!(of_views(&browser), [mail, r#"{"utm_source":"mail","utm_term":"own"}"#, mail]);
+    assert_eq!(browser.types(), ["view", "view", "event", "view"]);
+    assert_eq!(browser.sent().unwrap().get("signals").0.matches("utm_source").count(), 3, "views only");
+    let session = browser.sent().unwrap().get("session").0.to_owned();
+    // The next page, and another campaign within the same session.
+    browser.campaign = r#"{"utm_source":"other"}"#;
+    browser.now += 29 * 60_000;
+    browser.next_page("{}");
+    browser.after(1_000);
+    assert_eq!((of_views(&browser), browser.sent().unwrap().get("session").0), (vec![mail], session.as_str()));
+    // Too late for that session.
+    browser.now += 31 * 60_000;
+    browser.next_page("{}");
+    browser.after(1_000);
+    assert_eq!(of_views(&browser), [r#"{"utm_source":"other"}"#]);
+    assert_ne!(browser.sent().unwrap().get("session").0, session);
+}
+
+#[test]
+fn reset_ends_the_session_and_its_campaign() {
+    let mut browser = Browser::new("{}");
+    browser.campaign = r#"{"utm_source":"mail"}"#;
+    browser.initialize();
+    browser.after(1_000);
+    let session = browser.sent().unwrap().get("session").get("id").0.to_owned();
+    browser.answer(None, "null");
+    browser.call("reset", "[]");
+    browser.call("trackView", r#"[{"uri":"/"}]"#);
+    browser.after(1_000);
+    assert_eq!(of_views(&browser), ["null"]);
+    assert_ne!(browser.sent().unwrap().get("session").get("id").0, session);
+}
+
+#[test]
+fn a_campaign_waits_for_consent_with_the_view_it_led_to() {
+    let mut browser = Browser::new(REQUIRED);
+    browser.campaign = r#"{"utm_source":"mail"}"#;
+    browser.initialize();
+    browser.campaign = "{}";
+    browser.path = "/two";
+    browser.input("moved", "");
+    assert!(browser.leaves_no_trace());
+    browser.call("setConsent", &format!("[{ALL}]"));
+    assert_eq!(of_views(&browser), [r#"{"utm_source":"mail"}"#; 2]);
+    browser.answer(None, "null");
+    browser.call("trackView", r#"[{"uri":"/three"}]"#);
+    browser.after(1_000);
+    assert_eq!(of_views(&browser), [r#"{"utm_source":"mail"}"#]);
+}
+
+#[test]
+fn a_gesture_is_one_action_unless_the_page_says_no() {
+    let gesture = r#","on":"keydown","key":"Enter","activates":true,"name":"Buy","target":"button""#;
+    for (capture, actions) in [("true", 1), ("false", 0)] {
+        let mut browser = Browser::new("{}");
+        let cfg = format!(r#"[{{"ingestionKey":"k","autoCapture":{{"click":{capture}}}}}]"#);
+        browser.call("initialize", &cfg);
+        browser.input("click", gesture);
+        // Of the back button of a mouse.
+        browser.input("click", &gesture.replace("keydown", "auxclick"));
+        browser.after(1_000);
+        assert_eq!(browser.sent().map_or(0, |_| browser.types().len()), actions);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod bytes;
 mod place;
 mod sdk;
 mod size;
+mod snip;
 mod stamp;
 mod wasm;
 mod worker;

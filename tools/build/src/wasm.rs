@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use walrus::{FunctionBuilder, FunctionId, Module};
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::place::{Place, empty_folder};
+use crate::place::{Place, empty_folder, read, write};
+use crate::snip::snip;
 
 /// What the two halves need differently.
 pub(crate) enum Target {
@@ -33,7 +33,8 @@ pub(crate) fn bind(place: &Place, wasm: &Path, out: &Path, name: &str, target: &
     let mut bindgen = Bindgen::new();
     bindgen.input_path(wasm).out_name(name).typescript(false).remove_producers_section(true);
     match target {
-        Target::Browser => bindgen.web(true)?,
+        // `snip` knows functions by the names that compilers give them.
+        Target::Browser => bindgen.web(true)?.demangle(false),
         Target::Worker => bindgen
             .module(true)?
             // Both, or nothing can replace an instance that panicked.
@@ -44,41 +45,15 @@ pub(crate) fn bind(place: &Place, wasm: &Path, out: &Path, name: &str, target: &
     optimise(place, &out.join(format!("{name}_bg.wasm")), target)
 }
 
-/// Parts of the names of functions that only put together what a panic says before the module ends.
-const LAST_WORDS: [&str; 4] = ["panic", "assert_failed", "alloc_error", "capacity_overflow"];
-
-/// Ends the module where it would first say why: nobody reads that in a browser, and saying it is a
-/// tenth of the code.
-fn end_without_words(file: &Path) -> Result<()> {
-    let mut module = Module::from_file(file)?;
-    let last: Vec<FunctionId> = module
-        .funcs
-        .iter_local()
-        .filter(|(id, _)| {
-            let name = module.funcs.get(*id).name.as_deref().unwrap_or_default();
-            LAST_WORDS.iter().any(|word| name.contains(word))
-        })
-        .map(|(id, _)| id)
-        .collect();
-    for id in last {
-        let ty = module.types.get(module.funcs.get(id).ty());
-        let (params, results) = (ty.params().to_vec(), ty.results().to_vec());
-        let mut end = FunctionBuilder::new(&mut module.types, &params, &results);
-        end.func_body().unreachable();
-        let args = params.iter().map(|ty| module.locals.add(*ty)).collect();
-        module.funcs.get_mut(id).kind = walrus::FunctionKind::Local(end.local_func(args));
-    }
-    module.emit_wasm_file(file)
-}
-
 fn optimise(place: &Place, file: &Path, target: &Target) -> Result<()> {
     let raw = file.with_extension("raw.wasm");
     std::fs::rename(file, &raw)?;
     let mut args: Vec<String> = FEATURES.map(|name| format!("--enable-{name}")).into();
     match target {
         Target::Browser => {
-            end_without_words(&raw)?;
-            args.push("-Oz".into());
+            write(&raw, snip(&read(&raw)?)?)?;
+            // The first kilobyte is the end of the stack.
+            args.extend(["-Oz".into(), "--low-memory-unused".into()]);
         }
         // The generator wraps imports that may throw in exception handling.
         Target::Worker => args.extend(["--enable-exception-handling".into(), "-Os".into()]),
