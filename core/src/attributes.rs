@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::collections::Map as SmallMap;
 use crate::ids::SignalKey;
+use crate::json;
 use crate::time::Timestamp;
 
 /// A value that the newest writer wins: by time, then by identity, so that ties have one answer.
@@ -73,7 +74,7 @@ impl Attributes {
         }
         let short = match value {
             Value::String(text) => text.len() <= VALUE_BYTES,
-            _ => value.to_string().len() <= VALUE_BYTES,
+            _ => json::text(value).len() <= VALUE_BYTES,
         };
         let given = Given::new(time, key, value);
         if short && self.0.get(path).is_none_or(|old| given.is_after(old)) {

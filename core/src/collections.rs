@@ -207,6 +207,16 @@ impl<K: Ord> FromIterator<K> for Set<K> {
     }
 }
 
+/// A few things in the order of their keys; equal ones as they came.
+pub fn sorted_by_key<T, K: Ord>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<T> {
+    let mut sorted = Vec::new();
+    for item in items {
+        let place = sorted.partition_point(|other| key(other) <= key(&item));
+        sorted.insert(place, item);
+    }
+    sorted
+}
+
 /// A JSON object, collected one by one: `collect` would sort.
 pub fn json_object(
     items: impl IntoIterator<Item = (String, serde_json::Value)>,
@@ -225,6 +235,13 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn it_sorts_as_the_library_does(items in prop::collection::vec((0_u8..5, any::<u8>()), 0..40)) {
+            let mut expected = items.clone();
+            expected.sort_by_key(|(key, _)| *key);
+            prop_assert_eq!(sorted_by_key(items, |(key, _)| *key), expected);
+        }
+
         #[test]
         fn it_holds_what_a_tree_holds(
             steps in prop::collection::vec((any::<bool>(), 0_u8..20, 0_u16..60_000), 0..80),

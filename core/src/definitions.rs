@@ -2,7 +2,7 @@
 //! which each comes after those it refers to. What compiles here can be evaluated without an error.
 
 use crate::activity::ActivityField;
-use crate::collections::{Map, Set};
+use crate::collections::{Map, Set, sorted_by_key};
 use crate::config::{Action, Bundle, Change, Column, Experience};
 use crate::counter::{Aggregate, Counter, CounterId, Counting};
 use crate::expr::resolve::{self, CustomerField, Resolved, Schema};
@@ -127,10 +127,9 @@ impl Definitions {
             resolved.insert(name.clone(), out.resolve(&segment.filter, &names, what)?);
         }
         out.segments = in_order(resolved)?;
-        let mut experiences: Vec<_> = bundle.experiences.iter().filter(|(_, e)| e.active).collect();
-        experiences
-            .sort_by_key(|(name, experience)| (std::cmp::Reverse(experience.priority), (*name).clone()));
-        for (name, experience) in experiences {
+        let experiences = bundle.experiences.iter().filter(|(_, experience)| experience.active);
+        // By name they are already.
+        for (name, experience) in sorted_by_key(experiences, |(_, e)| std::cmp::Reverse(e.priority)) {
             let what = format!("experience {name}");
             let audience = match experience.audience.trim() {
                 "" => None,

@@ -16,6 +16,7 @@ pub mod effects;
 pub mod expr;
 pub mod identity;
 pub mod ids;
+pub mod json;
 pub mod limits;
 pub mod mutants;
 pub mod object;

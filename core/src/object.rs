@@ -28,6 +28,7 @@ use crate::consent::{Consents, Decisions};
 use crate::definitions::Definitions;
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId, LogId};
+use crate::json;
 use crate::mutants::planted;
 use crate::profile::{Imported, Profile};
 use crate::signal::Signal;
@@ -310,16 +311,16 @@ impl Object {
     fn load_row(&mut self, table: Table, key: &str, body: &str) -> Result<(), serde_json::Error> {
         let unknown = &mut self.unknown_fields;
         match (table, key) {
-            (Table::Meta, LIFE) => self.life = serde_json::from_str(body)?,
+            (Table::Meta, LIFE) => self.life = json::from_str(body)?,
             (Table::Meta, LOG) => self.log = unknown.read(table, key, body)?,
             (Table::Meta, KNOWN) => self.known = unknown.read(table, key, body)?,
-            (Table::Meta, OLDEST) => self.oldest = serde_json::from_str(body)?,
+            (Table::Meta, OLDEST) => self.oldest = json::from_str(body)?,
             (Table::Meta, ERASED) => self.erased = unknown.read(table, key, body)?,
-            (Table::Meta, REFUSED) => self.refused = serde_json::from_str(body)?,
+            (Table::Meta, REFUSED) => self.refused = json::from_str(body)?,
             (Table::Outbox, OWED) => self.owed = unknown.read(table, key, body)?,
             (Table::Link, OWN_LINK) => self.link = unknown.read(table, key, body)?,
             (Table::Link, cookie) => {
-                let id = serde_json::from_value(cookie.into())?;
+                let id = json::from_value(&cookie.into())?;
                 self.copies.insert(id, unknown.read(table, cookie, body)?);
             }
             _ => self.profile.load(table, key, body, unknown)?,

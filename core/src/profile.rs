@@ -15,6 +15,7 @@ use crate::effects::{Table, Write};
 use crate::expr::resolve::CustomerField;
 use crate::expr::{Expr, Scalar, eval};
 use crate::ids::{CustomerId, SignalKey};
+use crate::json;
 use crate::mutants::planted;
 use crate::object::UnknownFields;
 use crate::signal::{Kind, Signal, Source};
@@ -123,7 +124,7 @@ impl Profile {
         match table {
             Table::Profile => self.head = unknown.read(table, key, body)?,
             Table::Measure => {
-                let id: CounterId = serde_json::from_value(key.into())?;
+                let id: CounterId = json::from_value(&key.into())?;
                 self.counters.insert(id, unknown.read(table, key, body)?);
             }
             Table::Membership => {

@@ -9,6 +9,7 @@ use crate::config::ConsentMode;
 use crate::consent::{self, Decisions};
 use crate::definitions::Definitions;
 use crate::ids::{CookieId, CustomerId};
+use crate::json;
 use crate::profile::Profile;
 use crate::time::Timestamp;
 
@@ -73,7 +74,7 @@ impl Snapshot {
             })?;
             match found {
                 Value::String(text) => Some(text.clone()),
-                Value::Number(_) | Value::Bool(_) => Some(found.to_string()),
+                Value::Number(_) | Value::Bool(_) => Some(json::text(found)),
                 _ => None,
             }
         };

@@ -14,8 +14,13 @@ use crate::limits::JSON_DEPTH;
 /// The parser's own words with line and column: the text comes from the caller, so saying where it
 /// is wrong tells nobody anything new.
 pub fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    parse_to_depth(bytes, JSON_DEPTH)
+}
+
+/// The same for texts of our own. There is one parser in the Worker.
+pub(crate) fn parse_to_depth(bytes: &[u8], depth: usize) -> Result<Value, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { depth: JSON_DEPTH }.deserialize(&mut deserializer)?;
+    let value = Strict { depth }.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
 }

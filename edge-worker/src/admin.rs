@@ -4,6 +4,7 @@
 mod customers;
 mod rows;
 
+use msci_core::json;
 use serde_json::{Map, Value, json};
 use worker::{Env, Method, Request, Response};
 
@@ -112,7 +113,7 @@ fn is_kind(kind: &str) -> bool {
 }
 
 fn definitions(configuration: &Configuration, kind: &str) -> Result<Map<String, Value>> {
-    let mut bundle: Value = serde_json::from_str(&serde_json::to_string(&configuration.definitions.bundle)?)?;
+    let mut bundle = json::value(&serde_json::to_string(&configuration.definitions.bundle)?)?;
     match bundle.get_mut(kind).map(Value::take) {
         Some(Value::Object(definitions)) => Ok(definitions),
         _ => Err(Error::not_found()),

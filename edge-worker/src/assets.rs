@@ -90,6 +90,6 @@ pub(crate) fn manifest() -> Result<Response> {
 
 /// A text file of the SDK.
 pub(crate) fn text(name: &str) -> Result<String> {
-    let asset = find(name, "").ok_or_else(|| Error::Damaged(format!("asset {name} is missing")))?;
-    String::from_utf8(asset.raw).map_err(|error| Error::Damaged(format!("asset {name}: {error}")))
+    let asset = find(name, "").ok_or_else(|| Error::damaged(format!("asset {name} is missing")))?;
+    String::from_utf8(asset.raw).map_err(|error| Error::damaged(format!("asset {name}: {error}")))
 }

@@ -1,14 +1,14 @@
 //! Calls between the Worker and its objects: path, object name and shapes in one place.
 
 use msci_core::ids::{CookieId, CustomerId, StreamId};
+use msci_core::json;
 use msci_core::object::{CollectAnswer, CollectCall, Drop, Page, Purge, ShipAnswer};
 use msci_core::profile::Imported;
 use msci_core::snapshot::Snapshot;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use wasm_bindgen::JsValue;
-use worker::{Env, Method, Request, RequestInit, Response};
+use worker::{Env, Request, Response};
 
 use crate::configuration::Told;
 use crate::error::{Error, Result};
@@ -178,22 +178,26 @@ pub(crate) async fn profile<T: DeserializeOwned>(
     name: CustomerId,
     call: ProfileCall,
 ) -> Result<T> {
+    Ok(json::from_str(&profile_text(env, n, name, call).await?)?)
+}
+
+/// The same for all answers.
+async fn profile_text(env: &Env, n: u64, name: CustomerId, call: ProfileCall) -> Result<String> {
     let body = serde_json::to_string(&Envelope { name, n, call })?;
-    let text = match profile_once(env, name, &body).await {
-        Err(Error::Platform(error)) => {
+    match profile_once(env, name, &body).await {
+        Err(error) if error.is_of_the_platform() => {
             worker::console_error!("asked again: {error}");
             profile_once(env, name, &body).await
         }
         answer => answer,
-    }?;
-    Ok(serde_json::from_str(&text)?)
+    }
 }
 
 async fn profile_once(env: &Env, name: CustomerId, body: &str) -> Result<String> {
     let stub = env.durable_object(names::PROFILE)?.get_by_name(&name.to_string())?;
-    match stub.fetch_with_request(post("https://profile/", body)?).await {
+    match stub.fetch_with_request(request("https://profile/", Some(body))?).await {
         Ok(response) => read(response).await,
-        Err(error) if is_overloaded(&error) => Err(Error::Overloaded),
+        Err(error) if is_overloaded(&error) => Err(Error::overloaded()),
         Err(error) => Err(error.into()),
     }
 }
@@ -211,39 +215,41 @@ pub(crate) async fn ship(env: &Env, n: u64, page: Page) -> Result<ShipAnswer> {
 
 /// The configuration's version.
 pub(crate) async fn config_version(env: &Env) -> Result<u64> {
-    config(env, "https://config/version", None).await
+    Ok(json::from_str(&config(env, "https://config/version", None).await?)?)
 }
 
 /// The configuration.
 pub(crate) async fn config_told(env: &Env) -> Result<Told> {
-    config(env, "https://config/told", None).await
+    Ok(json::from_str(&config(env, "https://config/told", None).await?)?)
 }
 
 /// Changes the configuration; answers its new version.
 pub(crate) async fn config_change(env: &Env, change: &Change) -> Result<u64> {
-    config(env, "https://config/change", Some(serde_json::to_string(change)?)).await
+    let body = serde_json::to_string(change)?;
+    Ok(json::from_str(&config(env, "https://config/change", Some(&body)).await?)?)
 }
 
-async fn config<T: DeserializeOwned>(env: &Env, url: &str, body: Option<String>) -> Result<T> {
+async fn config(env: &Env, url: &str, body: Option<&str>) -> Result<String> {
     let stub = env.durable_object(names::CONFIG)?.get_by_name(CONFIG_NAME)?;
-    let request = match body {
-        Some(body) => post(url, &body)?,
-        None => Request::new(url, Method::Get)?,
-    };
-    Ok(serde_json::from_str(&read(stub.fetch_with_request(request).await?).await?)?)
+    read(stub.fetch_with_request(request(url, body)?).await?).await
 }
 
 /// Calls the object that does long work.
 pub(crate) async fn job(env: &Env, call: &JobCall) -> Result<Value> {
     let stub = env.durable_object(names::JOBS)?.get_by_name(JOBS_NAME)?;
-    let request = post("https://jobs/", &serde_json::to_string(call)?)?;
-    Ok(serde_json::from_str(&read(stub.fetch_with_request(request).await?).await?)?)
+    let request = request("https://jobs/", Some(&serde_json::to_string(call)?))?;
+    Ok(json::value(&read(stub.fetch_with_request(request).await?).await?)?)
 }
 
-fn post(url: &str, body: &str) -> worker::Result<Request> {
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_body(Some(JsValue::from_str(body)));
-    Request::new_with_init(url, &init)
+/// POST where there is a body. By the runtime's own type: the crate's would bring along what every feature
+/// of a request looks like.
+fn request(url: &str, body: Option<&str>) -> Result<Request> {
+    let init = web_sys::RequestInit::new();
+    if let Some(body) = body {
+        init.set_method("POST");
+        init.set_body(&body.into());
+    }
+    Ok(web_sys::Request::new_with_str_and_init(url, &init)?.into())
 }
 
 /// An object's refusal passes on as it is; anything else that is no answer is the platform's.
@@ -253,13 +259,13 @@ async fn read(mut response: Response) -> Result<String> {
     if status == 200 {
         return Ok(text);
     }
-    let error = serde_json::from_str::<Value>(&text).unwrap_or_default();
+    let error = json::value(&text).unwrap_or_default();
     let part =
         |name: &str| error.pointer(&format!("/error/{name}")).and_then(Value::as_str).map(str::to_owned);
     match (part("code"), part("message")) {
         (Some(code), Some(message)) if status < 500 || code == "damaged" => {
             Err(Error::client(status, code, message))
         }
-        _ => Err(Error::Platform(format!("object answered {status}").into())),
+        _ => Err(worker::Error::from(format!("object answered {status}")).into()),
     }
 }

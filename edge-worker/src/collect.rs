@@ -1,6 +1,6 @@
 //! `POST /_msci/collect`: signals in, a verdict for each out (contract §3).
 
-use msci_core::collections::Map;
+use msci_core::collections::{Map, sorted_by_key};
 use msci_core::config::Verification;
 use msci_core::identity;
 use msci_core::ids::{CookieId, CustomerId, StreamId};
@@ -208,7 +208,7 @@ async fn take(
         }
     }
     // What a `user` signal does to the ones after it is a matter of their numbers, not of their place.
-    left.sort_by_key(|offered| offered.signal.seq);
+    let left = sorted_by_key(left, |offered| offered.signal.seq);
     let mut work = vec![CollectCall {
         cookie: tally.cookie,
         root: configuration.names.root(tally.cookie),

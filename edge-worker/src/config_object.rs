@@ -3,6 +3,7 @@
 
 use msci_core::config::{Bundle, Verification};
 use msci_core::definitions::Definitions;
+use msci_core::json;
 use serde_json::{Map, Value};
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
@@ -55,18 +56,18 @@ impl ConfigObject {
         statements.push("CREATE TABLE IF NOT EXISTS secret (name TEXT PRIMARY KEY, body TEXT NOT NULL)", &[]);
         statements.push("CREATE TABLE IF NOT EXISTS bundle (n INTEGER PRIMARY KEY, body TEXT NOT NULL)", &[]);
         for name in [NAMES, PROOFS] {
-            let fresh = serde_json::to_string(&random_bytes::<32>())?;
+            let fresh = serde_json::to_string(random_bytes::<32>().as_slice())?;
             statements.push("INSERT OR IGNORE INTO secret VALUES (?, ?)", &[name.into(), fresh.into()]);
         }
         statements.commit(&storage)?;
-        let secret = |name: &str| -> Result<[u8; 32]> {
+        let secret = |name: &str| -> Result<Vec<u8>> {
             let rows = sql::query(&storage, "SELECT body FROM secret WHERE name = ?", vec![name.into()])?;
-            let row = rows.first().ok_or_else(|| Error::Damaged(format!("no {name}")))?;
-            Ok(serde_json::from_str(sql::text(row, 0)?)?)
+            let row = rows.first().ok_or_else(|| Error::damaged(format!("no {name}")))?;
+            Ok(json::from_str(sql::text(row, 0)?)?)
         };
         let rows = sql::query(&storage, "SELECT body FROM bundle ORDER BY n DESC LIMIT 1", Vec::new())?;
         let bundle = match rows.first() {
-            Some(row) => serde_json::from_str(sql::text(row, 0)?)?,
+            Some(row) => json::from_str(sql::text(row, 0)?)?,
             None => self.first_bundle(),
         };
         Ok(Told { bundle, names: secret(NAMES)?, proofs: secret(PROOFS)? })
@@ -82,7 +83,7 @@ impl ConfigObject {
     }
 
     async fn change(&self, body: &str) -> Result<u64> {
-        let change: Change = serde_json::from_str(body)?;
+        let change: Change = json::from_str(body)?;
         let before = self.told()?.bundle;
         let mut next = changed(&before, change)?;
         if next == before {
@@ -106,19 +107,19 @@ impl ConfigObject {
 
 /// The bundle after a change, not yet compiled.
 fn changed(before: &Bundle, change: Change) -> Result<Bundle> {
-    // Through text: every shape keeps one serialiser and one deserialiser in the Worker.
-    let mut value: Value = serde_json::from_str(&serde_json::to_string(before)?)?;
+    // Through text: every shape keeps one serialiser in the Worker.
+    let mut value = json::value(&serde_json::to_string(before)?)?;
     match change {
         Change::Settings(patch) => {
             let settings =
-                value.get_mut("settings").ok_or_else(|| Error::Damaged("no settings".to_owned()))?;
+                value.get_mut("settings").ok_or_else(|| Error::damaged("no settings".to_owned()))?;
             merge(settings, patch);
         }
         Change::Definition { kind, name, body } => {
             let definitions = value
                 .get_mut(&kind)
                 .and_then(Value::as_object_mut)
-                .ok_or_else(|| Error::Damaged(format!("no kind {kind}")))?;
+                .ok_or_else(|| Error::damaged(format!("no kind {kind}")))?;
             match body {
                 Some(body) => {
                     protect(&kind, definitions.get(&name), &body)?;
@@ -130,7 +131,7 @@ fn changed(before: &Bundle, change: Change) -> Result<Bundle> {
             }
         }
     }
-    let next: Bundle = serde_json::from_str(&value.to_string())
+    let next: Bundle = json::from_value(&value)
         .map_err(|error| Error::client(400, "invalid_definition", error.to_string()))?;
     if let Some(table) =
         next.settings.tracking_table.as_ref().filter(|table| !next.tables.contains_key(*table))

@@ -23,9 +23,9 @@ pub(crate) struct Told {
     /// The bundle.
     pub(crate) bundle: Bundle,
     /// Key of all names.
-    pub(crate) names: [u8; 32],
+    pub(crate) names: Vec<u8>,
     /// Key of proof cookies.
-    pub(crate) proofs: [u8; 32],
+    pub(crate) proofs: Vec<u8>,
 }
 
 /// Configuration, compiled.
@@ -116,7 +116,8 @@ pub(crate) fn forget() {
 
 async fn fetch(env: &Env, now: Timestamp) -> Result<Rc<Configuration>> {
     let told = calls::config_told(env).await?;
-    configured(told.bundle, NameKey::new(told.names), ProofKey::new(told.proofs), now)
+    let key = |bytes: Vec<u8>| bytes.try_into().map_err(|_| Error::damaged("a key of another length"));
+    configured(told.bundle, NameKey::new(key(told.names)?), ProofKey::new(key(told.proofs)?), now)
 }
 
 /// The configuration at this version: its bundle is in KV, near every location; where it has not arrived
@@ -133,7 +134,7 @@ async fn fetch_version(env: &Env, n: u64, now: Timestamp) -> Result<Rc<Configura
 
 fn configured(bundle: Bundle, names: NameKey, proofs: ProofKey, now: Timestamp) -> Result<Rc<Configuration>> {
     let definitions =
-        Definitions::compile(bundle).map_err(|error| Error::Damaged(format!("configuration: {error}")))?;
+        Definitions::compile(bundle).map_err(|error| Error::damaged(format!("configuration: {error}")))?;
     let configuration = Rc::new(Configuration { definitions, names, proofs });
     keep(&configuration, now);
     Ok(configuration)

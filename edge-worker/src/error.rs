@@ -5,9 +5,14 @@ use std::borrow::Cow;
 use serde_json::json;
 use worker::{Response, ResponseBuilder};
 
-/// What a route answers instead of its result.
+/// What a route answers instead of its result. Behind a pointer: there are a thousand places where one is
+/// handed on, and each of them would copy it whole.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+#[error("{0}")]
+pub(crate) struct Error(Box<Fault>);
+
+#[derive(Debug, thiserror::Error)]
+enum Fault {
     /// The client's fault; it is told what to do.
     #[error("{code}: {message}")]
     Client {
@@ -39,7 +44,27 @@ impl Error {
         code: impl Into<Cow<'static, str>>,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self::Client { status, code: code.into(), message: message.into() }
+        Self(Box::new(Fault::Client { status, code: code.into(), message: message.into() }))
+    }
+
+    /// Stored data is not what it should be.
+    pub(crate) fn damaged(what: impl Into<String>) -> Self {
+        Self(Box::new(Fault::Damaged(what.into())))
+    }
+
+    /// No answer in time.
+    pub(crate) fn late(what: &'static str) -> Self {
+        Self(Box::new(Fault::Late(what)))
+    }
+
+    /// An object has more to do than it can.
+    pub(crate) fn overloaded() -> Self {
+        Self(Box::new(Fault::Overloaded))
+    }
+
+    /// Whether something behind this Worker did not answer as it should.
+    pub(crate) fn is_of_the_platform(&self) -> bool {
+        matches!(*self.0, Fault::Platform(_))
     }
 
     /// 404.
@@ -54,14 +79,16 @@ impl Error {
 
     /// The answer; internals go to the log only.
     pub(crate) fn into_response(self) -> worker::Result<Response> {
-        let (status, code, message) = match self {
-            Self::Client { status, code, message } => (status, code, message),
-            Self::Platform(error) => {
+        let (status, code, message) = match *self.0 {
+            Fault::Client { status, code, message } => (status, code, message),
+            Fault::Platform(error) => {
                 worker::console_error!("unavailable: {error}");
                 (503, "unavailable".into(), "something behind did not answer; please try again".into())
             }
-            Self::Overloaded => (429, "overloaded".into(), "too much at once; please come back later".into()),
-            Self::Late(what) => {
+            Fault::Overloaded => {
+                (429, "overloaded".into(), "too much at once; please come back later".into())
+            }
+            Fault::Late(what) => {
                 worker::console_error!("late: {what}");
                 (
                     503,
@@ -69,7 +96,7 @@ impl Error {
                     "something behind did not answer in time; please try again".into(),
                 )
             }
-            Self::Damaged(what) => {
+            Fault::Damaged(what) => {
                 worker::console_error!("damaged: {what}");
                 (500, "damaged".into(), "stored data of this profile cannot be read".into())
             }
@@ -90,14 +117,14 @@ impl From<worker::Error> for Error {
     fn from(error: worker::Error) -> Self {
         let text = error.to_string();
         let damaged = ["SQLITE_CORRUPT", "SQLITE_NOTADB"].iter().any(|code| text.contains(code));
-        if damaged { Self::Damaged(text) } else { Self::Platform(error) }
+        if damaged { Self::damaged(text) } else { Self(Box::new(Fault::Platform(error))) }
     }
 }
 
 impl From<serde_json::Error> for Error {
     /// JSON between our own parts that does not fit: stored or sent by another version.
     fn from(error: serde_json::Error) -> Self {
-        Self::Damaged(error.to_string())
+        Self::damaged(error.to_string())
     }
 }
 

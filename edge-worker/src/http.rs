@@ -26,7 +26,15 @@ pub(crate) fn is_https(request: &Request) -> bool {
 
 /// JSON that nobody keeps.
 pub(crate) fn json(value: &impl Serialize) -> Result<Response> {
-    Ok(ResponseBuilder::new().with_header("Cache-Control", "no-store")?.from_json(value)?)
+    json_text(serde_json::to_string(value)?)
+}
+
+/// What all answers have in common is one function, whatever they tell.
+fn json_text(text: String) -> Result<Response> {
+    let builder = ResponseBuilder::new()
+        .with_header("Cache-Control", "no-store")?
+        .with_header("Content-Type", "application/json")?;
+    Ok(builder.fixed(text.into_bytes()))
 }
 
 /// Reads a body of at most `limit` bytes; reading stops at the bound.
@@ -51,9 +59,11 @@ pub(crate) async fn body(request: &Request, limit: usize) -> Result<Vec<u8>> {
 pub(crate) async fn gzip_body(request: &Request, limit: usize) -> Result<Vec<u8>> {
     let Some(packed) = request.inner().body() else { return Ok(Vec::new()) };
     let unpacked = packed.pipe_through(DecompressionStream::new("gzip")?.unchecked_ref());
-    bounded(&unpacked, limit).await.map_err(|error| match error {
-        Error::Platform(_) => Error::client(400, "invalid_gzip", "the body is not valid gzip"),
-        error => error,
+    bounded(&unpacked, limit).await.map_err(|error| {
+        if error.is_of_the_platform() {
+            return Error::client(400, "invalid_gzip", "the body is not valid gzip");
+        }
+        error
     })
 }
 

@@ -2,6 +2,7 @@
 //! survives whatever ends the instance it runs on, and goes on where it was.
 
 use msci_core::ids::LogId;
+use msci_core::json;
 use msci_core::time::{SECOND_MS, Timestamp};
 use serde_json::{Value, json};
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
@@ -28,7 +29,7 @@ impl DurableObject for JobObject {
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         let text = request.text().await?;
         match self.answer(&text).await {
-            Ok(answer) => Response::from_json(&answer),
+            Ok(answer) => Response::ok(answer),
             Err(error) => error.into_response(),
         }
     }
@@ -83,13 +84,14 @@ struct Step {
 }
 
 impl JobObject {
-    async fn answer(&self, text: &str) -> Result<Value> {
+    /// As JSON text.
+    async fn answer(&self, text: &str) -> Result<String> {
         self.create()?;
-        match serde_json::from_str(text)? {
-            JobCall::Start(work) => self.start(&work).await,
-            JobCall::List => Ok(Value::Array(self.shown("ORDER BY begun DESC, id", Vec::new())?)),
+        let answer = match json::from_str(text)? {
+            JobCall::Start(work) => self.start(&work).await?,
+            JobCall::List => Value::Array(self.shown("ORDER BY begun DESC, id", Vec::new())?),
             JobCall::Get(id) => {
-                self.shown("WHERE id = ?", vec![id.into()])?.pop().ok_or_else(Error::not_found)
+                self.shown("WHERE id = ?", vec![id.into()])?.pop().ok_or_else(Error::not_found)?
             }
             JobCall::Cancel(id) => {
                 let statements = Statements::new();
@@ -98,9 +100,10 @@ impl JobObject {
                     &[id.as_str().into()],
                 );
                 statements.commit(&self.state.storage())?;
-                self.shown("WHERE id = ?", vec![id.into()])?.pop().ok_or_else(Error::not_found)
+                self.shown("WHERE id = ?", vec![id.into()])?.pop().ok_or_else(Error::not_found)?
             }
-        }
+        };
+        Ok(serde_json::to_string(&answer)?)
     }
 
     fn create(&self) -> Result<()> {
@@ -165,7 +168,7 @@ impl JobObject {
             sql::query(&self.state.storage(), &format!("SELECT {COLUMNS} FROM job {which}"), parameters)?;
         rows.iter()
             .map(|row| {
-                let work: Work = serde_json::from_str(sql::text(row, 5)?)?;
+                let work: Work = json::from_str(sql::text(row, 5)?)?;
                 let error = Some(sql::text(row, 4)?).filter(|error| !error.is_empty());
                 Ok(json!({
                     "id": sql::text(row, 0)?,
@@ -194,7 +197,7 @@ impl JobObject {
             id: sql::text(row, 0)?.to_owned(),
             done: sql::integer(row, 2)?.unsigned_abs(),
             total: sql::integer(row, 3)?.unsigned_abs(),
-            work: serde_json::from_str(sql::text(row, 5)?)?,
+            work: json::from_str(sql::text(row, 5)?)?,
             failures: u32::try_from(sql::integer(row, 6)?).unwrap_or(u32::MAX),
             begun: Timestamp(sql::integer(row, 7)?),
         };
@@ -234,7 +237,7 @@ impl JobObject {
         let n = configuration::current(&self.env, now()).await?.n();
         match &job.work {
             Work::Rebuild { cursor } => {
-                let (names, next) = snapshots::list(&self.env, cursor.clone()).await?;
+                let (names, next) = snapshots::list(&self.env, cursor.as_deref()).await?;
                 let mut done = job.done;
                 for name in names {
                     let call = ProfileCall::CopyAgain;

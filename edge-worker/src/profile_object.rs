@@ -10,6 +10,7 @@ use std::rc::Rc;
 use msci_core::collections::Set;
 use msci_core::effects::{Table, Write};
 use msci_core::ids::{CustomerId, SignalKey};
+use msci_core::json;
 use msci_core::limits::ACTIVITIES_PER_ANSWER;
 use msci_core::object::{
     CollectAnswer, CollectCall, Context, Drop, Object, Page, Present, Purge, ShipAnswer, ShipOutcome,
@@ -53,7 +54,7 @@ impl DurableObject for ProfileObject {
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         let text = request.text().await?;
         match self.answer(&text).await {
-            Ok(response) => Ok(response),
+            Ok(text) => Response::ok(text),
             Err(error) => error.into_response(),
         }
     }
@@ -73,8 +74,9 @@ impl DurableObject for ProfileObject {
 }
 
 impl ProfileObject {
-    async fn answer(&self, text: &str) -> Result<Response> {
-        let envelope: Envelope = serde_json::from_str(text)?;
+    /// As JSON text.
+    async fn answer(&self, text: &str) -> Result<String> {
+        let envelope: Envelope = json::from_str(text)?;
         let name = envelope.name;
         if self.is_there()? {
             self.load(name)?;
@@ -87,20 +89,20 @@ impl ProfileObject {
         self.bring_up(name, &configuration, now)?;
         let c = &configuration;
         match envelope.call {
-            ProfileCall::Collect(call) => json(&self.collect(name, &call, c, now).await?),
-            ProfileCall::Ship(page) => json(&self.ship(&page, c, now).await?),
-            ProfileCall::Read { activities } => json(&self.read(activities, c, now).await?),
-            ProfileCall::Import(row) => json(&self.import(row, c, now).await?),
-            ProfileCall::Unlink(customer) => json(&self.unlink(customer, c, now).await?),
-            ProfileCall::Drop(drop) => json(&self.drop_link(&drop, c, now).await?),
-            ProfileCall::Forget => json(&self.forget(c, now).await?),
-            ProfileCall::Erase => json(&self.erase(c, now).await?),
-            ProfileCall::Purge(purge) => json(&self.purge(&purge, c, now).await?),
-            ProfileCall::Erasing => json(&self.peek(|object| object.next_purge().is_some())),
-            ProfileCall::CopyAgain => json(&self.copy_again(c, now).await?),
-            ProfileCall::Links => json(&self.peek(Object::links)),
+            ProfileCall::Collect(call) => told(&self.collect(name, &call, c, now).await?),
+            ProfileCall::Ship(page) => told(&self.ship(&page, c, now).await?),
+            ProfileCall::Read { activities } => told(&self.read(activities, c, now).await?),
+            ProfileCall::Import(row) => told(&self.import(row, c, now).await?),
+            ProfileCall::Unlink(customer) => told(&self.unlink(customer, c, now).await?),
+            ProfileCall::Drop(drop) => told(&self.drop_link(&drop, c, now).await?),
+            ProfileCall::Forget => told(&self.forget(c, now).await?),
+            ProfileCall::Erase => told(&self.erase(c, now).await?),
+            ProfileCall::Purge(purge) => told(&self.purge(&purge, c, now).await?),
+            ProfileCall::Erasing => told(&self.peek(|object| object.next_purge().is_some())),
+            ProfileCall::CopyAgain => told(&self.copy_again(c, now).await?),
+            ProfileCall::Links => told(&self.peek(Object::links)),
             ProfileCall::Timeline { behind, limit } => {
-                json(&sql::newest(&self.state.storage(), behind, true, limit)?)
+                told(&sql::newest(&self.state.storage(), behind, true, limit)?)
             }
         }
     }
@@ -178,7 +180,7 @@ impl ProfileObject {
 
     fn present_of_batch(&self, call: &CollectCall) -> Result<Present> {
         let mut held = self.held.borrow_mut();
-        let object = held.as_mut().ok_or_else(|| Error::Damaged("a batch without a state".to_owned()))?;
+        let object = held.as_mut().ok_or_else(|| Error::damaged("a batch without a state".to_owned()))?;
         sql::present(&self.state.storage(), call, object)
     }
 
@@ -357,7 +359,7 @@ impl ProfileObject {
         sql::migrate(&storage)?;
         let rows = sql::held(&storage)?;
         let rows = rows.iter().map(|(table, key, body)| (*table, key.as_str(), body.as_str()));
-        let loaded = Object::load(name, rows).map_err(|error| Error::Damaged(error.to_string()))?;
+        let loaded = Object::load(name, rows).map_err(|error| Error::damaged(error.to_string()))?;
         let object = match loaded {
             Some(object) => object,
             None => {
@@ -400,8 +402,8 @@ impl ProfileObject {
     fn stored_name(&self) -> Result<CustomerId> {
         let rows =
             sql::query(&self.state.storage(), "SELECT body FROM meta WHERE key = ?", vec![NAME.into()])?;
-        let row = rows.first().ok_or_else(|| Error::Damaged("an object without a name".to_owned()))?;
-        Ok(serde_json::from_str(sql::text(row, 0)?)?)
+        let row = rows.first().ok_or_else(|| Error::damaged("an object without a name".to_owned()))?;
+        Ok(json::from_str(sql::text(row, 0)?)?)
     }
 
     /// One step of the state machine and its transaction. If either fails, the state in memory goes:
@@ -414,14 +416,22 @@ impl ProfileObject {
     ) -> Result<T> {
         let context = Context { now, definitions: &configuration.definitions };
         let mut held = self.held.borrow_mut();
-        let object = held.as_mut().ok_or_else(|| Error::Damaged("a step without a state".to_owned()))?;
-        let (answer, mut writes) = step(object, context);
-        object.keep_unknown_fields(&mut writes);
-        if let Err(error) = sql::write(&self.state.storage(), &writes) {
-            *held = None;
-            return Err(error);
-        }
+        let object = held.as_mut().ok_or_else(|| Error::damaged("a step without a state".to_owned()))?;
+        let (answer, writes) = step(object, context);
+        self.commit(&mut held, writes)?;
         Ok(answer)
+    }
+
+    /// The part of a step that is the same whatever it answers.
+    fn commit(&self, held: &mut Option<Object>, mut writes: Vec<Write>) -> Result<()> {
+        if let Some(object) = held {
+            object.keep_unknown_fields(&mut writes);
+        }
+        let written = sql::write(&self.state.storage(), &writes);
+        if written.is_err() {
+            *held = None;
+        }
+        written
     }
 
     fn peek<T: Default>(&self, look: impl FnOnce(&Object) -> T) -> T {
@@ -444,8 +454,8 @@ impl ProfileObject {
 /// Key of the object's own name.
 const NAME: &str = "name";
 
-fn json(value: &impl Serialize) -> Result<Response> {
-    Ok(Response::from_json(value)?)
+fn told(value: &impl Serialize) -> Result<String> {
+    Ok(serde_json::to_string(value)?)
 }
 
 impl ProfileCall {
@@ -465,13 +475,13 @@ impl ProfileCall {
     }
 
     /// The answer where nothing ever was.
-    fn answer_of_nobody(&self) -> Result<Response> {
+    fn answer_of_nobody(&self) -> Result<String> {
         match self {
-            Self::Read { .. } => json(&Seen::Nothing),
-            Self::Unlink(_) => json(&Unlinked::NotLinked),
-            Self::Erasing => json(&false),
-            Self::CopyAgain | Self::Links | Self::Timeline { .. } => json(&[(); 0]),
-            _ => json(&()),
+            Self::Read { .. } => told(&Seen::Nothing),
+            Self::Unlink(_) => told(&Unlinked::NotLinked),
+            Self::Erasing => told(&false),
+            Self::CopyAgain | Self::Links | Self::Timeline { .. } => told(&[(); 0]),
+            _ => told(&()),
         }
     }
 }

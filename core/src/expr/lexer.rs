@@ -65,9 +65,9 @@ fn number_or_time(rest: &str, at: usize) -> Result<(Token, usize), ExprError> {
     if let Some(time) = Timestamp::from_rfc3339(literal) {
         return Ok((Token::Time(time), len));
     }
-    match literal.parse::<f64>() {
-        Ok(number) if number.is_finite() => Ok((Token::Number(number), len)),
-        _ => Err(ExprError::invalid(at, format!("{literal:?} is neither a number nor a time"))),
+    match crate::json::number(literal) {
+        Some(number) => Ok((Token::Number(number), len)),
+        None => Err(ExprError::invalid(at, format!("{literal:?} is neither a number nor a time"))),
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::collections::{Map as SmallMap, json_object};
 use crate::effects::{Table, Write};
+use crate::json;
 
 /// Fields by row. Nearly always there are none.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,14 +21,15 @@ impl UnknownFields {
         key: &str,
         body: &str,
     ) -> Result<T, serde_json::Error> {
-        let row: T = serde_json::from_str(body)?;
-        // Through text: every shape keeps one serialiser and one deserialiser in the Worker.
+        let read = json::value(body)?;
+        let row: T = json::from_value(&read)?;
+        // Through text: every shape keeps one serialiser in the Worker.
         let written = serde_json::to_string(&row)?;
         if written == body {
             return Ok(row);
         }
-        let known: Value = serde_json::from_str(&written)?;
-        if let Value::Object(fields) = serde_json::from_str(body)? {
+        let known = json::value(&written)?;
+        if let Value::Object(fields) = read {
             let unknown: Map<_, _> = json_object(
                 fields.into_iter().filter(|(name, value)| known.get(name).is_none() && !value.is_null()),
             );
@@ -47,9 +49,9 @@ impl UnknownFields {
             match write {
                 Write::Put { table, key, body } => {
                     let Some(unknown) = self.0.get(&(*table, key.clone())) else { continue };
-                    if let Ok(Value::Object(mut row)) = serde_json::from_str(body) {
+                    if let Ok(Value::Object(mut row)) = json::value(body) {
                         row.extend(unknown.clone());
-                        *body = Value::Object(row).to_string();
+                        *body = json::text(&Value::Object(row));
                     }
                 }
                 Write::Delete { table, key } => {

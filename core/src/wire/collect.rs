@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::collections::json_object;
 use crate::ids::{CookieId, StreamId};
+use crate::json;
 use crate::limits;
 use crate::signal::{Kind, Signal, Source};
 use crate::strict_json;
@@ -229,7 +230,7 @@ impl Sender {
         let seq = seq_of(&value)
             .ok_or_else(|| Rejection::new(0, "seq_out_of_range", "seq should be a whole number from 1"))?;
         let reject = |code: &str, message: &str| Rejection::new(seq, code, message);
-        if compact_len(&value) > limits::SIGNAL_BYTES {
+        if json::text(&value).len() > limits::SIGNAL_BYTES {
             return Err(reject("too_large", "a signal may have 32 KB"));
         }
         let Value::Object(mut object) = value else {
@@ -276,24 +277,6 @@ impl Sender {
     fn corrected(&self, time: i64) -> Timestamp {
         let ago = self.sent_at.saturating_sub(time);
         self.received.plus(ago.saturating_neg()).min(self.received.plus(limits::FUTURE_MS))
-    }
-}
-
-fn compact_len(value: &Value) -> usize {
-    struct Counter(usize);
-    impl std::io::Write for Counter {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut counter = Counter(0);
-    match serde_json::to_writer(&mut counter, value) {
-        Ok(()) => counter.0,
-        Err(_) => usize::MAX,
     }
 }
 

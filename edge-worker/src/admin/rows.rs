@@ -226,7 +226,7 @@ fn convert(value: &Value, column: Column, from_text: bool) -> Option<Value> {
         | (Column::Number, Value::Number(_))
         | (Column::Boolean, Value::Bool(_)) => Some(value.clone()),
         (Column::Number, Value::String(text)) if from_text => {
-            text.trim().parse::<f64>().ok().filter(|number| number.is_finite()).map(Value::from)
+            msci_core::json::number(text.trim()).map(Value::from)
         }
         (Column::Boolean, Value::String(text)) if from_text => {
             match text.trim().to_ascii_lowercase().as_str() {

@@ -19,7 +19,7 @@ use crate::storage::{index, snapshots, sql};
 const PATIENCE_MS: i64 = 10 * SECOND_MS;
 
 async fn in_time<T>(what: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {
-    within(PATIENCE_MS, work).await.unwrap_or(Err(Error::Late(what)))
+    within(PATIENCE_MS, work).await.unwrap_or(Err(Error::late(what)))
 }
 
 impl ProfileObject {
@@ -86,7 +86,7 @@ impl ProfileObject {
             // Two requests may ship the same page at once: the second changes nothing. The state may have
             // moved while this waited: the step looks at it anew.
             let answer = within(left, calls::ship(&self.env, configuration.n(), page)).await;
-            let answer = answer.unwrap_or(Err(Error::Late("the customer's object")));
+            let answer = answer.unwrap_or(Err(Error::late("the customer's object")));
             let answer = answer.inspect_err(|_| self.note_failure(begun))?;
             self.step(configuration, begun, |object, context| {
                 ((), object.on_ship_answer(epoch, &answer, random_bits(), context))

@@ -7,6 +7,7 @@ use std::cell::Cell;
 use msci_core::activity::{activity_type, title};
 use msci_core::collections::Map;
 use msci_core::ids::CustomerId;
+use msci_core::json;
 use msci_core::object::{Customer, Indexing, Row};
 use msci_core::profile::Imported;
 use msci_core::signal::Kind;
@@ -61,7 +62,7 @@ async fn database(env: &Env) -> Result<D1Database> {
     if !READY.get() {
         let earlier =
             database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'identity_row'").all().await?;
-        let earlier = !earlier.results::<Value>()?.is_empty();
+        let earlier = !earlier.results::<serde::de::IgnoredAny>()?.is_empty();
         let steps = SCHEMA.iter().chain(if earlier { MIGRATION.as_slice() } else { &[] });
         database.batch(steps.map(|step| database.prepare(*step)).collect()).await?;
         READY.set(true);
@@ -80,7 +81,7 @@ fn noticed<T>(result: worker::Result<T>) -> Result<T> {
 async fn ask(database: &D1Database, query: &str, parameters: &[JsValue]) -> Result<Value> {
     let answer = database.prepare(query).bind(parameters)?.first::<Answer>(None).await;
     match noticed(answer)?.and_then(|answer| answer.json) {
-        Some(json) => Ok(serde_json::from_str(&json)?),
+        Some(text) => Ok(json::value(&text)?),
         None => Ok(Value::Null),
     }
 }
@@ -161,7 +162,7 @@ pub(crate) async fn write(
     let results = noticed(database.batch(batch).await)?;
     let floor = results.last().map(worker::D1Result::results::<Answer>).transpose()?.unwrap_or_default();
     let floor = floor.first().and_then(|answer| answer.json.as_ref()?.parse().ok());
-    Ok((up_to, floor.ok_or_else(|| Error::Damaged("the index has no row of a customer".to_owned()))?))
+    Ok((up_to, floor.ok_or_else(|| Error::damaged("the index has no row of a customer".to_owned()))?))
 }
 
 /// The columns of a customer's row behind its version.
@@ -326,7 +327,7 @@ pub(crate) async fn adopt_row(env: &Env, customer: &Customer) -> Result<Imported
 fn imported(found: &Value) -> Result<Imported> {
     let version = found.get(0).and_then(Value::as_u64).unwrap_or(0);
     let values = match found.get(1) {
-        Some(values) if !values.is_null() => serde_json::from_str(&values.to_string())?,
+        Some(values) if !values.is_null() => json::from_value(values)?,
         _ => Map::new(),
     };
     Ok(Imported { version, values })
@@ -389,7 +390,7 @@ pub(crate) async fn behind(env: &Env, limit: u32) -> Result<Vec<(CustomerId, Imp
     let mut behind = Vec::new();
     for row in listed(ask(&database, query, &[limit.into()]).await?) {
         let object = row.get(2).and_then(Value::as_str).and_then(|object| object.parse().ok());
-        let object = object.ok_or_else(|| Error::Damaged("an imported row names no customer".to_owned()))?;
+        let object = object.ok_or_else(|| Error::damaged("an imported row names no customer".to_owned()))?;
         behind.push((object, imported(&row)?));
     }
     Ok(behind)

@@ -3,10 +3,12 @@
 
 use msci_core::config::Bundle;
 use msci_core::ids::CustomerId;
+use msci_core::json;
 use msci_core::object::Projection;
 use msci_core::snapshot::Snapshot;
-use worker::{Env, KvStore};
+use worker::Env;
 
+use super::kv::Kv;
 use crate::error::Result;
 use crate::names;
 
@@ -16,15 +18,15 @@ fn key(customer: CustomerId) -> String {
     format!("{PROFILES}{customer}")
 }
 
-fn store(env: &Env) -> Result<KvStore> {
-    Ok(env.kv(names::SNAPSHOTS)?)
+fn store(env: &Env) -> Result<Kv> {
+    Kv::of(env, names::SNAPSHOTS)
 }
 
 /// The snapshot as KV has it, perhaps a minute old. One that cannot be read counts as none: the object
 /// answers then.
 pub(crate) async fn get(env: &Env, customer: CustomerId) -> Result<Option<Snapshot>> {
-    let text = store(env)?.get(&key(customer)).text().await.map_err(worker::Error::from)?;
-    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    let text = store(env)?.get(&key(customer)).await?;
+    Ok(text.and_then(|text| json::from_str(&text).ok()))
 }
 
 /// Carries out a projection.
@@ -32,37 +34,29 @@ pub(crate) async fn put(env: &Env, projection: &Projection) -> Result<()> {
     let store = store(env)?;
     match projection {
         Projection::Put(snapshot) => {
-            let body = serde_json::to_string(snapshot)?;
-            let put = store.put(&key(snapshot.customer), body).map_err(worker::Error::from)?;
-            put.execute().await.map_err(worker::Error::from)?;
+            store.put(&key(snapshot.customer), &serde_json::to_string(snapshot)?).await
         }
-        Projection::Delete(customer) => store.delete(&key(*customer)).await.map_err(worker::Error::from)?,
+        Projection::Delete(customer) => store.delete(&key(*customer)).await,
     }
-    Ok(())
 }
 
 /// Some profiles that have a snapshot, behind a cursor; and the next cursor, if there are more.
-pub(crate) async fn list(env: &Env, cursor: Option<String>) -> Result<(Vec<CustomerId>, Option<String>)> {
-    let mut list = store(env)?.list().prefix(PROFILES.to_owned()).limit(PER_LIST);
-    if let Some(cursor) = cursor {
-        list = list.cursor(cursor);
-    }
-    let page = list.execute().await.map_err(worker::Error::from)?;
-    let names = page.keys.iter().filter_map(|key| key.name.strip_prefix(PROFILES)?.parse().ok());
-    Ok((names.collect(), page.cursor.filter(|_| !page.list_complete)))
+pub(crate) async fn list(env: &Env, cursor: Option<&str>) -> Result<(Vec<CustomerId>, Option<String>)> {
+    let (keys, next) = store(env)?.list(PROFILES, PER_LIST, cursor).await?;
+    let names = keys.iter().filter_map(|key| key.strip_prefix(PROFILES)?.parse().ok());
+    Ok((names.collect(), next))
 }
 
 /// Profiles in one answer of [`list`].
-const PER_LIST: u64 = 100;
+const PER_LIST: u32 = 100;
 
 /// Keeps a bundle of the configuration where every location can read it.
 pub(crate) async fn put_bundle(env: &Env, n: u64, body: &str) -> Result<()> {
-    let put = store(env)?.put(&format!("cfg:{n}"), body).map_err(worker::Error::from)?;
-    Ok(put.execute().await.map_err(worker::Error::from)?)
+    store(env)?.put(&format!("cfg:{n}"), body).await
 }
 
 /// The bundle of this version, if it has arrived here.
 pub(crate) async fn bundle(env: &Env, n: u64) -> Result<Option<Bundle>> {
-    let text = store(env)?.get(&format!("cfg:{n}")).text().await.map_err(worker::Error::from)?;
-    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    let text = store(env)?.get(&format!("cfg:{n}")).await?;
+    Ok(text.and_then(|text| json::from_str(&text).ok()))
 }

@@ -3,6 +3,7 @@
 use msci_core::collections::Set;
 use msci_core::effects::{Table, Write};
 use msci_core::ids::{CookieId, SignalKey, StreamId};
+use msci_core::json;
 use msci_core::object::{CollectCall, Object, Present, Row};
 use msci_core::signal::{Signal, Source};
 use msci_core::time::Timestamp;
@@ -62,7 +63,7 @@ pub(crate) fn query(
 pub(crate) fn text(row: &[SqlStorageValue], column: usize) -> Result<&str> {
     match row.get(column) {
         Some(SqlStorageValue::String(text)) => Ok(text),
-        other => Err(Error::Damaged(format!("column {column} should be text, is {other:?}"))),
+        other => Err(Error::damaged(format!("column {column} should be text, is {other:?}"))),
     }
 }
 
@@ -70,7 +71,7 @@ pub(crate) fn text(row: &[SqlStorageValue], column: usize) -> Result<&str> {
 pub(crate) fn integer(row: &[SqlStorageValue], column: usize) -> Result<i64> {
     match row.get(column) {
         Some(SqlStorageValue::Integer(number)) => Ok(*number),
-        other => Err(Error::Damaged(format!("column {column} should be an integer, is {other:?}"))),
+        other => Err(Error::damaged(format!("column {column} should be an integer, is {other:?}"))),
     }
 }
 
@@ -148,8 +149,8 @@ fn schema_version(storage: &Storage) -> Result<usize> {
         return Ok(0);
     }
     let rows = query(storage, "SELECT body FROM meta WHERE key = 'schema'", Vec::new())?;
-    let row = rows.first().ok_or_else(|| Error::Damaged("a schema without a version".to_owned()))?;
-    text(row, 0)?.parse().map_err(|_| Error::Damaged("the schema's version is no number".to_owned()))
+    let row = rows.first().ok_or_else(|| Error::damaged("a schema without a version".to_owned()))?;
+    text(row, 0)?.parse().map_err(|_| Error::damaged("the schema's version is no number".to_owned()))
 }
 
 /// What an object may hold, less what it needs to go on with what it has.
@@ -185,7 +186,7 @@ pub(crate) fn write(storage: &Storage, writes: &[Write]) -> Result<()> {
         match write {
             Write::Put { table, key, body } => {
                 if body.len() > ROW_BYTES {
-                    return Err(Error::Damaged(format!("row {}/{key} would exceed 2 MB", table.name())));
+                    return Err(Error::damaged(format!("row {}/{key} would exceed 2 MB", table.name())));
                 }
                 let name = table.name();
                 let query = format!("INSERT OR REPLACE INTO {name} (key, body, sum) VALUES (?, ?, ?)");
@@ -252,7 +253,7 @@ fn sum(columns: &[&str]) -> u32 {
 fn check(row: &[SqlStorageValue], column: usize, columns: &[&str]) -> Result<()> {
     match row.get(column) {
         Some(SqlStorageValue::Integer(written)) if *written != i64::from(sum(columns)) => {
-            Err(Error::Damaged(format!("a row is not as it was written: {}", columns.first().unwrap_or(&""))))
+            Err(Error::damaged(format!("a row is not as it was written: {}", columns.first().unwrap_or(&""))))
         }
         _ => Ok(()),
     }
@@ -287,7 +288,7 @@ fn source_name(source: Source) -> &'static str {
 }
 
 fn signal_of(row: &[SqlStorageValue]) -> Result<(CookieId, u64, Signal)> {
-    let damaged = |what: &str| Error::Damaged(format!("signal with a damaged {what}"));
+    let damaged = |what: &str| Error::damaged(format!("signal with a damaged {what}"));
     let stored = SignalRow {
         cookie: text(row, 0)?,
         stream: text(row, 1)?,
@@ -306,7 +307,7 @@ fn signal_of(row: &[SqlStorageValue]) -> Result<(CookieId, u64, Signal)> {
         seq: stored.seq,
         time: stored.time,
         kind: msci_core::signal::Kind::from_name(stored.kind).ok_or_else(|| damaged("type"))?,
-        fields: serde_json::from_str(stored.fields)?,
+        fields: json::from_str(stored.fields)?,
         source: if stored.source == "server" { Source::Server } else { Source::Browser },
     };
     Ok((stored.cookie.parse().map_err(|_| damaged("cookie"))?, stored.position, signal))

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::bytes::{brotli, gzip, hashed_name, integrity};
 use crate::place::{Place, empty_folder, files_below, read, read_text, write};
 use crate::stamp::{Inputs, step};
-use crate::wasm::{Target, bind};
+use crate::wasm::{Target, bind, optimise};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The loader is pasted into every page of a site.
@@ -23,7 +23,8 @@ pub(crate) fn build(place: &Place) -> Result<()> {
     inputs.file(&wasm)?;
     let outputs = [optimised.clone()];
     step(place, "sdk-bindings", inputs, &outputs, || {
-        bind(place, &wasm, &sdk.join("pkg"), "msci_sdk", &Target::Browser)
+        bind(&wasm, &sdk.join("pkg"), "msci_sdk", &Target::Browser)?;
+        optimise(place, &optimised, &optimised, &Target::Browser)
     })?;
 
     let mut inputs = Inputs::new(place)?;

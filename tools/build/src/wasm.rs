@@ -1,4 +1,5 @@
-//! From cargo's WebAssembly to what ships: bindings generated, code optimised, names stripped.
+//! From cargo's WebAssembly to what ships: bindings generated, unused exports taken away, code optimised,
+//! names stripped.
 
 use std::path::Path;
 
@@ -27,8 +28,8 @@ const FEATURES: [&str; 6] = [
     "reference-types",
 ];
 
-/// Writes `<name>.js`, `<name>_bg.wasm` and their snippets into the emptied folder `out`.
-pub(crate) fn bind(place: &Place, wasm: &Path, out: &Path, name: &str, target: &Target) -> Result<()> {
+/// Writes `<name>.js`, `<name>_bg.wasm`, not optimised yet, and their snippets into the emptied folder `out`.
+pub(crate) fn bind(wasm: &Path, out: &Path, name: &str, target: &Target) -> Result<()> {
     empty_folder(out)?;
     let mut bindgen = Bindgen::new();
     bindgen.input_path(wasm).out_name(name).typescript(false).remove_producers_section(true);
@@ -41,28 +42,42 @@ pub(crate) fn bind(place: &Place, wasm: &Path, out: &Path, name: &str, target: &
             .reset_state_function(true)
             .force_enable_abort_handler(true),
     };
-    bindgen.generate(out).context("wasm-bindgen")?;
-    optimise(place, &out.join(format!("{name}_bg.wasm")), target)
+    bindgen.generate(out).context("wasm-bindgen")
 }
 
-fn optimise(place: &Place, file: &Path, target: &Target) -> Result<()> {
-    let raw = file.with_extension("raw.wasm");
-    std::fs::rename(file, &raw)?;
+/// Takes away the exports that no JavaScript names: classes of the crates that nobody uses keep all their
+/// code alive. `script` is the bundle, from which they are gone.
+pub(crate) fn forget_exports(file: &Path, script: &str, out: &Path) -> Result<()> {
+    let mut module = walrus::Module::from_file(file)?;
+    let unused = module.exports.iter().filter(|export| !script.contains(&export.name));
+    let unused: Vec<_> = unused.map(walrus::Export::id).collect();
+    for export in unused {
+        module.exports.delete(export);
+    }
+    module.emit_wasm_file(out)
+}
+
+/// Optimises for size and strips names; `to` may be the same file.
+pub(crate) fn optimise(place: &Place, from: &Path, to: &Path, target: &Target) -> Result<()> {
     let mut args: Vec<String> = FEATURES.map(|name| format!("--enable-{name}")).into();
     match target {
         Target::Browser => {
-            write(&raw, snip(&read(&raw)?)?)?;
+            write(from, snip(&read(from)?)?)?;
             // The first kilobyte is the end of the stack.
             args.extend(["-Oz".into(), "--low-memory-unused".into()]);
         }
-        // The generator wraps imports that may throw in exception handling.
-        Target::Worker => args.extend(["--enable-exception-handling".into(), "-Os".into()]),
+        Target::Worker => args.extend([
+            // The generator wraps imports that may throw in exception handling.
+            "--enable-exception-handling".into(),
+            "-Os".into(),
+            // What is alike has like names: side by side gzip sees it, and the Worker is 6 KB smaller.
+            "--reorder-functions-by-name".into(),
+        ]),
     }
     args.extend(["--strip-debug".into(), "--strip-producers".into()]);
     args.push("--strip-target-features".into());
     args.push("-o".into());
-    args.push(file.display().to_string());
-    args.push(raw.display().to_string());
-    place.wasm_opt(&args)?;
-    std::fs::remove_file(raw).context("cannot remove the unoptimised file")
+    args.push(to.display().to_string());
+    args.push(from.display().to_string());
+    place.wasm_opt(&args)
 }

@@ -10,7 +10,7 @@ use crate::bytes::{brotli, gzip};
 use crate::place::{Place, empty_folder, files_below, read, read_text, write};
 use crate::sdk;
 use crate::stamp::{Inputs, step};
-use crate::wasm::{Target, bind};
+use crate::wasm::{Target, bind, forget_exports, optimise};
 
 pub(crate) fn build(place: &Place) -> Result<()> {
     let wasm = place.compile("msci-edge-worker")?;
@@ -20,7 +20,7 @@ pub(crate) fn build(place: &Place) -> Result<()> {
     let mut inputs = Inputs::new(place)?;
     inputs.file(&wasm)?;
     step(place, "worker-bindings", inputs, std::slice::from_ref(&index), || {
-        bind(place, &wasm, &glue, "index", &Target::Worker)?;
+        bind(&wasm, &glue, "index", &Target::Worker)?;
         // The runtime takes WebAssembly from a plain import; source phase imports are not in it yet.
         let text = read_text(&index)?.replace("import source ", "import ");
         write(&index, text)
@@ -35,8 +35,8 @@ pub(crate) fn build(place: &Place) -> Result<()> {
     for file in &served {
         inputs.file(&file.path)?;
     }
-    let outputs = [out.join("index.js"), out.join("index_bg.wasm")];
-    step(place, "worker-bundle", inputs, &outputs, || {
+    let script = out.join("index.js");
+    step(place, "worker-bundle", inputs, std::slice::from_ref(&script), || {
         empty_folder(&out)?;
         let table = place.stage.join("assets.mjs");
         write(&table, table_of_assets(&out, &served)?)?;
@@ -51,15 +51,32 @@ pub(crate) fn build(place: &Place) -> Result<()> {
             // Not local modules of the Worker's crate: those could not import each other.
             &format!("--alias:msci:rewriter={}", js.join("rewriter.js").display()),
             &format!("--alias:msci:transaction={}", js.join("transaction.js").display()),
+            // Of the generated classes only those stay that are used.
+            "--define:Symbol.dispose=undefined",
+            "--pure:FinalizationRegistry",
             "--external:./index_bg.wasm",
             "--external:./assets/*",
             "--external:cloudflare:*",
-            &format!("--outfile={}", out.join("index.js").display()),
-        ])?;
-        std::fs::copy(glue.join("index_bg.wasm"), out.join("index_bg.wasm"))
-            .context("cannot copy the optimised file")?;
-        Ok(())
-    })
+            &format!("--outfile={}", script.display()),
+        ])
+    })?;
+
+    let bound = glue.join("index_bg.wasm");
+    let used = place.stage.join("worker_used.wasm");
+    let mut inputs = Inputs::new(place)?;
+    inputs.files(&[bound.clone(), script.clone()])?;
+    step(place, "worker-exports", inputs, std::slice::from_ref(&used), || {
+        forget_exports(&bound, &read_text(&script)?, &used)
+    })?;
+
+    let optimised = place.stage.join("worker_optimised.wasm");
+    let mut inputs = Inputs::new(place)?;
+    inputs.file(&used)?;
+    step(place, "worker-optimise", inputs, std::slice::from_ref(&optimised), || {
+        optimise(place, &used, &optimised, &Target::Worker)
+    })?;
+    std::fs::copy(&optimised, out.join("index_bg.wasm")).context("cannot copy the optimised file")?;
+    Ok(())
 }
 
 /// A file that the Worker serves.
