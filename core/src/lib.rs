@@ -18,6 +18,7 @@ pub mod identity;
 pub mod ids;
 pub mod json;
 pub mod limits;
+pub mod membership;
 pub mod mutants;
 pub mod object;
 pub mod page;
