@@ -31,3 +31,4 @@ pub mod strict_json;
 pub mod template;
 pub mod time;
 pub mod wire;
+mod work;
