@@ -139,7 +139,7 @@ impl Counter {
         // Until the next one enters they only become fewer.
         let count = end - ahead;
         let last_to_stay = match &counting.steps {
-            None => count,
+            None => count.min(counting.keep),
             Some(steps) => steps.iter().copied().filter(|step| *step <= count).max().unwrap_or(0),
         };
         let leaves = self.recent.get((ahead + last_to_stay).wrapping_sub(1)).filter(|_| last_to_stay > 0);

@@ -78,13 +78,11 @@ impl Profile {
         for name in gone.cloned().collect::<Vec<_>>() {
             self.relocate(&name, false, now, cause);
         }
-        let defined = |name: &String| definitions.experiences.iter().any(|e| e.name == *name);
-        let audiences = self.head.audiences.len();
-        self.head.audiences.retain(defined);
-        self.stirred |= self.head.audiences.len() != audiences;
+        let (audiences, stirred) = (std::mem::take(&mut self.head.audiences), self.stirred);
         let filters = definitions.segments.len() + definitions.experiences.len();
         self.touched = (0..filters as Place).collect();
         self.settle(definitions, now, cause);
+        self.stirred = stirred || self.head.audiences != audiences;
         self.head.evaluated = Some(Evaluated { n: definitions.bundle.n, at: now });
     }
 

@@ -1,5 +1,7 @@
 //! Law 1, as properties: a profile is a function of the set of its signals, however they arrive.
 
+mod law;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
