@@ -3,6 +3,7 @@
 //! size of what is kept does not depend on how many there were (law 9).
 
 mod evaluate;
+mod places;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,6 +22,8 @@ use crate::object::UnknownFields;
 use crate::signal::{Kind, Signal, Source};
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
+
+use self::places::Places;
 
 /// The imported row.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -75,9 +78,9 @@ pub struct Profile {
     /// Counters that are not written yet.
     dirty: Set<CounterId>,
     /// Filters to be evaluated: what they ask for has changed.
-    touched: Set<Place>,
+    touched: Places,
     /// Memberships that are not written yet.
-    moved: Set<String>,
+    moved: Vec<String>,
     /// Whether time alone changed something that readers see.
     stirred: bool,
     /// Segments entered and left since they were last taken.
@@ -226,7 +229,7 @@ impl Profile {
     }
 
     fn touch(&mut self, places: &[Place]) {
-        self.touched.extend(places.iter().copied());
+        places.iter().for_each(|place| self.touched.insert(*place));
     }
 
     /// Takes the imported row, unless a newer one is there. Says whether it was taken.
@@ -341,7 +344,7 @@ impl Profile {
             self.counters.clear();
         }
         self.dirty = Set::default();
-        self.touched = Set::default();
+        self.touched = Places::default();
     }
 
     /// An attribute: the imported row before the site's servers before the browser.

@@ -107,7 +107,7 @@ impl Counter {
         let newest = self.after(next.plus(-1));
         let crowded = newest.saturating_add(counting.keep);
         let end_of_cell = self.after(start.plus(-1));
-        if crowded < end_of_cell && !planted(52) {
+        if crowded < end_of_cell {
             self.recent.drain(crowded..end_of_cell);
             if end_of_cell <= self.values.len() {
                 self.values.drain(crowded..end_of_cell);
@@ -184,5 +184,133 @@ fn kept_value(aggregate: Aggregate, value: Scalar) -> Option<Value> {
         }
         Aggregate::First if matches!(&value, Scalar::Text(text) if text.len() > WINDOW_TEXT_BYTES) => None,
         Aggregate::Count | Aggregate::First | Aggregate::Last => json_of(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::time::DAY_MS;
+
+    const NOW: Timestamp = Timestamp(1_790_000_000_000);
+
+    fn counting(aggregate: Aggregate, window: Window, keep: usize) -> Counting {
+        let values = Counting::values(None, Aggregate::Sum, None, Some(window));
+        Counting { aggregate, keep, steps: None, ..values }
+    }
+
+    /// Folds instants and numbers in this order, as of the instants they come at.
+    fn folded(counting: &Counting, items: &[(i64, u8, i64)], counts_only: bool) -> Counter {
+        let mut counter = Counter::default();
+        for (time, number, now) in items {
+            let value = (!counts_only).then(|| Scalar::Number(f64::from(*number)));
+            let window = counting.window.unwrap();
+            counter.note_recent(counting, window, NOW.plus(*time), value, NOW.plus(*now));
+        }
+        counter
+    }
+
+    /// The module's words, read plainly: who of a set counts at `now`.
+    fn plainly(counting: &Counting, items: &[(i64, u8, i64)], now: Timestamp) -> Vec<(Timestamp, f64)> {
+        let window = counting.window.unwrap();
+        let mut all: Vec<_> = items.iter().map(|(time, n, _)| (NOW.plus(*time), f64::from(*n))).collect();
+        all.sort_by(|one, other| other.0.cmp(&one.0).then(other.1.to_string().cmp(&one.1.to_string())));
+        let crowd = |place: usize| {
+            let cell = window.cell(all[place].0);
+            all[..place].iter().filter(|other| window.cell(other.0) == cell).count()
+        };
+        let kept = (0..all.len()).filter(|place| crowd(*place) < counting.keep).map(|place| all[place]);
+        let inside = kept.filter(|(time, _)| *time > window.begin(now) && *time <= window.end(now));
+        inside.take(counting.keep).collect()
+    }
+
+    fn windows() -> impl Strategy<Value = Window> {
+        prop::sample::select(vec![
+            Window::last(DAY_MS),
+            Window { after: None, until: 0 },
+            Window { after: Some(-20 * DAY_MS), until: -10 * DAY_MS },
+            Window { after: None, until: -3_600_000 },
+            Window { after: Some(-60_000), until: 60_000 },
+        ])
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn what_is_kept_is_a_function_of_the_set_and_decides_as_much_as_was_asked(
+            mut items in prop::collection::vec(
+                (prop_oneof![-25 * DAY_MS..300_000, -90_000_000..300_000_i64, -100_000..300_000_i64], 0..5_u8),
+                0..40,
+            ).prop_map(|items| items.into_iter().map(|(time, n)| (time, n, 0_i64)).collect::<Vec<_>>()),
+            arrivals in prop::collection::vec(0..30 * DAY_MS, 40),
+            window in windows(),
+            keep in 1..6_usize,
+        ) {
+            // They come while time passes, none before it happened (but for what clocks are off).
+            let mut clock = 0;
+            for ((time, _, now), arrival) in items.iter_mut().zip(arrivals) {
+                clock = if arrival % 3 == 0 { clock } else { clock + arrival % 86_400_000 };
+                *now = clock;
+                *time += clock / 2;
+            }
+            let now = NOW.plus(clock);
+            for aggregate in [Aggregate::Sum, Aggregate::First, Aggregate::Last, Aggregate::Max] {
+                let counting = counting(aggregate, window, keep);
+                let kept = folded(&counting, &items, false);
+                for later in [0, 1_000, 400_000, 5 * DAY_MS, 12 * DAY_MS] {
+                    let now = now.plus(later);
+                    let plain = plainly(&counting, &items, now);
+                    let numbers = plain.iter().map(|(_, number)| *number);
+                    let expected = match aggregate {
+                        _ if plain.is_empty() => None,
+                        Aggregate::Sum => Some(numbers.sum::<f64>()),
+                        Aggregate::First => plain.last().map(|last| last.1),
+                        Aggregate::Last => plain.first().map(|first| first.1),
+                        _ => numbers.reduce(f64::max),
+                    };
+                    prop_assert_eq!(kept.recent_value(&counting, window, now).as_f64(), expected);
+                }
+            }
+            let counting = counting(Aggregate::Count, window, keep);
+            let kept = folded(&counting, &items, true);
+            let counted = kept.count_at(&counting, now).min(keep as u64);
+            prop_assert_eq!(counted, plainly(&counting, &items, now).len() as u64);
+            // Whatever came: a stretch for each of what is ahead, one that is passing, and the newest.
+            prop_assert!(kept.recent.len() <= keep * (CELLS as usize + 4), "{} are kept", kept.recent.len());
+        }
+
+        #[test]
+        fn nothing_changes_before_the_instant_that_is_foretold(
+            items in prop::collection::vec((-25 * DAY_MS..300_000, 0..5_u8), 0..30)
+                .prop_map(|items| items.into_iter().map(|(time, n)| (time, n, 0_i64)).collect::<Vec<_>>()),
+            window in windows(),
+            keep in 1..40_usize,
+            step in 1..5_usize,
+        ) {
+            let every = Counting { aggregate: Aggregate::Count, ..counting(Aggregate::Count, window, keep) };
+            let kept = folded(&every, &items, true);
+            let steps = Counting { steps: Some(vec![step]), ..every.clone() };
+            let mut now = NOW;
+            for _ in 0..10 {
+                let Some(next) = kept.next_change(&steps, now) else { break };
+                let reached = |at: Timestamp| kept.count_at(&every, at).min(keep as u64) >= step as u64;
+                prop_assert!(next > now);
+                for at in [now.plus(1), Timestamp(now.0.midpoint(next.0)), next.plus(-1)] {
+                    if at > now && at < next {
+                        prop_assert_eq!(reached(at), reached(now));
+                    }
+                }
+                now = next;
+            }
+        }
+    }
+
+    #[test]
+    fn long_texts_are_no_first_of_a_window() {
+        let text = |length: usize| kept_value(Aggregate::First, Scalar::Text("x".repeat(length)));
+        assert!(text(WINDOW_TEXT_BYTES).is_some() && text(WINDOW_TEXT_BYTES + 1).is_none());
     }
 }

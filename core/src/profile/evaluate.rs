@@ -2,9 +2,12 @@
 //! evaluated; what time alone does is done at its instants, one after the other, before anything that
 //! comes later.
 
-use super::{Evaluated, Profile};
+use std::cell::RefCell;
+
+use super::{Evaluated, Places, Profile};
 use crate::activity;
-use crate::collections::Set;
+use crate::collections::{Map, Set};
+use crate::counter::CounterId;
 use crate::definitions::{Definitions, Place};
 use crate::effects::{Table, Write};
 use crate::expr::resolve::CustomerField;
@@ -13,6 +16,9 @@ use crate::membership::{Cause, Membership, Move};
 use crate::mutants::planted;
 use crate::time::Timestamp;
 use crate::work;
+
+/// Measures as of one instant.
+type Measures = RefCell<Map<CounterId, Scalar>>;
 
 impl Profile {
     /// Evaluates what was touched, each filter after those it asks about, so that one pass moves all of
@@ -67,7 +73,7 @@ impl Profile {
             if counter.next_change(counting, at) == Some(next) {
                 touched.extend(definitions.reach.of_counter(place));
                 // A measure is something that readers see.
-                self.stirred |= counting.steps.is_none();
+                self.stirred |= counting.steps.is_none() && !planted(52);
             }
         }
         self.touch(&touched);
@@ -79,8 +85,7 @@ impl Profile {
             self.relocate(&name, false, now, cause);
         }
         let (audiences, stirred) = (std::mem::take(&mut self.head.audiences), self.stirred);
-        let filters = definitions.segments.len() + definitions.experiences.len();
-        self.touched = (0..filters as Place).collect();
+        self.touched = Places::all(definitions.segments.len() + definitions.experiences.len());
         self.settle(definitions, now, cause);
         self.stirred = stirred || self.head.audiences != audiences;
         self.head.evaluated = Some(Evaluated { n: definitions.bundle.n, at: now });
@@ -88,26 +93,27 @@ impl Profile {
 
     /// Evaluates the touched filters as of `at`, and whoever asks about those that moved.
     fn settle(&mut self, definitions: &Definitions, at: Timestamp, cause: Cause) {
-        let mut queue: Vec<Place> = std::mem::take(&mut self.touched).into_iter().collect();
+        let mut queue = std::mem::take(&mut self.touched);
         let mut flipped = Set::default();
-        let mut next = 0;
-        while let Some(place) = queue.get(next).copied() {
-            next += 1;
+        // A measure is made once for all who ask for it.
+        let measures = RefCell::new(Map::new());
+        let mut from = 0;
+        while let Some(place) = queue.next(from) {
+            from = place.saturating_add(1);
             let index = place as usize;
             if let Some((name, filter)) = definitions.segments.get(index) {
-                let is_in = self.holds(definitions, filter, at);
+                let is_in = self.holds(definitions, filter, at, &measures);
                 if is_in == self.memberships.contains_key(name) {
                     continue;
                 }
                 self.relocate(name, is_in, at, cause);
                 // All of them have later places.
                 for asker in definitions.reach.of_segment(place).iter().filter(|_| !planted(53)) {
-                    if let Err(place) = queue.binary_search(asker) {
-                        queue.insert(place, *asker);
-                    }
+                    queue.insert(*asker);
                 }
             } else if let Some(e) = definitions.experiences.get(index - definitions.segments.len()) {
-                let is_in = e.audience.as_ref().is_none_or(|audience| self.holds(definitions, audience, at));
+                let audience = e.audience.as_ref();
+                let is_in = audience.is_none_or(|filter| self.holds(definitions, filter, at, &measures));
                 if is_in != self.head.audiences.contains(&e.name) {
                     flipped.insert(e.name.clone());
                 }
@@ -129,7 +135,7 @@ impl Profile {
         } else {
             self.memberships.remove(name);
         }
-        self.moved.insert(name.to_owned());
+        self.moved.push(name.to_owned());
         self.moves.push(Move { segment: name.to_owned(), entered: is_in, at, cause });
     }
 
@@ -141,18 +147,34 @@ impl Profile {
         windows.chain(definitions.reach.next_edge(now)).min()
     }
 
-    fn holds(&self, definitions: &Definitions, filter: &Expr<CustomerField>, now: Timestamp) -> bool {
+    fn holds(
+        &self,
+        definitions: &Definitions,
+        filter: &Expr<CustomerField>,
+        now: Timestamp,
+        measures: &Measures,
+    ) -> bool {
         work::evaluated();
-        eval::holds(filter, &|field| self.field(definitions, field, now), now)
+        eval::holds(filter, &|field| self.field(definitions, field, now, measures), now)
     }
 
-    fn field(&self, definitions: &Definitions, field: &CustomerField, now: Timestamp) -> Scalar {
+    fn field(
+        &self,
+        definitions: &Definitions,
+        field: &CustomerField,
+        now: Timestamp,
+        measures: &Measures,
+    ) -> Scalar {
         match field {
             CustomerField::Attribute(name) => activity::scalar(self.attribute(name)),
             CustomerField::Measure(name) => {
-                let measure = definitions.measures.get(name);
-                let found = measure.and_then(|id| definitions.counter(*id, &self.counters));
-                activity::scalar(found.map(|(counting, counter)| counter.value(counting, now)).as_ref())
+                let Some(id) = definitions.measures.get(name) else { return Scalar::Null };
+                let made = || {
+                    let (counting, counter) = definitions.counter(*id, &self.counters)?;
+                    Some(counter.value(counting, now))
+                };
+                let mut measures = measures.borrow_mut();
+                measures.get_or_insert_with(*id, || activity::scalar(made().as_ref())).clone()
             }
             CustomerField::Count(id) => match definitions.counter(*id, &self.counters) {
                 Some((counting, counter)) => Scalar::Number(counter.count_at(counting, now) as f64),

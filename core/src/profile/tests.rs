@@ -1,5 +1,6 @@
 //! Law 1, as properties: a profile is a function of the set of its signals, however they arrive.
 
+mod cost;
 mod law;
 
 use proptest::prelude::*;
