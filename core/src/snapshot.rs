@@ -10,6 +10,7 @@ use crate::consent::{self, Decisions};
 use crate::definitions::Definitions;
 use crate::ids::{CookieId, CustomerId};
 use crate::json;
+use crate::membership::Cause;
 use crate::profile::Profile;
 use crate::time::Timestamp;
 
@@ -61,8 +62,11 @@ impl Snapshot {
     /// A visitor of whom nothing is known: what a page is decided with when there is no cookie, no
     /// proof, or no profile.
     pub fn stranger(definitions: &Definitions, now: Timestamp) -> Self {
+        if let Some(stranger) = &definitions.stranger {
+            return Self::clone(stranger);
+        }
         let mut profile = Profile::default();
-        profile.evaluate(definitions, now, &mut Vec::new());
+        profile.evaluate(definitions, now, Cause::Signal, &mut Vec::new());
         profile.snapshot(definitions, CustomerId::Unknown(0), String::new(), now)
     }
 

@@ -390,7 +390,7 @@ impl ProfileObject {
                     return (Err(error), Vec::new());
                 }
             }
-            object.profile.adopt(definitions, &missing, &mut writes);
+            object.profile.adopt(definitions, &mut writes);
             (Ok(()), writes)
         })?;
         if fitted.is_err() {
@@ -426,6 +426,8 @@ impl ProfileObject {
     fn commit(&self, held: &mut Option<Object>, mut writes: Vec<Write>) -> Result<()> {
         if let Some(object) = held {
             object.keep_unknown_fields(&mut writes);
+            // Nobody is told of them yet.
+            object.profile.take_moves();
         }
         let written = sql::write(&self.state.storage(), &writes);
         if written.is_err() {

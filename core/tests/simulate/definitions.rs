@@ -25,6 +25,10 @@ fn versions(settings: &serde_json::Value, later: &serde_json::Value) -> Versions
     let views = json!({ "aggregate": "count", "filter": "ActivityType eq 'View'" });
     let total = json!({ "aggregate": "sum", "property": "total" });
     let largest = json!({ "aggregate": "max", "property": "total", "filter": "Properties/total gt 20" });
+    let busy = json!({ "aggregate": "count", "filter": "ActivityType eq 'View'", "window": "PT20M" });
+    let recent = json!({ "aggregate": "sum", "property": "total", "window": "P3D" });
+    let latest = json!({ "aggregate": "last", "property": "total", "window": "P1D" });
+    let kinds = json!({ "aggregate": "countDistinct", "property": "total" });
     let within = |time, n| {
         format!("UnifiedActivity/$count($filter=ActivityTime gt now() sub duration'{time}') ge {n}")
     };
@@ -32,17 +36,19 @@ fn versions(settings: &serde_json::Value, later: &serde_json::Value) -> Versions
         json!({
             "n": 1,
             "settings": settings,
-            "measures": { "Views": views, "Total": total },
+            "measures": { "Views": views, "Total": total, "Busy": busy, "Kinds": kinds },
             "segments": {
                 "Often": { "filter": "Measures/Views ge 3" },
                 "Lately": { "filter": within("PT2M", 2) },
                 "Today": { "filter": within("PT20M", 3) },
+                "Both": { "filter": "IsMemberOfSegment('Often') and IsMemberOfSegment('Busy')" },
+                "Busy": { "filter": "Measures/Busy ge 2" },
             },
         }),
         json!({
             "n": 2,
             "settings": later,
-            "measures": { "Views": views, "Largest": largest },
+            "measures": { "Views": views, "Largest": largest, "Recent": recent, "Latest": latest },
             "segments": {
                 "Often": { "filter": "Measures/Views ge 2" },
                 "Lately": { "filter": within("PT2M", 4) },
@@ -53,8 +59,12 @@ fn versions(settings: &serde_json::Value, later: &serde_json::Value) -> Versions
         json!({
             "n": 3,
             "settings": later,
-            "measures": { "Total": total },
-            "segments": { "Lately": { "filter": within("P3D", 2) } },
+            "measures": { "Total": total, "Recent": recent, "Busy": busy },
+            "segments": {
+                "Lately": { "filter": within("P3D", 2) },
+                "Spends": { "filter": "Measures/Recent gt 0" },
+                "Both": { "filter": "IsMemberOfSegment('Spends') and not IsMemberOfSegment('Lately')" },
+            },
         }),
     ];
     let compiled = |bundle| Definitions::compile(serde_json::from_value::<Bundle>(bundle).unwrap()).unwrap();

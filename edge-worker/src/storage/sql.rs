@@ -170,7 +170,7 @@ pub(crate) fn held(storage: &Storage) -> Result<Vec<(Table, String, String)>> {
     let mut out = Vec::new();
     for table in Table::HELD {
         let name = table.name();
-        for row in query(storage, &format!("SELECT key, body, sum FROM {name}"), Vec::new())? {
+        for row in query(storage, &format!("SELECT key, body, sum FROM {name} ORDER BY key"), Vec::new())? {
             let (key, body) = (text(&row, 0)?, text(&row, 1)?);
             check(&row, 2, &[name, key, body])?;
             out.push((table, key.to_owned(), body.to_owned()));
