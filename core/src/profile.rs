@@ -108,6 +108,11 @@ impl Profile {
         self.memberships.keys().map(String::as_str)
     }
 
+    /// Segments it is in, and since when.
+    pub fn memberships(&self) -> impl Iterator<Item = (&str, Timestamp)> {
+        self.memberships.iter().map(|(name, membership)| (name.as_str(), membership.since))
+    }
+
     /// What was agreed to: the newest decision of whoever is merged here.
     pub fn consent(&self) -> Decisions {
         self.head.consent.decisions()
@@ -185,6 +190,16 @@ impl Profile {
             self.head.imported = Some(row);
         }
         newer
+    }
+
+    /// Goes on with memberships that somebody else has kept so far. [`Self::evaluate`] then says what differs.
+    pub fn inherit(&mut self, memberships: Vec<(String, Timestamp)>, out: &mut Vec<Write>) {
+        for (name, since) in memberships {
+            let since = self.memberships.get(&name).map_or(since, |own| own.since.min(since));
+            let membership = Membership { since };
+            out.push(Write::put(Table::Membership, &name, &membership));
+            self.memberships.insert(name, membership);
+        }
     }
 
     /// Counters that the definitions ask for and this profile cannot answer: they need one look at the
