@@ -31,7 +31,7 @@ thread_local! {
     static READY: Cell<bool> = const { Cell::new(false) };
 }
 
-const SCHEMA: [&str; 14] = [
+const SCHEMA: [&str; 13] = [
     "CREATE TABLE IF NOT EXISTS imported_row (source TEXT NOT NULL, key TEXT NOT NULL, \
      version INTEGER NOT NULL, body TEXT, object TEXT NOT NULL, marked INTEGER NOT NULL DEFAULT 0, \
      pushed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (source, key)) WITHOUT ROWID",
@@ -60,7 +60,6 @@ const SCHEMA: [&str; 14] = [
     // The newest definitions that rows without an object were judged by: what was judged by older ones, and
     // arrives late, changes nothing.
     "CREATE TABLE IF NOT EXISTS judged (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)",
-    "INSERT OR IGNORE INTO judged VALUES (1, 0)",
 ];
 
 /// From the table that the version before this one had. Whose a row is it said only of those that had an

@@ -4,6 +4,7 @@
 
 use msci_core::collections::Map;
 use msci_core::ids::CustomerId;
+use msci_core::import::Row;
 use msci_core::json;
 use msci_core::object::Customer;
 use msci_core::profile::Imported;
@@ -63,19 +64,9 @@ pub(super) fn imported(found: &Value) -> Result<Imported> {
     Ok(Imported { version, values })
 }
 
-/// One row to import.
-pub(crate) struct NewRow {
-    /// Key, normalised.
-    pub(crate) key: String,
-    /// Whose it is.
-    pub(crate) customer: CustomerId,
-    /// Columns, as JSON.
-    pub(crate) body: String,
-}
-
 /// Inserts or updates rows; those that are the same stay untouched. Answers how many were not there, and
 /// how many changed. One bound JSON array, since D1 takes a hundred parameters at most.
-pub(crate) async fn upsert(env: &Env, table: &str, rows: &[NewRow]) -> Result<(u64, u64)> {
+pub(crate) async fn upsert(env: &Env, table: &str, rows: &[Row]) -> Result<(u64, u64)> {
     let database = database(env).await?;
     let list: Vec<Value> = rows.iter().map(|row| json!([row.key, row.customer, row.body])).collect();
     let written = database
@@ -97,6 +88,12 @@ pub(crate) async fn upsert(env: &Env, table: &str, rows: &[NewRow]) -> Result<(u
 pub(crate) async fn has_news(env: &Env) -> Result<bool> {
     let query = "SELECT '1' AS json FROM imported_row WHERE pushed < version LIMIT 1";
     Ok(!ask(&database(env).await?, query, &[]).await?.is_null())
+}
+
+/// How many rows have not arrived where they belong.
+pub(crate) async fn count_news(env: &Env) -> Result<u64> {
+    let query = "SELECT json(count(*)) AS json FROM imported_row WHERE pushed < version";
+    Ok(ask(&database(env).await?, query, &[]).await?.as_u64().unwrap_or(0))
 }
 
 /// Some rows that changed since their objects were told.

@@ -11,8 +11,8 @@ use wasm_bindgen::JsValue;
 use worker::Env;
 
 use super::imported::{PAGE_BYTES, imported};
-use super::{LOOKED_AT, ask, database, noticed, rows};
-use crate::error::Result;
+use super::{Answer, LOOKED_AT, ask, database, noticed, rows};
+use crate::error::{Error, Result};
 
 /// An imported row of a customer without an object.
 pub(crate) struct Bare {
@@ -24,6 +24,8 @@ pub(crate) struct Bare {
     pub(crate) customer: Option<CustomerId>,
     /// The row itself.
     pub(crate) row: Imported,
+    /// Whether it has changed since it was last judged.
+    pub(crate) news: bool,
     /// The segments that the customer is in, and since when.
     pub(crate) memberships: Vec<(String, Timestamp)>,
 }
@@ -43,7 +45,7 @@ pub(crate) async fn bare(env: &Env, which: Which<'_>, limit: u32) -> Result<Vec<
         Which::Behind(source, key) => ("(source, key) > (?3, ?4)", (source, key)),
     };
     let query = format!(
-        "SELECT json_array(version, json(body), source, key, object, \
+        "SELECT json_array(version, json(body), source, key, object, pushed < version, \
          (SELECT json_group_array(json_array(segment, since)) FROM membership WHERE customer = object)) AS json \
          FROM (SELECT *, sum(length(body)) OVER (ORDER BY source, key) - length(body) AS bytes FROM \
          (SELECT * FROM imported_row WHERE {which} AND ?3 = ?3 AND ?4 = ?4 AND marked = 0 AND body IS NOT NULL \
@@ -61,18 +63,18 @@ pub(crate) async fn bare(env: &Env, which: Which<'_>, limit: u32) -> Result<Vec<
                 key: text(3).to_owned(),
                 customer: text(4).parse().ok(),
                 row: imported(found)?,
-                memberships: json::from_str(text(5))?,
+                news: found.get(5).and_then(Value::as_u64) == Some(1),
+                memberships: json::from_str(text(6))?,
             })
         })
         .collect()
 }
 
-/// From now on rows are judged by these definitions, or newer ones.
-pub(crate) async fn judge_by(env: &Env, n: u64) -> Result<()> {
-    let database = database(env).await?;
-    let statement = database.prepare("UPDATE judged SET n = ?1 WHERE n < ?1").bind(&[(n as f64).into()])?;
-    noticed(statement.run().await)?;
-    Ok(())
+/// From now on rows are judged by these definitions, or newer ones; answers by which.
+pub(crate) async fn judge_by(env: &Env, n: u64) -> Result<u64> {
+    let query = "INSERT INTO judged VALUES (1, ?1) ON CONFLICT DO UPDATE SET n = max(n, excluded.n) \
+                 RETURNING json(n) AS json";
+    Ok(ask(&database(env).await?, query, &[(n as f64).into()]).await?.as_u64().unwrap_or(n))
 }
 
 /// What was found of some rows.
@@ -97,8 +99,9 @@ impl Found {
 }
 
 /// Writes what was found, in one transaction. `told` are the segments of which others hear who has
-/// entered and left them. Doing it twice changes nothing.
-pub(crate) async fn judge(env: &Env, n: u64, found: &Found, told: &[&str], now: Timestamp) -> Result<()> {
+/// entered and left them. Doing it twice changes nothing. Answers by which definitions rows are judged now:
+/// by newer ones, and nothing was written.
+pub(crate) async fn judge(env: &Env, n: u64, found: &Found, told: &[&str], now: Timestamp) -> Result<u64> {
     let database = database(env).await?;
     // What still holds of a list of [table, key, version, customer, segment].
     let holds = "FROM json_each(?1) AS given WHERE (SELECT n FROM judged) = ?2 AND EXISTS \
@@ -140,8 +143,10 @@ pub(crate) async fn judge(env: &Env, n: u64, found: &Found, told: &[&str], now: 
          AND (imported_row.pushed < imported_row.version OR imported_row.object <> given.value ->> 3)"
     );
     batch.push(database.prepare(settle).bind(&[serde_json::to_string(&found.rows)?.into(), n])?);
-    noticed(database.batch(batch).await)?;
-    Ok(())
+    batch.push(database.prepare("SELECT json(n) AS json FROM judged"));
+    let results = noticed(database.batch(batch).await)?;
+    let by = results.last().map(worker::D1Result::results::<Answer>).transpose()?.unwrap_or_default();
+    by.first().and_then(|by| by.json.as_ref()?.parse().ok()).ok_or_else(|| Error::damaged("nothing is judged"))
 }
 
 /// How many customers without an object there are.
