@@ -2,6 +2,7 @@
 //! definitions are all there is, so no object is needed to fold them.
 
 use crate::definitions::Definitions;
+use crate::membership::{Cause, Move};
 use crate::profile::{Imported, Profile};
 use crate::time::Timestamp;
 
@@ -13,18 +14,15 @@ pub fn judge(
     before: Vec<(String, Timestamp)>,
     now: Timestamp,
 ) -> (Vec<String>, Vec<String>) {
-    let was_in: Vec<String> = before.iter().map(|(name, _)| name.clone()).collect();
     // None of its rows is ever written: the index keeps memberships, and nothing else, of who has no object.
     let mut unwritten = Vec::new();
     let mut profile = Profile::default();
     profile.inherit(before, &mut unwritten);
     profile.import(row);
-    profile.evaluate(definitions, now, &mut unwritten);
-    let is_in: Vec<String> = profile.segments().map(str::to_owned).collect();
-    let without = |all: &[String], others: &[String]| -> Vec<String> {
-        all.iter().filter(|name| !others.contains(name)).cloned().collect()
-    };
-    (without(&is_in, &was_in), without(&was_in, &is_in))
+    profile.evaluate(definitions, now, Cause::Import, &mut unwritten);
+    let (entered, left): (Vec<_>, Vec<_>) = profile.take_moves().into_iter().partition(|moved| moved.entered);
+    let names = |moves: Vec<Move>| moves.into_iter().map(|moved| moved.segment).collect();
+    (names(entered), names(left))
 }
 
 #[cfg(test)]

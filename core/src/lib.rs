@@ -20,6 +20,7 @@ pub mod import;
 pub mod json;
 pub mod judge;
 pub mod limits;
+pub mod membership;
 pub mod mutants;
 pub mod object;
 pub mod page;

@@ -29,6 +29,7 @@ use crate::definitions::Definitions;
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId, LogId};
 use crate::json;
+use crate::membership::Cause;
 use crate::mutants::planted;
 use crate::profile::{Imported, Profile};
 use crate::signal::Signal;
@@ -387,7 +388,7 @@ impl Object {
     pub fn import(&mut self, row: Imported, context: Context<'_>) -> Vec<Write> {
         let mut out = Vec::new();
         if self.profile.import(row) {
-            self.changed(context, &mut out);
+            self.changed(context, Cause::Import, &mut out);
         }
         out
     }
@@ -422,8 +423,9 @@ impl Object {
         if self.has_profile() {
             // Copies made with older definitions are behind, also where nobody moved.
             let redefined = self.owed.n < context.definitions.bundle.n && !planted(38);
-            if self.profile.evaluate(context.definitions, context.now, &mut out) || redefined {
-                self.changed(context, &mut out);
+            let cause = if redefined { Cause::Definition } else { Cause::Time };
+            if self.profile.evaluate(context.definitions, context.now, cause, &mut out) || redefined {
+                self.changed(context, cause, &mut out);
             }
         }
         out
@@ -435,8 +437,8 @@ impl Object {
     }
 
     /// The profile changed: memberships again, one more version, its copies are behind.
-    fn changed(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
-        self.profile.evaluate(context.definitions, context.now, out);
+    fn changed(&mut self, context: Context<'_>, cause: Cause, out: &mut Vec<Write>) {
+        self.profile.evaluate(context.definitions, context.now, cause, out);
         self.profile.bump(out);
         let n = context.definitions.bundle.n.max(self.owed.n);
         if self.owed.n != n {

@@ -16,6 +16,7 @@ use crate::expr::resolve::CustomerField;
 use crate::expr::{Expr, Scalar, eval};
 use crate::ids::{CustomerId, SignalKey};
 use crate::json;
+use crate::membership::{Cause, Membership, Move};
 use crate::mutants::planted;
 use crate::object::UnknownFields;
 use crate::signal::{Kind, Signal, Source};
@@ -54,13 +55,6 @@ struct Head {
     audiences: Vec<String>,
 }
 
-/// Since when somebody is in a segment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Membership {
-    /// When it was entered, as processed.
-    pub since: Timestamp,
-}
-
 /// What is kept of a profile.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
@@ -69,6 +63,8 @@ pub struct Profile {
     memberships: Map<String, Membership>,
     /// Counters that are not written yet.
     dirty: Vec<CounterId>,
+    /// Segments entered and left since they were last taken.
+    moves: Vec<Move>,
 }
 
 const HEAD: &str = "head";
@@ -108,9 +104,14 @@ impl Profile {
         self.memberships.keys().map(String::as_str)
     }
 
-    /// Segments it is in, and since when.
-    pub fn memberships(&self) -> impl Iterator<Item = (&str, Timestamp)> {
-        self.memberships.iter().map(|(name, membership)| (name.as_str(), membership.since))
+    /// Segments it is in, with since when and why.
+    pub fn memberships(&self) -> impl Iterator<Item = (&str, &Membership)> {
+        self.memberships.iter().map(|(name, membership)| (name.as_str(), membership))
+    }
+
+    /// Segments entered and left since this was last asked, in the order in which it happened.
+    pub fn take_moves(&mut self) -> Vec<Move> {
+        std::mem::take(&mut self.moves)
     }
 
     /// What was agreed to: the newest decision of whoever is merged here.
@@ -196,7 +197,7 @@ impl Profile {
     pub fn inherit(&mut self, memberships: Vec<(String, Timestamp)>, out: &mut Vec<Write>) {
         for (name, since) in memberships {
             let since = self.memberships.get(&name).map_or(since, |own| own.since.min(since));
-            let membership = Membership { since };
+            let membership = Membership { since, cause: Some(Cause::Import) };
             out.push(Write::put(Table::Membership, &name, &membership));
             self.memberships.insert(name, membership);
         }
@@ -262,8 +263,14 @@ impl Profile {
     }
 
     /// Evaluates segments and audiences at `now`: each segment after those it refers to, so one pass
-    /// moves all of them. Says whether anything changed.
-    pub fn evaluate(&mut self, definitions: &Definitions, now: Timestamp, out: &mut Vec<Write>) -> bool {
+    /// moves all of them. `cause` is what called for it. Says whether anything changed.
+    pub fn evaluate(
+        &mut self,
+        definitions: &Definitions,
+        now: Timestamp,
+        cause: Cause,
+        out: &mut Vec<Write>,
+    ) -> bool {
         let mut changed = false;
         for (name, filter) in &definitions.segments {
             let is_in = self.holds(definitions, filter, now);
@@ -271,8 +278,9 @@ impl Profile {
                 continue;
             }
             changed = true;
+            self.moves.push(Move { segment: name.clone(), entered: is_in, at: now, cause });
             if is_in {
-                let membership = Membership { since: now };
+                let membership = Membership { since: now, cause: Some(cause) };
                 out.push(Write::put(Table::Membership, name, &membership));
                 self.memberships.insert(name.clone(), membership);
             } else {
@@ -285,6 +293,7 @@ impl Profile {
         for name in gone {
             self.memberships.remove(&name);
             out.push(Write::delete(Table::Membership, &name));
+            self.moves.push(Move { segment: name, entered: false, at: now, cause });
             changed = true;
         }
         let audiences: Vec<String> = definitions

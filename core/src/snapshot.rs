@@ -10,6 +10,7 @@ use crate::consent::{self, Decisions};
 use crate::definitions::Definitions;
 use crate::ids::{CookieId, CustomerId};
 use crate::json;
+use crate::membership::Cause;
 use crate::profile::Profile;
 use crate::time::Timestamp;
 
@@ -62,7 +63,7 @@ impl Snapshot {
     /// proof, or no profile.
     pub fn stranger(definitions: &Definitions, now: Timestamp) -> Self {
         let mut profile = Profile::default();
-        profile.evaluate(definitions, now, &mut Vec::new());
+        profile.evaluate(definitions, now, Cause::Signal, &mut Vec::new());
         profile.snapshot(definitions, CustomerId::Unknown(0), String::new(), now)
     }
 

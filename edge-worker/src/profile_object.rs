@@ -433,6 +433,8 @@ impl ProfileObject {
     fn commit(&self, held: &mut Option<Object>, mut writes: Vec<Write>) -> Result<()> {
         if let Some(object) = held {
             object.keep_unknown_fields(&mut writes);
+            // Nobody is told of them yet.
+            object.profile.take_moves();
         }
         let written = sql::write(&self.state.storage(), &writes);
         if written.is_err() {

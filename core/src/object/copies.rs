@@ -157,7 +157,7 @@ impl Object {
         });
         let customer = self.snapshot(context).map(Box::new);
         let memberships = match customer {
-            Some(_) => self.profile.memberships().map(|(name, since)| (name.to_owned(), since)).collect(),
+            Some(_) => self.profile.memberships().map(|(name, is_in)| (name.to_owned(), is_in.since)).collect(),
             None => Vec::new(),
         };
         Indexing {

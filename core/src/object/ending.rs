@@ -9,6 +9,7 @@ use crate::consent::{Consents, Decisions};
 use crate::effects::{Table, Write};
 use crate::ids::{CustomerId, LogId};
 use crate::limits::QUEUE_DAYS;
+use crate::membership::Cause;
 use crate::mutants::planted;
 use crate::time::{DAY_MS, Timestamp};
 
@@ -64,7 +65,7 @@ impl Object {
         }
         self.unindex(&mut out);
         self.profile.clear(&mut out);
-        self.changed(context, &mut out);
+        self.changed(context, Cause::Removal, &mut out);
         out
     }
 
@@ -145,7 +146,7 @@ impl Object {
 
     /// The timeline is folded again.
     pub fn refolded(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
-        self.changed(context, out);
+        self.changed(context, Cause::Removal, out);
     }
 
     /// Erases what this object holds: of a customer, or of a cookie that nobody is linked to. What is left
@@ -282,7 +283,7 @@ impl Object {
             out.push(Write::Remove(log.cookie));
             self.unindex(&mut out);
             self.profile.clear(&mut out);
-            self.changed(context, &mut out);
+            self.changed(context, Cause::Removal, &mut out);
         }
         out
     }
