@@ -25,6 +25,7 @@ pub mod mutants;
 pub mod object;
 pub mod page;
 pub mod profile;
+pub mod preview;
 pub mod proof;
 pub mod signal;
 pub mod snapshot;

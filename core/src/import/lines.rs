@@ -26,8 +26,11 @@ pub(super) struct Csv {
 
 impl Default for Csv {
     fn default() -> Self {
+        let mut reader = csv_core::Reader::new();
+        // A reader that has begun takes no byte order mark for its own, which it would only find in one piece.
+        reader.read_record(b"\n", &mut [0], &mut [0]);
         Self {
-            reader: csv_core::Reader::new(),
+            reader,
             fields: vec![0; 1024],
             filled: 0,
             ends: vec![0; 32],

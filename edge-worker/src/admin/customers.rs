@@ -25,7 +25,7 @@ fn invalid(message: &str) -> Error {
 }
 
 /// `top` and `skiptoken` of a list.
-fn paging(query: &web_sys::UrlSearchParams) -> Result<(u32, Option<String>)> {
+pub(super) fn paging(query: &web_sys::UrlSearchParams) -> Result<(u32, Option<String>)> {
     let top = match query.get("top") {
         Some(top) => top.parse().ok().filter(|top| (1..=MOST).contains(top)),
         None => Some(TOP),
@@ -34,7 +34,7 @@ fn paging(query: &web_sys::UrlSearchParams) -> Result<(u32, Option<String>)> {
     Ok((top, query.get("skiptoken").filter(|token| !token.is_empty())))
 }
 
-fn bad_token() -> Error {
+pub(super) fn bad_token() -> Error {
     invalid("skiptoken should be one that an earlier answer gave")
 }
 

@@ -31,7 +31,7 @@ thread_local! {
     static READY: Cell<bool> = const { Cell::new(false) };
 }
 
-const SCHEMA: [&str; 13] = [
+const SCHEMA: [&str; 14] = [
     "CREATE TABLE IF NOT EXISTS imported_row (source TEXT NOT NULL, key TEXT NOT NULL, \
      version INTEGER NOT NULL, body TEXT, object TEXT NOT NULL, marked INTEGER NOT NULL DEFAULT 0, \
      pushed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (source, key)) WITHOUT ROWID",
@@ -46,6 +46,7 @@ const SCHEMA: [&str; 13] = [
     "CREATE INDEX IF NOT EXISTS customer_seen ON customer (known, last_seen, id) WHERE gone = 0",
     "CREATE TABLE IF NOT EXISTS cookie (object TEXT PRIMARY KEY, customer TEXT NOT NULL, \
      place INTEGER NOT NULL, written INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS cookie_customer ON cookie (customer)",
     "CREATE TABLE IF NOT EXISTS activity (object TEXT NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL, \
      time INTEGER NOT NULL, type TEXT NOT NULL, title TEXT NOT NULL, fields TEXT NOT NULL, \
      PRIMARY KEY (object, stream, seq)) WITHOUT ROWID",
