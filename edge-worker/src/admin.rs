@@ -164,13 +164,20 @@ async fn change(env: &Env, change: Change) -> Result<u64> {
 /// Puts or deletes a definition; a job brings every customer to it. Where that cannot begin, the caller
 /// hears so, and does the same again: what is stored already changes nothing.
 async fn define(env: &Env, kind: &str, name: &str, body: Option<Value>) -> Result<()> {
-    let deleted = body.is_none();
-    let (kind, name) = (kind.to_owned(), name.to_owned());
-    let n = change(env, Change::Definition { kind: kind.clone(), name: name.clone(), body }).await?;
-    if deleted && kind == "tables" {
-        calls::job(env, &JobCall::Later(Work::Drop { table: name })).await?;
+    let drops = body.is_none() && kind == "tables";
+    let table = name.to_owned();
+    let definition = Change::Definition { kind: kind.to_owned(), name: name.to_owned(), body };
+    let n = match change(env, definition).await {
+        // Of a table that went an hour ago rows may be left.
+        Err(error) if drops && error.code() == "not_found" && index::count(env, name).await? > 0 => None,
+        changed => Some(changed?),
+    };
+    if drops {
+        calls::job(env, &JobCall::Later(Work::Drop { table })).await?;
     }
-    calls::job(env, &JobCall::Later(Work::evaluate(n))).await?;
+    if let Some(n) = n {
+        calls::job(env, &JobCall::Later(Work::evaluate(n))).await?;
+    }
     Ok(())
 }
 

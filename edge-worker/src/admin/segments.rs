@@ -1,6 +1,7 @@
 //! Segments: how many are in one and who, and a filter tried out before it is saved. All of it from the
 //! index, within bounds.
 
+use msci_core::definitions::DefinitionError;
 use msci_core::ids::{CustomerId, SignalKey};
 use msci_core::json;
 use msci_core::preview::{Listed, Preview};
@@ -87,8 +88,10 @@ impl Found {
 pub(super) async fn preview(env: &Env, configuration: &Configuration, asked: &Value) -> Result<Response> {
     let filter = asked.get("filter").and_then(Value::as_str);
     let filter = filter.ok_or_else(|| Error::client(400, "invalid_request", "send a filter"))?;
-    let preview = Preview::new(&configuration.definitions.bundle, filter)
-        .map_err(|error| Error::client(400, error.code(), error.to_string()))?;
+    let preview = Preview::new(&configuration.definitions.bundle, filter).map_err(|error| match &error {
+        DefinitionError::Filter { error, .. } => Error::client(400, error.code, error.to_string()),
+        error => Error::client(400, error.code(), error.to_string()),
+    })?;
     let mut found = Found { count: 0, looked_at: 0, activities: 0, shown: Vec::new() };
     with_objects(env, &preview, &mut found).await?;
     if !found.is_over() {
