@@ -34,3 +34,4 @@ pub mod strict_json;
 pub mod template;
 pub mod time;
 pub mod wire;
+mod work;

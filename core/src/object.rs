@@ -387,7 +387,7 @@ impl Object {
     /// The imported row arrived (or its absence was found: version 0).
     pub fn import(&mut self, row: Imported, context: Context<'_>) -> Vec<Write> {
         let mut out = Vec::new();
-        if self.profile.import(row) {
+        if self.profile.import(context.definitions, row, context.now) {
             self.changed(context, Cause::Import, &mut out);
         }
         out

@@ -397,7 +397,7 @@ impl ProfileObject {
                     return (Err(error), Vec::new());
                 }
             }
-            object.profile.adopt(definitions, &missing, &mut writes);
+            object.profile.adopt(definitions, &mut writes);
             (Ok(()), writes)
         })?;
         if fitted.is_err() {

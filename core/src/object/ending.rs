@@ -53,6 +53,7 @@ impl Object {
     /// stays: random ids and numbers, by which a resend still goes where it went.
     pub fn forget(&mut self, context: Context<'_>) -> Vec<Write> {
         let mut out = Vec::new();
+        let had_profile = self.has_profile();
         self.cut(&mut out);
         if let Some(log) = &mut self.log {
             log.purged = true;
@@ -64,8 +65,14 @@ impl Object {
             out.push(Write::Remove(log.cookie));
         }
         self.unindex(&mut out);
-        self.profile.clear(&mut out);
+        if had_profile {
+            self.unfold(context, &mut out);
+        } else {
+            self.profile.clear(&mut out);
+        }
         self.changed(context, Cause::Removal, &mut out);
+        // Nobody enters anything by being forgotten.
+        self.profile.keep_moves(|moved| !moved.entered);
         out
     }
 
@@ -140,7 +147,7 @@ impl Object {
 
     /// Begins to fold the timeline again: everything that came from signals is forgotten.
     pub fn unfold(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
-        self.profile.unfold(context.definitions);
+        self.profile.unfold(context.definitions, context.now);
         out.push(Write::Clear(Table::Measure));
     }
 
@@ -192,7 +199,9 @@ impl Object {
         let Owed { purges, drops, repeat, .. } = std::mem::take(&mut self.owed);
         let repeat = repeat.filter(|_| !planted(45));
         let (life, refused, patience, unsure) = (self.life, self.refused, self.patience, self.unsure);
+        let left = self.profile.leave_all(now, Cause::Removal);
         *self = Self { life, refused, patience, unsure, ..Self::born(self.name, 0).0 };
+        self.profile = left;
         out.push(Write::Wipe);
         out.push(Write::put(Table::Meta, LIFE, &self.life));
         out.push(Write::put(Table::Meta, ERASED, &erased));
@@ -284,6 +293,7 @@ impl Object {
             self.unindex(&mut out);
             self.profile.clear(&mut out);
             self.changed(context, Cause::Removal, &mut out);
+            self.profile.keep_moves(|moved| !moved.entered);
         }
         out
     }

@@ -100,7 +100,7 @@ impl<'a> World<'a> {
             object.profile.backfill(definitions, &missing, *key, signal, self.now);
         }
         let mut writes = Vec::new();
-        object.profile.adopt(definitions, &missing, &mut writes);
+        object.profile.adopt(definitions, &mut writes);
         node.apply(writes);
     }
 
