@@ -18,7 +18,7 @@ pub fn judge(
     let mut unwritten = Vec::new();
     let mut profile = Profile::default();
     profile.inherit(before, &mut unwritten);
-    profile.import(row);
+    profile.import(definitions, row, now);
     profile.evaluate(definitions, now, Cause::Import, &mut unwritten);
     let (entered, left): (Vec<_>, Vec<_>) = profile.take_moves().into_iter().partition(|moved| moved.entered);
     let names = |moves: Vec<Move>| moves.into_iter().map(|moved| moved.segment).collect();
@@ -59,10 +59,20 @@ mod tests {
         }));
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let judged = |tier, was: &[&str]| judge(&definitions, row(tier), before(was), Timestamp(9));
-        assert_eq!(judged("Gold", &[]), (names(&["Gold", "Over", "Quiet"]), names(&[])));
+        assert_eq!(
+            judged("Gold", &[]),
+            (names(&["Gold", "Quiet", "Over"]), names(&[])),
+            "each after those it asks about"
+        );
         assert_eq!(judged("Gold", &["Gold", "Over", "Quiet"]), (names(&[]), names(&[])));
-        assert_eq!(judged("Plain", &["Gold", "Over", "Quiet"]), (names(&["Plain"]), names(&["Gold", "Over"])));
+        assert_eq!(
+            judged("Plain", &["Gold", "Over", "Quiet"]),
+            (names(&["Plain"]), names(&["Gold", "Over"]))
+        );
         // Deleted, or at rest: nobody is in them.
-        assert_eq!(judged("Plain", &["Gone", "Plain", "Quiet", "Resting"]), (names(&[]), names(&["Gone", "Resting"])));
+        assert_eq!(
+            judged("Plain", &["Gone", "Plain", "Quiet", "Resting"]),
+            (names(&[]), names(&["Gone", "Resting"]))
+        );
     }
 }

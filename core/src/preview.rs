@@ -45,14 +45,13 @@ impl Preview {
         let mut bundle = bundle.clone();
         let segment = Segment { filter: filter.to_owned(), display_name: None, active: true };
         bundle.segments.insert(NAME.to_owned(), segment);
-        let mut definitions = Definitions::compile(bundle)?;
-        let place = definitions.segments.iter().position(|(name, _)| name == NAME);
-        let filter = place.map(|place| definitions.segments.remove(place).1);
-        let filter = filter.unwrap_or(Expr::Constant(Scalar::Null));
+        let definitions = Definitions::compile(bundle)?;
+        let filter = definitions.segments.iter().find(|(name, _)| name == NAME);
+        let filter = filter.map_or(Expr::Constant(Scalar::Null), |(_, filter)| filter.clone());
         let mut counters = Vec::new();
         filter.walk(&mut |node| {
             if let Expr::Field(CustomerField::Count(id)) = node {
-                counters.push(id.clone());
+                counters.push(*id);
             }
         });
         Ok(Self { definitions, filter, counters })
@@ -75,8 +74,8 @@ impl Preview {
         let mut states: Map<CounterId, Counter> = Map::new();
         for id in &self.counters {
             let Some(counting) = self.definitions.counters.get(id) else { continue };
-            let state = states.get_or_insert_with(id.clone(), Counter::default);
-            for (key, signal) in customer.activities {
+            let state = states.get_or_insert_with(*id, Counter::default);
+            for (key, signal) in customer.activities.iter().filter(|(_, signal)| counting.matches(signal)) {
                 state.fold(counting, *key, signal, now);
             }
         }
@@ -84,7 +83,7 @@ impl Preview {
             CustomerField::Attribute(name) => activity::scalar(customer.attributes.get(name)),
             CustomerField::Measure(name) => activity::scalar(customer.measures.get(name)),
             CustomerField::Member(name) => Scalar::Bool(customer.segments.contains(name)),
-            CustomerField::Count(id) => match self.definitions.counter(id, &states) {
+            CustomerField::Count(id) => match self.definitions.counter(*id, &states) {
                 Some((counting, counter)) => Scalar::Number(counter.count_at(counting, now) as f64),
                 None => Scalar::Null,
             },

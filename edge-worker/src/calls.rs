@@ -249,13 +249,13 @@ impl Work {
                 stage: Stage::Begin,
             })),
             (Self::Drop { table: new }, Self::Drop { table: old }) if new == old => Some(running.clone()),
-            (Self::Retain { .. }, Self::Retain { .. }) => Some(running.clone()),
             (Self::Erase { customer: new, .. }, Self::Erase { customer: old, begun: false })
                 if new == old =>
             {
                 Some(running.clone())
             }
-            (Self::Rebuild { .. }, Self::Rebuild { cursor: None }) => Some(running.clone()),
+            (Self::Retain { .. }, Self::Retain { .. })
+            | (Self::Rebuild { .. }, Self::Rebuild { cursor: None }) => Some(running.clone()),
             _ => None,
         }
     }

@@ -12,8 +12,8 @@ use crate::configuration::Told;
 use crate::error::{Error, Result};
 use crate::names;
 use crate::platform::{random_bytes, within};
-use crate::storage::{index, snapshots};
 use crate::storage::sql::{self, Statements};
+use crate::storage::{index, snapshots};
 
 /// How long KV may hold up the answer to a change.
 const KV_BUDGET_MS: i64 = 1000;
@@ -55,7 +55,8 @@ impl ConfigObject {
         let statements = Statements::new();
         statements.push("CREATE TABLE IF NOT EXISTS secret (name TEXT PRIMARY KEY, body TEXT NOT NULL)", &[]);
         statements.push("CREATE TABLE IF NOT EXISTS bundle (n INTEGER PRIMARY KEY, body TEXT NOT NULL)", &[]);
-        statements.push("CREATE TABLE IF NOT EXISTS retired (name TEXT PRIMARY KEY, body TEXT NOT NULL)", &[]);
+        statements
+            .push("CREATE TABLE IF NOT EXISTS retired (name TEXT PRIMARY KEY, body TEXT NOT NULL)", &[]);
         for name in [NAMES, PROOFS] {
             let fresh = serde_json::to_string(random_bytes::<32>().as_slice())?;
             statements.push("INSERT OR IGNORE INTO secret VALUES (?, ?)", &[name.into(), fresh.into()]);
@@ -127,12 +128,13 @@ impl ConfigObject {
         next.n = before.n + 1;
         let n = next.n;
         // What was there compiled: where it no longer does, somebody needs what was taken away.
-        let definitions = Definitions::compile(next).map_err(|error| match deletes {
-            true => in_use(&error.to_string()),
-            false => Error::client(400, error.code(), error.to_string()),
+        let definitions = Definitions::compile(next).map_err(|error| {
+            let message = error.to_string();
+            if deletes { in_use(&message) } else { Error::client(400, error.code(), message) }
         })?;
         let statements = Statements::new();
-        for (name, table) in before.tables.iter().filter(|(name, _)| !definitions.bundle.tables.contains_key(*name))
+        for (name, table) in
+            before.tables.iter().filter(|(name, _)| !definitions.bundle.tables.contains_key(*name))
         {
             let key = serde_json::to_string(&(&table.primary_key, table.case_insensitive_key))?;
             statements.push("INSERT OR REPLACE INTO retired VALUES (?, ?)", &[name.into(), key.into()]);

@@ -137,7 +137,8 @@ fn a_header_that_does_not_fit_refuses_the_whole() {
 
 #[test]
 fn where_the_pieces_are_cut_changes_nothing() {
-    let csv = "\u{feff}Id,Tier,Vip\r\nA,\"a \"\"b\"\"\r\n,c\",1\r\nB,é,0\n\n\rC,x\r\nA,,\nD,\"unclosed\n".as_bytes();
+    let csv = "\u{feff}Id,Tier,Vip\r\nA,\"a \"\"b\"\"\r\n,c\",1\r\nB,é,0\n\n\rC,x\r\nA,,\nD,\"unclosed\n"
+        .as_bytes();
     let lines = "\u{feff}{\"Id\":\"A\",\"Tier\":\"é\"}\r\n\n{\"Id\":\"A\"}\nx\n{\"Id\":\"B\"}".as_bytes();
     let marks = "\u{feff}\u{feff}Id\nA\nB\nC\nD".as_bytes();
     assert_eq!(verdicts(Format::Csv, marks.chunks(1)), whole(Format::Csv, marks));

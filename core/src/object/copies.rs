@@ -157,7 +157,9 @@ impl Object {
         });
         let customer = self.snapshot(context).map(Box::new);
         let memberships = match customer {
-            Some(_) => self.profile.memberships().map(|(name, is_in)| (name.to_owned(), is_in.since)).collect(),
+            Some(_) => {
+                self.profile.memberships().map(|(name, is_in)| (name.to_owned(), is_in.since)).collect()
+            }
             None => Vec::new(),
         };
         Indexing {
@@ -180,8 +182,14 @@ impl Object {
     pub fn farewell(&mut self, context: Context<'_>) -> (Indexing, Vec<Write>) {
         let mut out = Vec::new();
         self.profile.bump(&mut out);
-        let farewell =
-            Indexing { customer: None, memberships: Vec::new(), cookie: None, purge: true, log: None, ..self.indexing(context) };
+        let farewell = Indexing {
+            customer: None,
+            memberships: Vec::new(),
+            cookie: None,
+            purge: true,
+            log: None,
+            ..self.indexing(context)
+        };
         if !planted(41) {
             self.recopy(context.now, &mut out);
         }

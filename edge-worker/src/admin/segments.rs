@@ -113,10 +113,11 @@ async fn with_objects(env: &Env, preview: &Preview, found: &mut Found) -> Result
         let mut rows = index::customers(env, &behind, PAGE).await?;
         let id = |row: &Value| row.get("customerId").and_then(Value::as_str).unwrap_or_default().to_owned();
         let Some(last) = rows.last().map(id) else { break };
-        let activities = match preview.needs_activities() {
-            true => index::activities_of(env, &behind, &last, (ACTIVITIES - found.activities) as u32).await?,
-            false => Vec::new(),
-        };
+        let mut activities = Vec::new();
+        if preview.needs_activities() {
+            let left = (ACTIVITIES - found.activities) as u32;
+            activities = index::activities_of(env, &behind, &last, left).await?;
+        }
         found.activities += activities.len();
         let mut activities = activities.into_iter().peekable();
         behind = last;
@@ -124,7 +125,8 @@ async fn with_objects(env: &Env, preview: &Preview, found: &mut Found) -> Result
             let whose = id(row);
             // Both come in the order of customers; some activities are of customers who are gone.
             let mut own: Vec<(SignalKey, Signal)> = Vec::new();
-            while let Some((customer, key, signal)) = activities.next_if(|(customer, ..)| *customer <= whose) {
+            while let Some((customer, key, signal)) = activities.next_if(|(customer, ..)| *customer <= whose)
+            {
                 if customer == whose {
                     own.push((key, signal));
                 }

@@ -68,7 +68,12 @@ impl JobObject {
     }
 
     /// Judges rows of customers without an object, and writes what has changed.
-    pub(super) async fn judge(&self, configuration: &Configuration, bare: &[Bare], quiet: bool) -> Result<()> {
+    pub(super) async fn judge(
+        &self,
+        configuration: &Configuration,
+        bare: &[Bare],
+        quiet: bool,
+    ) -> Result<()> {
         let (now, definitions) = (now(), &configuration.definitions);
         let mut found = Found::default();
         for row in bare {
@@ -83,10 +88,8 @@ impl JobObject {
             return Ok(());
         }
         // Of a segment that is no more there is nobody to tell.
-        let told: Vec<&str> = match quiet {
-            true => Vec::new(),
-            false => definitions.segments.iter().map(|(name, _)| name.as_str()).collect(),
-        };
+        let told = definitions.segments.iter().map(|(name, _)| name.as_str()).filter(|_| !quiet);
+        let told: Vec<&str> = told.collect();
         match index::judge(&self.env, configuration.n(), &found, &told, now).await? {
             n if n == configuration.n() => Ok(()),
             _ => Err(Error::late("newer definitions")),

@@ -107,7 +107,8 @@ pub(crate) async fn judge(env: &Env, n: u64, found: &Found, told: &[&str], now: 
     let holds = "FROM json_each(?1) AS given WHERE (SELECT n FROM judged) = ?2 AND EXISTS \
                  (SELECT 1 FROM imported_row WHERE source = given.value ->> 0 AND key = given.value ->> 1 \
                  AND version = given.value ->> 2 AND marked = 0 AND body IS NOT NULL)";
-    let is_in = "(SELECT 1 FROM membership WHERE segment = given.value ->> 4 AND customer = given.value ->> 3)";
+    let is_in =
+        "(SELECT 1 FROM membership WHERE segment = given.value ->> 4 AND customer = given.value ->> 3)";
     let told: JsValue = serde_json::to_string(told)?.into();
     let (n, now): (JsValue, JsValue) = ((n as f64).into(), (now.0 as f64).into());
     let mut batch = Vec::new();
@@ -146,7 +147,9 @@ pub(crate) async fn judge(env: &Env, n: u64, found: &Found, told: &[&str], now: 
     batch.push(database.prepare("SELECT json(n) AS json FROM judged"));
     let results = noticed(database.batch(batch).await)?;
     let by = results.last().map(worker::D1Result::results::<Answer>).transpose()?.unwrap_or_default();
-    by.first().and_then(|by| by.json.as_ref()?.parse().ok()).ok_or_else(|| Error::damaged("nothing is judged"))
+    by.first()
+        .and_then(|by| by.json.as_ref()?.parse().ok())
+        .ok_or_else(|| Error::damaged("nothing is judged"))
 }
 
 /// How many customers without an object there are.

@@ -166,4 +166,3 @@ fn activities(rows: &[Row], since: Timestamp) -> (Vec<Value>, u64) {
     }
     (activities, up_to)
 }
-

@@ -1,7 +1,7 @@
 //! What has no place in the index any more.
 
 use msci_core::time::Timestamp;
-use serde_json::Value;
+use wasm_bindgen::JsValue;
 use worker::Env;
 
 use super::{LOOKED_AT, ask, database, listed, noticed};
@@ -33,16 +33,12 @@ pub(crate) async fn tidy_members(env: &Env, behind: &(String, String)) -> Result
     let parameters = [behind.0.as_str().into(), behind.1.as_str().into(), LOOKED_AT.into()];
     let end = listed(ask(&database, query, &parameters).await?);
     let end = end.first().zip(end.get(1));
-    let end = end.and_then(|(segment, customer)| {
-        Some((segment.as_str()?.to_owned(), customer.as_str()?.to_owned()))
-    });
+    let end = end
+        .and_then(|(segment, customer)| Some((segment.as_str()?.to_owned(), customer.as_str()?.to_owned())));
     let bound = if end.is_some() { "AND (segment, customer) <= (?3, ?4)" } else { "AND ?3 = ?3 AND ?4 = ?4" };
     let (segment, customer) = end.clone().unwrap_or_default();
     let gone = database
-        .prepare(format!(
-            "DELETE FROM membership WHERE (segment, customer) > (?1, ?2) {bound} AND {}",
-            NOBODY
-        ))
+        .prepare(format!("DELETE FROM membership WHERE (segment, customer) > (?1, ?2) {bound} AND {NOBODY}"))
         .bind(&[
             behind.0.as_str().into(),
             behind.1.as_str().into(),
