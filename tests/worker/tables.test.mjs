@@ -28,7 +28,7 @@ const people = { primaryKey: "Id", columns: { Tier: "string", Spend: "number", V
 const rows = (body, headers = {}, table = "People") =>
   msci.fetch(`/_msci/admin/v1/tables/${table}/rows`, {
     method: "POST",
-    body,
+    body: /** @type {any} */ (body),
     headers: { authorization: `Bearer ${msci.adminToken}`, "content-type": "text/csv", ...headers },
   });
 
