@@ -142,8 +142,8 @@ impl<'a> Writer<'a> {
 
     /// Writes what waits, chunk by chunk, but for less than `least` rows at the end.
     async fn write(&mut self, least: usize) -> Result<()> {
-        let mut rest = self.waiting.as_slice();
-        let (mut created, mut updated) = (0, 0);
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let mut rest = waiting.as_slice();
         while !rest.is_empty() {
             let mut bytes = 0;
             let fits = rest.iter().take(CHUNK).take_while(|row| {
@@ -160,15 +160,15 @@ impl<'a> Writer<'a> {
             if configuration.definitions.bundle.tables.get(self.name) != Some(self.table) {
                 return Err(Error::client(409, "table_changed", "the table has changed during the import"));
             }
-            let done = index::upsert(self.env, self.name, chunk).await?;
-            (created, updated) = (created + done.0, updated + done.1);
+            let (created, updated) = index::upsert(self.env, self.name, chunk).await?;
+            self.created += created;
+            self.updated += updated;
+            self.news |= created + updated > 0;
             rest = left;
         }
-        let written = self.waiting.len() - rest.len();
-        self.waiting.drain(..written);
-        self.created += created;
-        self.updated += updated;
-        self.news |= created + updated > 0;
+        let written = waiting.len() - rest.len();
+        waiting.drain(..written);
+        self.waiting = waiting;
         Ok(())
     }
 

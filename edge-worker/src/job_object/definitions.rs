@@ -30,12 +30,13 @@ impl JobObject {
         let at = |stage| Some(Work::Evaluate(Evaluation { n, quiet, stage }));
         let first = |round, due| Stage::Objects { behind: String::new(), round, asked: 0, due };
         let next = |done, stage| Ok(Step::new(done, job.total, at(stage)));
-        if n > evaluation.n || matches!(evaluation.stage, Stage::Begin) {
-            let total = index::count_behind(&self.env, n).await? + index::count_bare(&self.env).await?;
-            return Ok(Step { total, ..Step::new(0, total, at(first(1, Timestamp(0)))) });
-        }
-        match &evaluation.stage {
-            Stage::Begin => next(0, first(1, Timestamp(0))),
+        // Newer definitions than those it began with: from the beginning.
+        let stage = if n > evaluation.n { &Stage::Begin } else { &evaluation.stage };
+        match stage {
+            Stage::Begin => {
+                let total = index::count_behind(&self.env, n).await? + index::count_bare(&self.env).await?;
+                Ok(Step::new(0, total, at(first(1, Timestamp(0)))))
+            }
             Stage::Objects { due, .. } if *due > now() => {
                 let pause = due.0 - now().0;
                 Ok(Step { pause, ..Step::new(job.done, job.total, Some(job.work.clone())) })
