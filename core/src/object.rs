@@ -393,6 +393,22 @@ impl Object {
         out
     }
 
+    /// The imported row arrived for the first time, with the memberships that it alone has led to: they were
+    /// told to others, and go on here.
+    pub fn adopt_row(
+        &mut self,
+        row: Imported,
+        memberships: Vec<(String, Timestamp)>,
+        context: Context<'_>,
+    ) -> Vec<Write> {
+        let mut out = Vec::new();
+        if self.profile.imported_version().is_none() {
+            self.profile.inherit(memberships, &mut out);
+        }
+        out.extend(self.import(row, context));
+        out
+    }
+
     /// Time, or a change of definitions, may have moved a membership; says so by what it writes.
     pub fn wake(&mut self, context: Context<'_>) -> Vec<Write> {
         let mut out = Vec::new();

@@ -248,6 +248,18 @@ impl Profile {
         newer
     }
 
+    /// Goes on with memberships that were kept elsewhere so far. The next evaluation looks at all of them,
+    /// and says what differs.
+    pub fn inherit(&mut self, memberships: Vec<(String, Timestamp)>, out: &mut Vec<Write>) {
+        for (name, since) in memberships {
+            let since = self.memberships.get(&name).map_or(since, |own| own.since.min(since));
+            let membership = Membership { since, cause: Some(Cause::Import) };
+            out.push(Write::put(Table::Membership, &name, &membership));
+            self.memberships.insert(name, membership);
+            self.head.evaluated = None;
+        }
+    }
+
     /// Counters that the definitions ask for and this profile cannot answer: they need one look at the
     /// whole timeline, once per change of definitions.
     pub fn missing(&self, definitions: &Definitions) -> Vec<CounterId> {

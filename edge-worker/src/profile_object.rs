@@ -99,6 +99,7 @@ impl ProfileObject {
             ProfileCall::Erase => told(&self.erase(c, now).await?),
             ProfileCall::Purge(purge) => told(&self.purge(&purge, c, now).await?),
             ProfileCall::Erasing => told(&self.peek(|object| object.next_purge().is_some())),
+            ProfileCall::Wake => told(&self.follow(c, now).await?),
             ProfileCall::CopyAgain => told(&self.copy_again(c, now).await?),
             ProfileCall::Links => told(&self.peek(Object::links)),
             ProfileCall::Timeline { behind, limit } => {
@@ -280,6 +281,12 @@ impl ProfileObject {
     /// The customer of this cookie was erased.
     async fn purge(&self, purge: &Purge, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
         self.step(configuration, now, |object, context| ((), object.purge(purge, random_bits(), context)))?;
+        self.arm(configuration, now).await
+    }
+
+    /// Definitions, or time, may have moved a membership; the copies follow.
+    async fn follow(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
+        self.step(configuration, now, |object, context| ((), object.wake(context)))?;
         self.arm(configuration, now).await
     }
 
@@ -470,6 +477,7 @@ impl ProfileCall {
             | Self::Forget
             | Self::Purge(_)
             | Self::Erasing
+            | Self::Wake
             | Self::CopyAgain
             | Self::Links
             | Self::Timeline { .. } => true,
