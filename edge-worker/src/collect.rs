@@ -67,7 +67,7 @@ pub(crate) async fn post(
 
 /// Global Privacy Control, where it is honoured, and an opt-out count like a denial (law 8).
 pub(crate) fn refuses_tracking(request: &Request, cookies: &Cookies, configuration: &Configuration) -> bool {
-    let gpc = configuration.settings().consent.honour_gpc && header(request, "sec-gpc") == "1";
+    let gpc = configuration.settings().consent.honour_gpc && http::says_gpc(request);
     gpc || cookies.opted_out
 }
 

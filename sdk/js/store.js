@@ -57,6 +57,8 @@ const transact = async (/** @type {IDBTransactionMode} */ mode, /** @type {(rows
   return soon((resolve, reject) => {
     const transaction = database.transaction(ROWS, mode, { durability: "strict" });
     const request = act(transaction.objectStore(ROWS));
+    // Not only once all has been answered: the page may be gone by then.
+    transaction.commit?.();
     transaction.onabort = reject;
     transaction.oncomplete = () => resolve(request?.result);
   });
@@ -72,8 +74,8 @@ const write = async () => {
       });
       kind = "indexedDB";
     } catch {
-      // A connection that broke is made anew by the next.
-      close();
+      // One that broke is made anew, but not each time: a database that hangs keeps everybody waiting.
+      setTimeout(close, 3e4);
       kind = "memory";
     }
     try {

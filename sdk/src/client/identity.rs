@@ -34,7 +34,9 @@ impl Client {
         let said = cfg.get("userConsent").flag();
         let honours_gpc = self.setting("consent", "honourGpc").flag() != Some(false);
         let required = said == Some(false) || self.setting("consent", "mode").text() == Some("required");
-        let barred = honours_gpc && facts.get("gpc").flag() == Some(true);
+        // By the browser's word, or by the header that the edge saw.
+        let says = |of: Value| of.get("gpc").flag() == Some(true);
+        let barred = honours_gpc && (says(facts.input) || says(Value(&self.settings)));
         self.consent = Consent::new(required, barred, cookie::opted_out(facts.text("cookie")));
         // What an earlier page stored is whole or it is nothing.
         let _recalled = self.consent.say(facts.get("consent"));

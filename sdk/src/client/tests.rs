@@ -323,6 +323,9 @@ fn global_privacy_control_leaves_no_trace_whatever_is_granted() {
     browser.call("setConsent", &format!("[{ALL}]"));
     browser.after(60_000);
     assert!(browser.leaves_no_trace());
+    let mut browser = Browser::started(r#"{"gpc":true}"#);
+    browser.after(60_000);
+    assert!(browser.leaves_no_trace(), "the edge saw the header");
     let mut browser = Browser::new(r#"{"consent":{"honourGpc":false}}"#);
     browser.gpc = true;
     browser.initialize();
