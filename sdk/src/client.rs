@@ -180,10 +180,9 @@ impl Client {
                 return;
             }
         }
-        // An answer to what was sent before the visitor said no may have set it again.
-        if cookie::find_id(facts.text("cookie")).is_some() {
-            self.cookies.remove_id(out);
-        }
+        // An answer to what was sent before the visitor said no may have set cookies again.
+        self.cookies.remove_id(out);
+        self.end_proof(out);
     }
 
     /// What is to be stored goes out, unless nothing may be.

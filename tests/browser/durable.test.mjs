@@ -126,6 +126,7 @@ test("F26 a tab that is open already takes over when the network is back", async
   const crashed = page.waitForEvent("crash");
   page.goto("chrome://crash").catch(() => {});
   await crashed;
+  await page.close();
   site.otherwise = "pass";
   await context.setOffline(true);
   await context.setOffline(false);
@@ -210,9 +211,13 @@ const BROKEN = [
           },
         });
       }
-      LockManager.prototype.request = () => {
-        throw new DOMException("forbidden", "SecurityError");
-      };
+      Object.defineProperty(navigator, "locks", {
+        value: {
+          request() {
+            throw new DOMException("forbidden", "SecurityError");
+          },
+        },
+      });
     },
     "memory",
   ],
@@ -241,18 +246,21 @@ for (const [what, script, store] of BROKEN) {
   });
 }
 
-test("F34 where the origin's quota is used up, rows wait in localStorage, and go back to IndexedDB later", async (t) => {
-  const { site, context, page, id } = await visit(t);
-  await delivered(page);
+test("F34 where the origin's quota is used up, rows wait in localStorage, and go to IndexedDB again later", async (t) => {
+  const site = await gate(msci.base, t);
+  const context = watched(await chromium.newContext());
+  t.after(() => context.close());
+  const page = await context.newPage();
   const session = await context.newCDPSession(page);
   await session.send("Storage.overrideQuotaForOrigin", { origin: site.base, quotaSize: 1 });
-  await track(page, names(3), { filling: "x".repeat(2000) });
+  await go(page, `${site.base}/`);
+  await track(page, names(3));
   assert.equal((await status(page)).store, "localStorage");
   await session.send("Storage.overrideQuotaForOrigin", { origin: site.base });
   await track(page, ["e4"]);
   assert.equal((await status(page)).store, "indexedDB");
   await delivered(page);
-  assert.deepEqual(await stored(await id()), names(4));
+  assert.deepEqual(await stored(await cookieId(context, site.base)), names(4));
 });
 
 test("F34 a database of another version, or without our table, is one that is not there", async (t) => {

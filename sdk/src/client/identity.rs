@@ -45,8 +45,15 @@ impl Client {
         self.said = !facts.get("consent").is_null();
         self.open(facts, out);
         if self.consent.gate(Purpose::Storage) == Gate::Shut {
-            out.begin("purge");
-            out.end();
+            self.clear(out);
+            // There was a visit before this stood against it.
+            if !facts.get("session").is_null() {
+                self.end_proof(out);
+            }
+            if barred && !self.consent.refuses() {
+                self.said = false;
+                out.remove(consent::KEY);
+            }
         }
         if said == Some(true) {
             self.set_consent(ALL_GRANTED, facts, out)?;
@@ -210,16 +217,21 @@ impl Client {
         }
         self.forgotten = true;
         self.session = Session::default();
+        self.clear(out);
+        self.end_proof(out);
+    }
+
+    /// Leaves nothing on the device but what the visitor said.
+    fn clear(&self, out: &mut Effects) {
         self.cookies.remove_id(out);
         out.remove(session::KEY);
         out.begin("purge");
         out.end();
-        self.end_proof(out);
     }
 
     /// Tells the edge to end what this browser may see of a known customer. Scripts cannot: the proof
     /// cookie is `HttpOnly`. That it fails offline costs nothing, the proof is bound to the old cookieId.
-    fn end_proof(&self, out: &mut Effects) {
+    pub(super) fn end_proof(&self, out: &mut Effects) {
         out.tell(&[&self.config.endpoint, "reset"]);
     }
 }

@@ -333,6 +333,22 @@ fn global_privacy_control_leaves_no_trace_whatever_is_granted() {
 }
 
 #[test]
+fn c5_what_an_earlier_visit_left_goes_with_global_privacy_control_unless_it_is_a_refusal() {
+    for (said, kept) in [(r#"{"analytics":"granted"}"#, 0), (r#"{"analytics":"denied"}"#, 1)] {
+        let mut browser = Browser::started("{}");
+        browser.call("setConsent", &format!("[{said}]"));
+        assert!(!browser.cookies.is_empty() && browser.storage.len() == 2);
+        browser.gpc = true;
+        browser.next_page("{}");
+        let end = browser.effects.iter().any(|effect| effect.contains("_msci/reset"));
+        assert!(end && browser.cookies.is_empty() && browser.rows.is_empty(), "{:?}", browser.effects);
+        assert_eq!(browser.storage.len(), kept, "{said}");
+        browser.next_page("{}");
+        assert!(!browser.effects.iter().any(|effect| effect.contains("_msci/reset")), "once");
+    }
+}
+
+#[test]
 fn an_opt_out_leaves_one_cookie_and_lasts() {
     let mut browser = Browser::started("{}");
     browser.call("setUser", r#"[{"authId":"K"}]"#);
