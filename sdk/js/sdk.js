@@ -204,8 +204,8 @@ export const attach = async (api, settings, wasm) => {
         });
         status = response.status;
         after = response.headers.get("Retry-After");
-        // Seconds, or a date.
-        if (after) after = Math.max(0, Math.round(+after || (Date.parse(after) - Date.now()) / 1e3));
+        // Seconds, or a date; as a number that the module reads.
+        if (after) after = Math.min(1e6, Math.max(0, Math.round(+after || (Date.parse(after) - Date.now()) / 1e3)));
         answer = await response.json();
       } catch {}
       step("reply", { batch, status, after, answer });

@@ -128,7 +128,7 @@ impl Client {
                 out.refuse(w.call, "opted_out");
                 return false;
             };
-            let done = !w.user && (engine.done(w.ticket) || engine.paused());
+            let done = !w.user && (engine.done(w.ticket) || engine.is_stopped());
             if done {
                 out.done(w.call);
             }
@@ -180,10 +180,9 @@ impl Client {
                 return;
             }
         }
-        // An answer to what was sent before the visitor said no may have set it again.
-        if cookie::find_id(facts.text("cookie")).is_some() {
-            self.cookies.remove_id(out);
-        }
+        // An answer to what was sent before the visitor said no may have set cookies again.
+        self.cookies.remove_id(out);
+        self.end_proof(out);
     }
 
     /// What is to be stored goes out, unless nothing may be.
@@ -212,13 +211,14 @@ impl Client {
 
     /// The page may never run again: everything goes now.
     fn hidden(&mut self, facts: &Facts, out: &mut Effects) {
-        while let Some(piece) = self.engine.as_mut().and_then(Engine::piece) {
+        while let Some(piece) = self.engine.as_mut().and_then(|engine| engine.piece(facts.now)) {
             self.send(&piece, true, facts, out);
         }
     }
 
     /// The page is looked at, maybe for the first time.
     fn visible(&mut self, facts: &mut Facts, out: &mut Effects) {
+        self.engine.iter_mut().for_each(Engine::again);
         if !self.seen && self.config.is_there() {
             self.see(false, facts, out);
         }
@@ -243,6 +243,7 @@ impl Client {
     }
 
     fn see(&mut self, moved: bool, facts: &mut Facts, out: &mut Effects) {
+        self.engine.iter_mut().for_each(Engine::again);
         let here = self.here(facts);
         if self.config.views {
             let view = Page::view(facts, moved.then_some(&self.page));

@@ -114,6 +114,11 @@ impl Consent {
         }
     }
 
+    /// Whether anything was refused.
+    pub(crate) fn refuses(self) -> bool {
+        [self.storage, self.analytics, self.personalization].contains(&Grant::Denied)
+    }
+
     /// Whether to store what was said, so that the next page knows. Without leave to store, only a
     /// refusal is kept, and only where silence would count as leave.
     pub(crate) fn is_kept(self) -> bool {

@@ -11,7 +11,7 @@ mod tests;
 
 use std::rc::Rc;
 
-use retry::{Retry, Verdict, verdict};
+use retry::{MOST_DAMAGED, Retry, Verdict, verdict};
 
 use crate::consent::{Consent, Gate};
 use crate::json::{Value, Writer};
@@ -134,9 +134,13 @@ pub(crate) struct Reply<'a> {
 }
 
 impl Reply<'_> {
+    fn error(&self) -> Option<&str> {
+        self.body.get("error").get("code").text()
+    }
+
     /// The edge's word for a failure.
     fn code(&self) -> String {
-        if let Some(code) = self.body.get("error").get("code").text() {
+        if let Some(code) = self.error() {
             return code.into();
         }
         let mut code = Writer("http_".into());
@@ -250,7 +254,7 @@ impl Engine {
 
     /// What to do now.
     pub(crate) fn next(&mut self, now: u64) -> Next {
-        if self.paused || self.is_sending() {
+        if self.is_stopped() || self.is_sending() {
             return Next::Idle;
         }
         let Some(head) = self.queue.first() else { return Next::Idle };
@@ -267,9 +271,9 @@ impl Engine {
 
     /// The last flush of a page that goes away: the next piece of what is not under way, as long as
     /// all pieces fit into the browser's quota. The signals stay queued until their answers are read.
-    pub(crate) fn piece(&mut self) -> Option<Batch> {
+    pub(crate) fn piece(&mut self, now: u64) -> Option<Batch> {
         let (signals, _) = self.cut(BATCH_SIGNALS);
-        if self.paused || signals == 0 {
+        if self.is_stopped() || self.retry.is_put_off(now) || signals == 0 {
             return None;
         }
         let (mut bytes, mut last) = (ENVELOPE_BYTES, 0);
@@ -323,11 +327,15 @@ impl Engine {
 
     /// Draws the conclusions from a failure; answers whether its `count` signals are kept.
     fn keeps(&mut self, reply: &Reply, count: u64, now: u64, jitter: u64) -> bool {
+        let damaged = reply.error() == Some("invalid_json") && self.retry.attempts < MOST_DAMAGED;
         match verdict(reply.status) {
-            Verdict::Retry => self.retry.failed(reply.status, reply.retry_after, now, jitter),
+            Verdict::GiveUp if !damaged => return false,
+            Verdict::Retry | Verdict::GiveUp => {
+                self.retry.failed(reply.status, reply.retry_after, now, jitter);
+            }
             Verdict::Pause => self.paused = true,
             Verdict::Halve if count > 1 => self.most = count as usize >> 1,
-            Verdict::Halve | Verdict::GiveUp => return false,
+            Verdict::Halve => return false,
         }
         true
     }
@@ -377,6 +385,11 @@ impl Engine {
         self.retry.online();
     }
 
+    /// The visitor looks at the page, or goes on to another view.
+    pub(crate) fn again(&mut self) {
+        self.retry.again();
+    }
+
     /// Whether everything up to `ticket` has left the queue.
     pub(crate) fn done(&self, ticket: Ticket) -> bool {
         self.queue.iter().all(|s| s.ticket > ticket)
@@ -410,15 +423,17 @@ impl Engine {
         self.rejected.iter().any(|(code, n)| code == "rate_limited" && *n == 1)
     }
 
-    /// Whether the edge told this page to stop sending.
-    pub(crate) fn paused(&self) -> bool {
-        self.paused
+    /// Whether nothing is sent by itself any more: the edge said so, or nothing comes through.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.paused || self.retry.is_blocked()
     }
 
     /// One word for `status()`.
     pub(crate) fn transport(&self) -> &'static str {
         if self.paused {
             "paused"
+        } else if self.retry.is_blocked() {
+            "blocked"
         } else if self.is_sending() {
             "sending"
         } else if self.retry.attempts > 0 {

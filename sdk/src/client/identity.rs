@@ -34,7 +34,9 @@ impl Client {
         let said = cfg.get("userConsent").flag();
         let honours_gpc = self.setting("consent", "honourGpc").flag() != Some(false);
         let required = said == Some(false) || self.setting("consent", "mode").text() == Some("required");
-        let barred = honours_gpc && facts.get("gpc").flag() == Some(true);
+        // By the browser's word, or by the header that the edge saw.
+        let says = |of: Value| of.get("gpc").flag() == Some(true);
+        let barred = honours_gpc && (says(facts.input) || says(Value(&self.settings)));
         self.consent = Consent::new(required, barred, cookie::opted_out(facts.text("cookie")));
         // What an earlier page stored is whole or it is nothing.
         let _recalled = self.consent.say(facts.get("consent"));
@@ -43,8 +45,15 @@ impl Client {
         self.said = !facts.get("consent").is_null();
         self.open(facts, out);
         if self.consent.gate(Purpose::Storage) == Gate::Shut {
-            out.begin("purge");
-            out.end();
+            self.clear(out);
+            // There was a visit before this stood against it.
+            if !facts.get("session").is_null() {
+                self.end_proof(out);
+            }
+            if barred && !self.consent.refuses() {
+                self.said = false;
+                out.remove(consent::KEY);
+            }
         }
         if said == Some(true) {
             self.set_consent(ALL_GRANTED, facts, out)?;
@@ -208,16 +217,21 @@ impl Client {
         }
         self.forgotten = true;
         self.session = Session::default();
+        self.clear(out);
+        self.end_proof(out);
+    }
+
+    /// Leaves nothing on the device but what the visitor said.
+    fn clear(&self, out: &mut Effects) {
         self.cookies.remove_id(out);
         out.remove(session::KEY);
         out.begin("purge");
         out.end();
-        self.end_proof(out);
     }
 
     /// Tells the edge to end what this browser may see of a known customer. Scripts cannot: the proof
     /// cookie is `HttpOnly`. That it fails offline costs nothing, the proof is bound to the old cookieId.
-    fn end_proof(&self, out: &mut Effects) {
+    pub(super) fn end_proof(&self, out: &mut Effects) {
         out.tell(&[&self.config.endpoint, "reset"]);
     }
 }

@@ -323,10 +323,29 @@ fn global_privacy_control_leaves_no_trace_whatever_is_granted() {
     browser.call("setConsent", &format!("[{ALL}]"));
     browser.after(60_000);
     assert!(browser.leaves_no_trace());
+    let mut browser = Browser::started(r#"{"gpc":true}"#);
+    browser.after(60_000);
+    assert!(browser.leaves_no_trace(), "the edge saw the header");
     let mut browser = Browser::new(r#"{"consent":{"honourGpc":false}}"#);
     browser.gpc = true;
     browser.initialize();
     assert!(browser.cookie_id().is_some());
+}
+
+#[test]
+fn c5_what_an_earlier_visit_left_goes_with_global_privacy_control_unless_it_is_a_refusal() {
+    for (said, kept) in [(r#"{"analytics":"granted"}"#, 0), (r#"{"analytics":"denied"}"#, 1)] {
+        let mut browser = Browser::started("{}");
+        browser.call("setConsent", &format!("[{said}]"));
+        assert!(!browser.cookies.is_empty() && browser.storage.len() == 2);
+        browser.gpc = true;
+        browser.next_page("{}");
+        let end = browser.effects.iter().any(|effect| effect.contains("_msci/reset"));
+        assert!(end && browser.cookies.is_empty() && browser.rows.is_empty(), "{:?}", browser.effects);
+        assert_eq!(browser.storage.len(), kept, "{said}");
+        browser.next_page("{}");
+        assert!(!browser.effects.iter().any(|effect| effect.contains("_msci/reset")), "once");
+    }
 }
 
 #[test]

@@ -64,6 +64,18 @@ fn another_page_goes_on_with_what_one_left() {
 }
 
 #[test]
+fn f25_what_a_page_still_has_when_it_comes_back_is_not_taken_over_twice() {
+    let mut browser = Browser::started("{}");
+    browser.call("trackEvent", r#"[{"name":"e1"}]"#);
+    browser.crashed();
+    for _ in 0..2 {
+        browser.find_left();
+    }
+    browser.call("status", "[]");
+    assert!(browser.settled().contains(r#""queued":3"#), "{}", browser.settled());
+}
+
+#[test]
 fn what_is_left_for_too_long_or_is_no_row_is_dropped_and_counted() {
     let mut browser = Browser::started("{}");
     browser.rows[0].2 = "7".to_owned();
