@@ -20,6 +20,7 @@ pub mod json;
 pub mod limits;
 pub mod mutants;
 pub mod object;
+pub mod odata;
 pub mod page;
 pub mod profile;
 pub mod proof;
