@@ -1,14 +1,15 @@
 //! The one expression language: `OData` v4 filters over the customer (design §7).
 //!
 //! Text becomes an untyped tree with positions ([`parse`]), then a typed one in which every name is
-//! resolved and every type checked ([`resolve`]); only the typed tree is ever evaluated ([`eval`]).
-//! Existing crates either stop at the untyped tree or bring their own data model; see
+//! resolved and every type checked ([`resolve`]). The typed tree has two back ends that agree on every
+//! filter and all data: evaluation in memory ([`eval`]) and SQL ([`sql`]). Why no crate was taken:
 //! ARCHITECTURE.md.
 
 pub mod eval;
 mod lexer;
 pub mod parse;
 pub mod resolve;
+pub mod sql;
 
 use serde::Serialize;
 
@@ -49,6 +50,18 @@ pub enum Scalar {
     Text(String),
     /// An instant.
     Time(Timestamp),
+}
+
+impl Scalar {
+    fn kind(&self) -> Type {
+        match self {
+            Self::Null => Type::Null,
+            Self::Bool(_) => Type::Bool,
+            Self::Number(_) => Type::Number,
+            Self::Text(_) => Type::Text,
+            Self::Time(_) => Type::Time,
+        }
+    }
 }
 
 /// What a name or an operation yields.
@@ -152,6 +165,33 @@ pub enum Unary {
     ToUpper,
     /// `length(text)`, in characters.
     Length,
+    /// `year(time)`, of UTC as all that follow.
+    Year,
+    /// `month(time)`, from 1.
+    Month,
+    /// `day(time)` of the month, from 1.
+    Day,
+    /// `hour(time)`
+    Hour,
+    /// `date(time)`: the midnight before it.
+    Date,
+}
+
+impl Unary {
+    /// By its name: the function, what it takes and what it gives.
+    fn from_name(name: &str) -> Option<(Self, Type, Type)> {
+        Some(match name {
+            "tolower" => (Self::ToLower, Type::Text, Type::Text),
+            "toupper" => (Self::ToUpper, Type::Text, Type::Text),
+            "length" => (Self::Length, Type::Text, Type::Number),
+            "year" => (Self::Year, Type::Time, Type::Number),
+            "month" => (Self::Month, Type::Time, Type::Number),
+            "day" => (Self::Day, Type::Time, Type::Number),
+            "hour" => (Self::Hour, Type::Time, Type::Number),
+            "date" => (Self::Date, Type::Time, Type::Time),
+            _ => return None,
+        })
+    }
 }
 
 /// The typed tree over fields of type `F`: the customer's, or one activity's.
@@ -178,6 +218,8 @@ pub enum Expr<F> {
     Text(TextTest, Box<Self>, Box<Self>),
     /// A function of one value.
     Unary(Unary, Box<Self>),
+    /// A time moved by so many milliseconds.
+    Shift(Box<Self>, i64),
 }
 
 impl<F> Expr<F> {
@@ -186,7 +228,9 @@ impl<F> Expr<F> {
         visit(self);
         match self {
             Self::Constant(_) | Self::Field(_) | Self::Now(_) => {}
-            Self::Not(inner) | Self::Unary(_, inner) | Self::In(inner, _) => inner.walk(visit),
+            Self::Not(inner) | Self::Unary(_, inner) | Self::In(inner, _) | Self::Shift(inner, _) => {
+                inner.walk(visit);
+            }
             Self::And(parts) | Self::Or(parts) => parts.iter().for_each(|part| part.walk(visit)),
             Self::Compare(left, _, right) | Self::Text(_, left, right) => {
                 left.walk(visit);
@@ -200,5 +244,50 @@ impl<F> Expr<F> {
         let mut found = false;
         self.walk(&mut |node| found |= matches!(node, Self::Now(_)));
         found
+    }
+
+    /// The same tree with something else in the place of each field.
+    pub(crate) fn map<G>(self, field: &mut dyn FnMut(F) -> Expr<G>) -> Expr<G> {
+        let mut boxed = |inner: Box<Self>| Box::new(inner.map(field));
+        match self {
+            Self::Constant(constant) => Expr::Constant(constant),
+            Self::Now(offset) => Expr::Now(offset),
+            Self::Field(name) => field(name),
+            Self::Not(inner) => Expr::Not(boxed(inner)),
+            Self::And(parts) => Expr::And(parts.into_iter().map(|part| part.map(field)).collect()),
+            Self::Or(parts) => Expr::Or(parts.into_iter().map(|part| part.map(field)).collect()),
+            Self::Compare(left, operator, right) => Expr::Compare(boxed(left), operator, boxed(right)),
+            Self::In(inner, items) => Expr::In(boxed(inner), items),
+            Self::Text(test, text, part) => Expr::Text(test, boxed(text), boxed(part)),
+            Self::Unary(function, inner) => Expr::Unary(function, boxed(inner)),
+            Self::Shift(inner, ms) => Expr::Shift(boxed(inner), ms),
+        }
+    }
+
+    /// The texts that a field must be one of for the filter to hold, where the filter says so; what
+    /// they name can be fetched by key instead of searched for.
+    pub fn only<'a>(&'a self, field: &dyn Fn(&F) -> bool) -> Option<Vec<&'a str>> {
+        let is = |expr: &Self| matches!(expr, Self::Field(name) if field(name));
+        match self {
+            Self::Compare(left, Comparison::Eq, right) => match (left.as_ref(), right.as_ref()) {
+                (of, Self::Constant(Scalar::Text(text))) | (Self::Constant(Scalar::Text(text)), of) => {
+                    is(of).then(|| vec![text.as_str()])
+                }
+                _ => None,
+            },
+            Self::In(of, items) if is(of) => items
+                .iter()
+                .map(|item| match item {
+                    Scalar::Text(text) => Some(text.as_str()),
+                    _ => None,
+                })
+                .collect(),
+            Self::And(parts) => parts.iter().find_map(|part| part.only(field)),
+            Self::Or(parts) => {
+                let each: Option<Vec<_>> = parts.iter().map(|part| part.only(field)).collect();
+                each.map(|each| each.concat())
+            }
+            _ => None,
+        }
     }
 }

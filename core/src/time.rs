@@ -25,6 +25,13 @@ impl Timestamp {
         Self(self.0.div_euclid(DAY_MS).saturating_mul(DAY_MS))
     }
 
+    /// Its place in the calendar (UTC), within the years that RFC 3339 can write.
+    pub(crate) fn civil(self) -> Option<Civil> {
+        let (year, month, day) = civil_from_days(self.0.div_euclid(DAY_MS));
+        let hour = self.0.rem_euclid(DAY_MS).div_euclid(60 * 60 * SECOND_MS);
+        (0..=9999).contains(&year).then_some(Civil { year, month, day, hour })
+    }
+
     /// `2026-11-23T20:58:32.000Z`, as OData's `Edm.DateTimeOffset` wants it.
     pub fn to_rfc3339(self) -> String {
         let days = self.0.div_euclid(DAY_MS);
@@ -64,6 +71,14 @@ impl Timestamp {
         let ms = ((hour * 60 + minute - offset) * 60 + second) * SECOND_MS + milli;
         Some(Self(midnight.checked_add(ms)?))
     }
+}
+
+/// A date and an hour.
+pub(crate) struct Civil {
+    pub(crate) year: i64,
+    pub(crate) month: i64,
+    pub(crate) day: i64,
+    pub(crate) hour: i64,
 }
 
 fn split(ms: i64, unit: i64) -> (i64, i64) {

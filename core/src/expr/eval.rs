@@ -39,9 +39,27 @@ fn value<F>(expr: &Expr<F>, field: &dyn Fn(&F) -> Scalar, now: Timestamp) -> Sca
             (Unary::ToLower, Scalar::Text(text)) => Scalar::Text(text.to_ascii_lowercase()),
             (Unary::ToUpper, Scalar::Text(text)) => Scalar::Text(text.to_ascii_uppercase()),
             (Unary::Length, Scalar::Text(text)) => Scalar::Number(text.chars().count() as f64),
+            (function, Scalar::Time(time)) => of_time(*function, time),
+            _ => Scalar::Null,
+        },
+        Expr::Shift(inner, ms) => match of(inner) {
+            Scalar::Time(time) => Scalar::Time(time.plus(*ms)),
             _ => Scalar::Null,
         },
     }
+}
+
+/// The calendar of `Edm.DateTimeOffset` has the years 0 to 9999; outside them, null.
+fn of_time(function: Unary, time: Timestamp) -> Scalar {
+    let Some(civil) = time.civil() else { return Scalar::Null };
+    Scalar::Number(match function {
+        Unary::Year => civil.year,
+        Unary::Month => civil.month,
+        Unary::Day => civil.day,
+        Unary::Hour => civil.hour,
+        Unary::Date => return Scalar::Time(time.midnight()),
+        Unary::ToLower | Unary::ToUpper | Unary::Length => return Scalar::Null,
+    } as f64)
 }
 
 /// Conjunction when `unit` is true, disjunction when it is false.

@@ -23,7 +23,7 @@ pub enum Node {
     Duration(i64),
     /// `Measures/LifetimeValue`, `a/ViewUri`, `Tier`.
     Path(Vec<String>),
-    /// `contains(…)`, `now()`.
+    /// `contains(…)`, `now()`; the name in lower case.
     Call(String, Vec<Ast>),
     /// `path/any(a: …)`; `all` is written as its negation by the resolver.
     Lambda {
@@ -52,38 +52,69 @@ pub enum Node {
     Shift(Box<Ast>, bool, Box<Ast>),
 }
 
+/// Values of parameter aliases: name with its `@`, and the text of a literal or an expression.
+pub type Aliases<'a> = &'a [(String, String)];
+
 /// Parses a whole filter.
 ///
 /// # Errors
-/// `invalid_filter` with the position of the fault.
-pub fn parse(text: &str) -> Result<Ast, ExprError> {
+/// `invalid_filter` with the position of the fault; a fault inside an alias's value stands where the
+/// alias is used.
+pub fn parse(text: &str, aliases: Aliases) -> Result<Ast, ExprError> {
+    let mut parser = Parser { tokens: bounded(text)?, next: 0, depth: 0, nodes: 0, aliases, alias: None };
+    parser.whole()
+}
+
+/// Tokens of a text that is not too long.
+fn bounded(text: &str) -> Result<Vec<(usize, Token)>, ExprError> {
     if text.len() > FILTER_BYTES {
         return Err(ExprError::invalid(FILTER_BYTES, format!("filter longer than {FILTER_BYTES} bytes")));
     }
-    let mut parser = Parser { tokens: tokens(text)?, next: 0, depth: 0, nodes: 0 };
-    let tree = parser.or()?;
-    match parser.peek() {
-        Token::End => Ok(tree),
-        _ => Err(ExprError::invalid(parser.at(), "the filter should end here")),
-    }
+    tokens(text)
 }
 
-struct Parser {
+struct Parser<'a> {
     tokens: Vec<(usize, Token)>,
     next: usize,
     depth: usize,
     nodes: usize,
+    aliases: Aliases<'a>,
+    /// Where the alias stands whose value is being parsed.
+    alias: Option<usize>,
 }
 
 type Parsed = Result<Ast, ExprError>;
 
-impl Parser {
+impl Parser<'_> {
     fn peek(&self) -> &Token {
         self.tokens.get(self.next).map_or(&Token::End, |(_, token)| token)
     }
 
     fn at(&self) -> usize {
-        self.tokens.get(self.next).or(self.tokens.last()).map_or(0, |(at, _)| *at)
+        let own = || self.tokens.get(self.next).or(self.tokens.last()).map_or(0, |(at, _)| *at);
+        self.alias.unwrap_or_else(own)
+    }
+
+    fn whole(&mut self) -> Parsed {
+        let tree = self.or()?;
+        match self.peek() {
+            Token::End => Ok(tree),
+            _ => Err(ExprError::invalid(self.at(), "the filter should end here")),
+        }
+    }
+
+    /// `@p1`: its value stands in its place, and counts as if it had been written there.
+    fn aliased(&mut self, at: usize, name: &str) -> Parsed {
+        let Some((_, text)) = self.aliases.iter().find(|(alias, _)| alias == name) else {
+            return Err(ExprError::invalid(at, format!("{name} has no value")));
+        };
+        let tokens = bounded(text).map_err(|error| ExprError { at, ..error })?;
+        // The value of an alias has none in it: else two could grow without end.
+        let (depth, nodes) = (self.depth, self.nodes);
+        let mut inner = Parser { tokens, next: 0, depth, nodes, aliases: &[], alias: Some(at) };
+        let tree = inner.whole()?;
+        self.nodes = inner.nodes;
+        Ok(tree)
     }
 
     fn take(&mut self) -> Token {
@@ -200,6 +231,7 @@ impl Parser {
                 self.need_mark(')')?;
                 Ok(inner)
             }
+            Token::Word(word) if word.starts_with('@') => self.aliased(at, &word),
             Token::Word(word) => self.named(at, word),
             Token::Mark(mark) => Err(ExprError::invalid(at, format!("{mark:?} has no place here"))),
             Token::End => Err(ExprError::invalid(at, "the filter ends where a value should stand")),
@@ -219,7 +251,7 @@ impl Parser {
         }
         if self.take_mark('(') {
             let arguments = self.list()?;
-            return self.node(at, Node::Call(word, arguments));
+            return self.node(at, Node::Call(word.to_ascii_lowercase(), arguments));
         }
         let mut path = vec![word];
         while self.take_mark('/') {
@@ -290,7 +322,7 @@ mod tests {
 
     #[test]
     fn and_binds_tighter_than_or() {
-        let tree = parse("a eq 1 or b eq 2 and c eq 3").unwrap();
+        let tree = parse("a eq 1 or b eq 2 and c eq 3", &[]).unwrap();
         assert!(matches!(tree.node, Node::Or(_, right) if matches!(right.node, Node::And(..))));
     }
 
@@ -306,16 +338,16 @@ mod tests {
             ("Tier eq ;", 8),
             ("(Tier eq 'x'", 12),
         ] {
-            assert_eq!(parse(text).unwrap_err().at, at, "{text}");
+            assert_eq!(parse(text, &[]).unwrap_err().at, at, "{text}");
         }
     }
 
     #[test]
     fn size_and_depth_are_bounded() {
-        assert!(parse(&"(".repeat(FILTER_BYTES)).unwrap_err().message.contains("nested deeper"));
-        assert!(parse(&"not ".repeat(900)).unwrap_err().message.contains("nested deeper"));
-        assert!(parse(&"x".repeat(FILTER_BYTES + 1)).unwrap_err().message.contains("longer"));
+        assert!(parse(&"(".repeat(FILTER_BYTES), &[]).unwrap_err().message.contains("nested deeper"));
+        assert!(parse(&"not ".repeat(900), &[]).unwrap_err().message.contains("nested deeper"));
+        assert!(parse(&"x".repeat(FILTER_BYTES + 1), &[]).unwrap_err().message.contains("longer"));
         let wide = vec!["a eq 1"; 60].join(" or ");
-        assert!(parse(&wide).unwrap_err().message.contains("more than"));
+        assert!(parse(&wide, &[]).unwrap_err().message.contains("more than"));
     }
 }
