@@ -5,12 +5,12 @@
 //! values are parameters.
 
 pub mod address;
+pub mod apply;
 pub mod metadata;
 pub mod model;
 pub mod question;
 pub mod record;
 pub mod sql;
-mod apply;
 mod keys;
 mod search;
 mod token;

@@ -122,6 +122,16 @@ fn parse_path(path: &str) -> Result<Path, Fault> {
     Ok(Path::Named { name: name.to_owned(), arguments, count })
 }
 
+/// Reads one value, as an alias has it.
+///
+/// # Errors
+/// 400 for what is none.
+pub fn argument(text: &str) -> Result<Argument, Fault> {
+    let mut reader = Reader { text };
+    let argument = reader.argument()?;
+    if reader.text.trim().is_empty() { Ok(argument) } else { Err(Fault::query(format!("{text:.40?} is no value"))) }
+}
+
 /// Reads what stands in parentheses.
 struct Reader<'a> {
     text: &'a str,

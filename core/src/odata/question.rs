@@ -11,6 +11,7 @@ use crate::activity::ActivityField;
 use crate::config::Bundle;
 use crate::counter::Aggregate;
 use crate::expr::resolve::{Entity, QueryField, query};
+use crate::ids::CustomerId;
 use crate::expr::{Comparison, Expr, Scalar, Type};
 
 /// Most rows in a page, whatever is preferred.
@@ -191,6 +192,42 @@ impl Question {
         }
     }
 
+    /// Address of the rest of an expansion: the set itself, of this customer.
+    pub fn link(&self, root: &str, customer: &str, token: &str) -> String {
+        let mut link = format!("{root}{}?$filter=CustomerId%20eq%20'{customer}'", self.set.name(self.dialect));
+        if let Some(filter) = self.options.get("$filter") {
+            link.push_str(&format!("%20and%20({})", encoded(filter)));
+        }
+        for name in ["$orderby", "$select"] {
+            if let Some(value) = self.options.get(name) {
+                link.push_str(&format!("&{name}={}", encoded(value)));
+            }
+        }
+        format!("{link}&$skiptoken={token}")
+    }
+
+    /// Whom the filter names, where it names few enough to ask each of them.
+    pub fn named(&self) -> Option<Named> {
+        let filter = self.looks_at().filter(|filter| is_plain(filter))?;
+        let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let few = |source: &Source| keys::only(filter, source).filter(|texts| texts.len() <= NAMED).map(owned);
+        // Keys of tables are the table's own truth.
+        if self.set == Set::Keys {
+            return None;
+        }
+        if let Some(ids) = few(&Source::Customer) {
+            return Some(Named::Customers(ids.iter().filter_map(|id| id.parse().ok()).collect()));
+        }
+        if let Some(cookies) = few(&Source::Cookie) {
+            return Some(Named::Cookies(cookies));
+        }
+        let mut keys = self.columns.iter().filter_map(|column| match &column.source {
+            Source::Key(table) => few(&column.source).map(|keys| Named::Keys(table.clone(), keys)),
+            _ => None,
+        });
+        keys.next()
+    }
+
     /// Rows of the next page, and how many of them are left after it where a number was asked for.
     pub fn rows(&self) -> usize {
         self.top.map_or(self.page, |top| top.min(self.page))
@@ -209,6 +246,32 @@ impl Question {
             .map(|(_, column)| (column.name(self.dialect), column))
             .collect()
     }
+}
+
+/// Most customers that are asked one by one.
+const NAMED: usize = 20;
+
+/// Whom a filter names.
+pub enum Named {
+    /// By customerId; what is no id names nobody.
+    Customers(Vec<CustomerId>),
+    /// By cookieId.
+    Cookies(Vec<String>),
+    /// By their key in this table.
+    Keys(String, Vec<String>),
+}
+
+/// For the query of an address.
+fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
 }
 
 /// The legacy root has part of the filter beside it.

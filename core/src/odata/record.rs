@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::model::{Column, Edm, Source};
+use super::model::{Column, Edm, Set, Source};
 use crate::activity::{activity_type, scalar, title};
 use crate::expr::Scalar;
 use crate::json;
@@ -103,6 +103,33 @@ impl Record {
             cookie: text(6),
             signal: time(9).map(told),
         }
+    }
+
+    /// The same for one of its cookies.
+    #[must_use]
+    pub fn of_cookie(mut self, cookie: &str) -> Self {
+        self.cookie = Some(cookie.to_ascii_lowercase());
+        self
+    }
+
+    /// One for each of its cookies.
+    pub fn of_cookies(&self) -> Vec<Self> {
+        let cookies = self.body("cookieIds").as_array().into_iter().flatten();
+        cookies.filter_map(Value::as_str).map(|cookie| self.clone().of_cookie(cookie)).collect()
+    }
+
+    /// Whether the set has a row of this.
+    pub fn is_row_of(&self, set: Set) -> bool {
+        match set {
+            Set::Memberships => self.body("segments").as_array().is_some_and(|segments| !segments.is_empty()),
+            Set::Users => self.auth.is_some(),
+            _ => true,
+        }
+    }
+
+    /// About how many bytes there are of it.
+    pub fn size(&self) -> usize {
+        json::text(&self.body).len() + self.signal.as_ref().map_or(0, |told| json::text(&told.fields).len())
     }
 
     fn body(&self, part: &str) -> &Value {
