@@ -23,6 +23,7 @@ pub mod limits;
 pub mod membership;
 pub mod mutants;
 pub mod object;
+pub mod odata;
 pub mod page;
 pub mod preview;
 pub mod profile;

@@ -11,7 +11,8 @@ use crate::definitions::Definitions;
 use crate::ids::{CookieId, CustomerId};
 use crate::json;
 use crate::membership::Cause;
-use crate::profile::Profile;
+use crate::object::Customer;
+use crate::profile::{Imported, Profile};
 use crate::time::Timestamp;
 
 /// A profile as it was at one version.
@@ -68,6 +69,15 @@ impl Snapshot {
         let mut profile = Profile::default();
         profile.evaluate(definitions, now, Cause::Signal, &mut Vec::new());
         profile.snapshot(definitions, CustomerId::Unknown(0), String::new(), now)
+    }
+
+    /// A customer who was imported and never seen: what their object would say if there were one.
+    pub fn imported(definitions: &Definitions, of: &Customer, row: Imported, now: Timestamp) -> Self {
+        let mut profile = Profile::default();
+        profile.import(row);
+        profile.evaluate(definitions, now, &mut Vec::new());
+        let auth = Some((of.table.clone(), of.auth_id.clone()));
+        Self { auth, ..profile.snapshot(definitions, of.id, String::new(), now) }
     }
 
     /// A field as text for a template: an attribute in any case, or `Measures/<name>`.

@@ -2,7 +2,7 @@
 
 use msci_core::ids::{CookieId, CustomerId, StreamId};
 use msci_core::json;
-use msci_core::object::{CollectAnswer, CollectCall, Drop, Page, Purge, ShipAnswer};
+use msci_core::object::{CollectAnswer, CollectCall, Drop, Page as LogPage, Purge, ShipAnswer};
 use msci_core::profile::Imported;
 use msci_core::snapshot::Snapshot;
 use msci_core::time::Timestamp;
@@ -27,7 +27,7 @@ pub(crate) enum ProfileCall {
     /// Take a batch.
     Collect(CollectCall),
     /// Take a page of a linked log.
-    Ship(Page),
+    Ship(LogPage),
     /// Say what readers see.
     Read {
         /// How many of the newest activities to add.
@@ -60,6 +60,28 @@ pub(crate) enum ProfileCall {
         /// Most signals.
         limit: usize,
     },
+    /// Signals that the read API asks for, each with its place in the order asked for.
+    Page(Page),
+    /// Values that the read API asks for, made of signals.
+    Values(Statement),
+}
+
+/// SQL over an object's signals, made by `msci_core::odata::sql`.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Statement {
+    /// The text.
+    pub(crate) text: String,
+    /// Numbers and texts to bind.
+    pub(crate) parameters: Vec<Value>,
+}
+
+/// A page of signals.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Page {
+    /// What tells the place of a row.
+    pub(crate) place: String,
+    /// What stands behind the columns.
+    pub(crate) rest: Statement,
 }
 
 /// A call with what every call carries.
@@ -299,7 +321,7 @@ fn is_overloaded(error: &worker::Error) -> bool {
 }
 
 /// Ships a page to the customer's object.
-pub(crate) async fn ship(env: &Env, n: u64, page: Page) -> Result<ShipAnswer> {
+pub(crate) async fn ship(env: &Env, n: u64, page: LogPage) -> Result<ShipAnswer> {
     let name = page.customer.id;
     profile(env, n, name, ProfileCall::Ship(page)).await
 }
@@ -312,6 +334,13 @@ pub(crate) async fn config_version(env: &Env) -> Result<u64> {
 /// The configuration.
 pub(crate) async fn config_told(env: &Env) -> Result<Told> {
     Ok(json::from_str(&config(env, "https://config/told", None).await?)?)
+}
+
+/// Asks for so many of the requests that a token may make in a window, of at most so many. Answers how
+/// many are granted, and how many are then left.
+pub(crate) async fn config_lease(env: &Env, token: u32, window: i64, want: u32, most: u32) -> Result<(u32, u32)> {
+    let body = serde_json::to_string(&(token, window, want, most))?;
+    Ok(json::from_str(&config(env, "https://config/lease", Some(&body)).await?)?)
 }
 
 /// Changes the configuration; answers its new version.

@@ -1,10 +1,13 @@
 //! The one Durable Object that holds the configuration: immutable bundles by version, and the secrets
 //! of this system. A change is compiled before it is stored, so what is stored always compiles.
 
+use std::cell::RefCell;
+
+use msci_core::collections::Map;
 use msci_core::config::{Bundle, Verification};
 use msci_core::definitions::Definitions;
 use msci_core::json;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 use crate::calls::Change;
@@ -23,11 +26,13 @@ const KV_BUDGET_MS: i64 = 1000;
 pub struct ConfigObject {
     state: State,
     env: Env,
+    /// Requests granted, by token and window. In memory alone: an object that begins anew grants anew.
+    leases: RefCell<Map<u32, (i64, u32)>>,
 }
 
 impl DurableObject for ConfigObject {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env }
+        Self { state, env, leases: RefCell::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -35,6 +40,7 @@ impl DurableObject for ConfigObject {
         let answer = match request.path().as_str() {
             "/version" => self.told().map(|told| told.bundle.n.to_string()),
             "/told" => self.told().and_then(|told| Ok(serde_json::to_string(&told)?)),
+            "/lease" => self.lease(&body),
             "/change" => self.change(&body).await.map(|n| n.to_string()),
             _ => Err(Error::not_found()),
         };
@@ -114,6 +120,19 @@ impl ConfigObject {
         }
         let message = "primaryKey and caseInsensitiveKey cannot change once there are rows or customers";
         Err(Error::client(400, "key_is_fixed", message))
+    }
+
+    /// Part of the requests that a token may make in a window; and what is left of them.
+    fn lease(&self, body: &str) -> Result<String> {
+        let (token, window, want, most): (u32, i64, u32, u32) = json::from_str(body)?;
+        let mut leases = self.leases.borrow_mut();
+        let lease = leases.get_or_insert_with(token, || (window, 0));
+        if lease.0 != window {
+            *lease = (window, 0);
+        }
+        let granted = want.min(most.saturating_sub(lease.1));
+        lease.1 += granted;
+        Ok(serde_json::to_string(&(granted, most.saturating_sub(lease.1)))?)
     }
 
     async fn change(&self, body: &str) -> Result<u64> {
@@ -198,7 +217,7 @@ fn merge(into: &mut Value, patch: Value) {
     match (into, patch) {
         (Value::Object(into), Value::Object(patch)) => {
             for (name, value) in patch {
-                merge(into.entry(name).or_insert(Value::Object(Map::new())), value);
+                merge(into.entry(name).or_insert(Value::Object(serde_json::Map::new())), value);
             }
         }
         (into, patch) => *into = patch,

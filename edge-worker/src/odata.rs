@@ -1,128 +1,170 @@
-//! Read API (contract §5): `msdynci_p13nprofile(cookieid='…',include=[…])`, answered by the object
-//! itself, so strongly consistent.
+//! Read API (contract §5): OData v4 over customers and what they did. Who is named by a cookieId or
+//! customerId is answered by the object itself, so strongly consistent; lists come from the index.
 
-use msci_core::activity::{activity_type, title};
-use msci_core::limits::ACTIVITIES_PER_ANSWER;
+mod answer;
+mod functions;
+mod lists;
+mod objects;
+mod throttle;
+
+use msci_core::odata::address::{self, Address, Argument, Dialect, Path};
+use msci_core::odata::question::Question;
+use msci_core::odata::{Fault, metadata, model};
 use msci_core::time::Timestamp;
-use serde_json::{Map, Value, json};
-use worker::{Env, Request, Response};
+use worker::{Env, Method, Request, Response};
 
-use crate::calls::Activity;
 use crate::configuration::Configuration;
 use crate::error::{Error, Result};
-use crate::http;
-use crate::{access, names, reader};
+use crate::http::{self, header};
+use crate::access;
+use answer::{Answer, Format};
 
-/// Service root.
-pub(crate) const ROOT: &str = "/api/data/v9.2/";
+const CURRENT: &str = "/api/data/v9.2";
+const LEGACY: &str = "/api/v1/instances/";
 
-/// Answers what stands behind the root.
-pub(crate) async fn get(
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::client(fault.status, fault.code, fault.message)
+    }
+}
+
+/// Takes the root off an address behind the prefix: which dialect it speaks, and what follows.
+pub(crate) fn root(own: &str) -> Option<(Dialect, &str)> {
+    let under = |rest: &str| rest.is_empty() || rest.starts_with('/');
+    if let Some(rest) = own.strip_prefix(CURRENT).filter(|rest| under(rest)) {
+        return Some((Dialect::Current, rest));
+    }
+    let (_instance, rest) = own.strip_prefix(LEGACY)?.split_once('/')?;
+    Some((Dialect::Legacy, rest.strip_prefix("data").filter(|rest| under(rest))?))
+}
+
+/// One request, and what everything needs to answer it.
+struct Asked<'a> {
+    env: &'a Env,
+    configuration: &'a Configuration,
+    now: Timestamp,
+    address: Address,
+    format: Format,
+    /// Rows in a page that the client prefers.
+    page: Option<usize>,
+    /// Address of the root, with a slash behind it.
+    root: String,
+    /// The address as asked, without its query.
+    own: String,
+    /// The query as asked.
+    query: String,
+}
+
+/// Answers what stands behind a root.
+pub(crate) async fn any(
     request: &Request,
     env: &Env,
     configuration: &Configuration,
-    resource: &str,
+    (dialect, path): (Dialect, &str),
+    now: Timestamp,
 ) -> Result<Response> {
-    access::require(request, env)?;
-    let resource = http::decoded(resource);
-    let resource = resource.trim_start_matches('/');
-    let call = resource.strip_prefix("msdynci_p13nprofile(").and_then(|rest| rest.strip_suffix(')'));
-    let Some(arguments) = call else {
-        return Err(Error::client(404, "resource_not_found", format!("there is no resource {resource:.80}")));
+    let mut left = None;
+    let answer = match access::require(request, env) {
+        Err(refused) => Err(refused),
+        Ok(()) => match throttle::take(request, env, configuration, now).await {
+            Err(wait) => return throttle::refused(wait),
+            Ok(granted) => {
+                left = granted;
+                get(request, env, configuration, (dialect, path), now).await
+            }
+        },
     };
-    let asked = Asked::parse(arguments)?;
-    let activities = if asked.activities { ACTIVITIES_PER_ANSWER } else { 0 };
-    let cookie = asked.cookie.parse().map_err(|_| profile_not_found())?;
-    let found = reader::of_cookie(env, configuration, cookie, activities).await?;
-    let (snapshot, activities) = found.ok_or_else(profile_not_found)?;
-    let root = format!("{}{}{ROOT}", http::url(request)?.origin(), names::PREFIX);
-    let mut answer = Map::new();
-    let mut put = |name: &str, value: Value| answer.insert(name.to_owned(), value);
-    put("@odata.context", format!("{root}$metadata#msdynci_p13nprofile").into());
-    put("msdynci_customerid", snapshot.customer.to_string().into());
-    put("msdynci_known", snapshot.customer.is_known().into());
-    put("msdynci_cookieids", json!(snapshot.cookie_ids));
-    for (name, value) in snapshot.attributes.iter() {
-        put(&format!("msdynci_{}", name.to_ascii_lowercase()), value.clone());
+    let refused = |error: Error| -> Result<Response> {
+        let response = error.into_response()?;
+        if response.status_code() == 405 {
+            response.headers().set("Allow", "GET, HEAD")?;
+        }
+        Ok(response)
+    };
+    let response = answer.or_else(refused)?;
+    let headers = response.headers();
+    headers.set("OData-Version", "4.0")?;
+    if let Some(left) = left {
+        headers.set(throttle::HEADER, &left.to_string())?;
     }
-    if let Some((table, key)) = &snapshot.auth {
-        let column =
-            configuration.definitions.bundle.tables.get(table).map_or("key", |table| &table.primary_key);
-        put(&format!("msdynci_{table}_{column}").to_ascii_lowercase(), key.clone().into());
-    }
-    let instant = |time: Option<Timestamp>| time.map_or(Value::Null, |time| time.to_rfc3339().into());
-    put("msdynci_firstseen", instant(snapshot.first_seen));
-    put("msdynci_lastseen", instant(snapshot.last_seen));
-    if asked.segments {
-        put("segmentmembership", json!(snapshot.segments));
-    }
-    if asked.measures {
-        put("measures", json!(snapshot.measures));
-    }
-    if asked.activities {
-        put("unifiedactivity", activities.iter().map(unified).collect());
-    }
-    let response = http::json(&answer)?;
-    response.headers().set("OData-Version", "4.0")?;
     Ok(response)
 }
 
-fn profile_not_found() -> Error {
-    Error::client(404, "profile_not_found", "no profile has this cookieid")
+async fn get(
+    request: &Request,
+    env: &Env,
+    configuration: &Configuration,
+    (dialect, path): (Dialect, &str),
+    now: Timestamp,
+) -> Result<Response> {
+    if !matches!(request.method(), Method::Get | Method::Head) {
+        return Err(Error::method_not_allowed());
+    }
+    let url = http::url(request)?;
+    let search = url.search();
+    let query = search.strip_prefix('?').unwrap_or(&search).to_owned();
+    let address = address::parse(dialect, path, &query)?;
+    let own = format!("{}{}", url.origin(), url.pathname());
+    let root = own.strip_suffix(path).unwrap_or(&own);
+    let asked = Asked {
+        env,
+        configuration,
+        now,
+        format: Format::of(&header(request, "accept"), &address)?,
+        page: answer::preferred_page(&header(request, "prefer")),
+        root: format!("{root}/"),
+        own,
+        query,
+        address,
+    };
+    let answer = asked.answer().await?;
+    answer::response(answer, &asked)
 }
 
-fn unified(activity: &Activity) -> Value {
-    let signal = &activity.signal;
-    json!({
-        "msdynci_activityid": activity.id,
-        "msdynci_activitytype": activity_type(signal),
-        "msdynci_activitytime": signal.time.to_rfc3339(),
-        "msdynci_title": title(signal),
-        "msdynci_externalurl": signal.text("uri"),
-        "msdynci_semanticdata": signal.fields.get("properties").map(Value::to_string),
-    })
-}
-
-/// Arguments of the function.
-struct Asked {
-    cookie: String,
-    segments: bool,
-    measures: bool,
-    activities: bool,
-}
-
-impl Asked {
-    /// Reads `cookieid='…'` and `include=['…','…']` in any order.
-    fn parse(text: &str) -> Result<Self> {
-        let invalid = |what: &str| Error::client(400, "invalid_request", what.to_owned());
-        let mut asked = Self { cookie: String::new(), segments: false, measures: false, activities: false };
-        let mut rest = text.trim();
-        while !rest.is_empty() {
-            let (name, after) = rest.split_once('=').ok_or_else(|| invalid("arguments are name=value"))?;
-            let after = after.trim_start();
-            let close = if after.starts_with('[') { ']' } else { '\'' };
-            let body = after.get(1..).unwrap_or_default();
-            let (value, after) = body.split_once(close).ok_or_else(|| invalid("a value is not closed"))?;
-            match name.trim() {
-                "cookieid" => value.clone_into(&mut asked.cookie),
-                "include" => {
-                    for part in value.split(',').map(|part| part.trim().trim_matches('\'')) {
-                        match part {
-                            "segmentmembership" => asked.segments = true,
-                            "measures" => asked.measures = true,
-                            "unifiedactivity" => asked.activities = true,
-                            "" => {}
-                            other => return Err(invalid(&format!("{other:.40} cannot be included"))),
-                        }
-                    }
-                }
-                other => return Err(invalid(&format!("there is no argument {other:.40}"))),
+impl Asked<'_> {
+    async fn answer(&self) -> Result<Answer> {
+        let bundle = &self.configuration.definitions.bundle;
+        let dialect = self.address.dialect;
+        let (name, arguments, count) = match &self.address.path {
+            Path::Service => return Ok(Answer::Json(metadata::service(&self.root, dialect))),
+            Path::Metadata => return Ok(Answer::Xml(metadata::csdl(dialect, bundle))),
+            Path::Named { name, arguments, count } => (name, arguments.as_ref(), *count),
+        };
+        let named = model::named(dialect, name)?;
+        let is_call = |arguments: &&Vec<(String, Argument)>| !matches!(arguments.as_slice(), [(name, _)] if name.is_empty());
+        if let Some((function, arguments)) = named.function.zip(arguments.filter(is_call)) {
+            if count {
+                return Err(Error::not_found());
             }
-            rest = after.trim_start().strip_prefix(',').unwrap_or(after).trim();
+            return functions::call(self, function, arguments).await;
         }
-        if asked.cookie.is_empty() {
-            return Err(invalid("cookieid is missing"));
+        let mut question = Question::new(named.set, &self.address, bundle, self.page)?;
+        question.unseen = objects::unseen(self)?;
+        match arguments {
+            Some(_) if count => Err(Error::not_found()),
+            Some(arguments) => {
+                let key = model::key(&question.columns, arguments)?;
+                lists::one(self, question.of_key(&key)?).await
+            }
+            None if count => {
+                question.count = true;
+                Ok(Answer::Text(lists::count(self, &question).await?.to_string()))
+            }
+            None => lists::many(self, &question).await,
         }
-        Ok(asked)
+    }
+
+    /// Address of the page behind this one.
+    fn next(&self, token: &str) -> String {
+        let replaced = ["$skiptoken=", "%24skiptoken=", "$skip=", "%24skip="];
+        let kept = self.query.split('&').filter(|part| !replaced.iter().any(|name| part.starts_with(name)));
+        let mut next = format!("{}?", self.own);
+        for part in kept.filter(|part| !part.is_empty()) {
+            next.push_str(part);
+            next.push('&');
+        }
+        next.push_str("$skiptoken=");
+        next.push_str(token);
+        next
     }
 }

@@ -105,6 +105,8 @@ impl ProfileObject {
             ProfileCall::Timeline { behind, limit } => {
                 told(&sql::newest(&self.state.storage(), behind, true, limit)?)
             }
+            ProfileCall::Page(page) => told(&sql::page(&self.state.storage(), &page)?),
+            ProfileCall::Values(statement) => told(&sql::values(&self.state.storage(), &statement)?),
         }
     }
 
@@ -480,7 +482,9 @@ impl ProfileCall {
             | Self::Wake
             | Self::CopyAgain
             | Self::Links
-            | Self::Timeline { .. } => true,
+            | Self::Timeline { .. }
+            | Self::Page(_)
+            | Self::Values(_) => true,
         }
     }
 
@@ -490,7 +494,9 @@ impl ProfileCall {
             Self::Read { .. } => told(&Seen::Nothing),
             Self::Unlink(_) => told(&Unlinked::NotLinked),
             Self::Erasing => told(&false),
-            Self::CopyAgain | Self::Links | Self::Timeline { .. } => told(&[(); 0]),
+            Self::CopyAgain | Self::Links | Self::Timeline { .. } | Self::Page(_) | Self::Values(_) => {
+                told(&[(); 0])
+            }
             _ => told(&()),
         }
     }

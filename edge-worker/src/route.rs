@@ -49,8 +49,8 @@ pub(crate) async fn route(request: Request, env: &Env) -> Result<Response> {
         "/msci.js" if get => assets::entry(&request, configuration.settings()),
         "/forget" | "/msci.js" | "/health" | "/manifest.json" | "/reset" => Err(Error::method_not_allowed()),
         _ => {
-            if let Some(resource) = own.strip_prefix(odata::ROOT).filter(|_| get) {
-                return odata::get(&request, env, &configuration, resource).await;
+            if let Some(asked) = odata::root(own) {
+                return odata::any(&request, env, &configuration, asked, now).await;
             }
             match own.strip_prefix(admin::ROOT) {
                 Some(path) => admin::any(request, env, &configuration, path).await,

@@ -2,5 +2,6 @@
 
 pub(crate) mod index;
 mod kv;
+pub(crate) mod search;
 pub(crate) mod snapshots;
 pub(crate) mod sql;

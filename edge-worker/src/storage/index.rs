@@ -31,7 +31,7 @@ thread_local! {
     static READY: Cell<bool> = const { Cell::new(false) };
 }
 
-const SCHEMA: [&str; 14] = [
+const SCHEMA: [&str; 15] = [
     "CREATE TABLE IF NOT EXISTS imported_row (source TEXT NOT NULL, key TEXT NOT NULL, \
      version INTEGER NOT NULL, body TEXT, object TEXT NOT NULL, marked INTEGER NOT NULL DEFAULT 0, \
      pushed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (source, key)) WITHOUT ROWID",
@@ -73,11 +73,11 @@ const MIGRATION: [&str; 2] = [
 
 /// The one shape that queries answer in here: JSON in one column keeps the Worker small.
 #[derive(Deserialize)]
-struct Answer {
-    json: Option<String>,
+pub(super) struct Answer {
+    pub(super) json: Option<String>,
 }
 
-async fn database(env: &Env) -> Result<D1Database> {
+pub(super) async fn database(env: &Env) -> Result<D1Database> {
     let database = env.d1(names::INDEX)?;
     if !READY.get() {
         let earlier =
@@ -91,14 +91,14 @@ async fn database(env: &Env) -> Result<D1Database> {
 }
 
 /// A database that was emptied is made again by the next call.
-fn noticed<T>(result: worker::Result<T>) -> Result<T> {
+pub(super) fn noticed<T>(result: worker::Result<T>) -> Result<T> {
     if result.as_ref().is_err_and(|error| error.to_string().contains("no such table")) {
         READY.set(false);
     }
     Ok(result?)
 }
 
-async fn ask(database: &D1Database, query: &str, parameters: &[JsValue]) -> Result<Value> {
+pub(super) async fn ask(database: &D1Database, query: &str, parameters: &[JsValue]) -> Result<Value> {
     let answer = database.prepare(query).bind(parameters)?.first::<Answer>(None).await;
     match noticed(answer)?.and_then(|answer| answer.json) {
         Some(text) => Ok(json::value(&text)?),

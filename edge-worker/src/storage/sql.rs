@@ -6,11 +6,13 @@ use msci_core::ids::{CookieId, SignalKey, StreamId};
 use msci_core::json;
 use msci_core::object::{CollectCall, Object, Present, Row};
 use msci_core::signal::{Signal, Source};
+use msci_core::odata::sql::PAGE_BYTES;
 use msci_core::time::Timestamp;
+use serde_json::Value;
 use wasm_bindgen::prelude::*;
 use worker::{SqlStorageValue, Storage};
 
-use crate::calls::Activity;
+use crate::calls::{self, Activity};
 use crate::error::{Error, Result};
 
 #[wasm_bindgen(module = "msci:transaction")]
@@ -373,6 +375,37 @@ pub(crate) fn newest(
             Ok(Activity { id: format!("{cookie}:{}:{}", signal.stream, signal.seq), signal })
         })
         .collect()
+}
+
+/// Signals as the read API asks for them, each with its place; no more than one answer can hold.
+pub(crate) fn page(storage: &Storage, page: &calls::Page) -> Result<Vec<(Activity, Value)>> {
+    let columns = COLUMNS.split(", ").map(|column| format!("r0.{column}")).collect::<Vec<_>>().join(", ");
+    let asked = format!("SELECT {columns}, {} {}", page.place, page.rest.text);
+    let cursor = storage.sql().exec_raw(&asked, bound(&page.rest))?;
+    let (mut bytes, mut found) = (0, Vec::new());
+    for row in cursor.raw() {
+        let row = row?;
+        let (cookie, _, signal) = signal_of(&row)?;
+        if bytes > PAGE_BYTES {
+            break;
+        }
+        bytes += text(&row, 6)?.len();
+        let place = json::value(text(&row, 9)?)?;
+        let id = format!("{cookie}:{}:{}", signal.stream, signal.seq);
+        found.push((Activity { id, signal }, place));
+    }
+    Ok(found)
+}
+
+/// Values as the read API asks for them: the first column of each row is JSON.
+pub(crate) fn values(storage: &Storage, statement: &calls::Statement) -> Result<Vec<Value>> {
+    let rows = query(storage, &statement.text, bound(statement))?;
+    rows.iter().map(|row| Ok(json::value(text(row, 0)?)?)).collect()
+}
+
+fn bound(statement: &calls::Statement) -> Vec<JsValue> {
+    let value = |value: &Value| value.as_str().map_or_else(|| value.as_f64().into(), JsValue::from);
+    statement.parameters.iter().map(value).collect()
 }
 
 /// The oldest signal that is not older than `cutoff`, among those that age.
