@@ -76,10 +76,12 @@ pub(crate) struct Row {
 impl Row {
     fn random(dice: &mut Dice, number: usize, activities: usize) -> Self {
         let some = |dice: &mut Dice| !dice.one_in(4);
-        let properties: Map<String, Value> = PROPERTIES
-            .iter()
-            .filter_map(|name| some(dice).then(|| ((*name).to_owned(), property(dice))))
-            .collect();
+        let mut properties = Map::new();
+        for name in PROPERTIES {
+            if some(dice) {
+                properties.insert(name.to_owned(), property(dice));
+            }
+        }
         let segments: Vec<_> = SEGMENTS.iter().filter(|_| dice.one_in(2)).collect();
         Self {
             name: some(dice).then(|| (dice.of(&TEXTS)).to_owned()),
