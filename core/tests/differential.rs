@@ -60,7 +60,7 @@ impl Pair {
         if memory != found {
             let differs = (0..self.rows.len()).find(|row| memory.contains(row) != found.contains(row));
             let row = &self.rows[differs.unwrap_or_default()];
-            let sql = self.tables.sql(&expr, NOW).map_err(|error| error.to_string())?;
+            let sql = Tables::sql(&expr, NOW).map_err(|error| error.to_string())?;
             return Err(format!(
                 "in memory {memory:?}, by SQL {found:?}\nfilter: {filter}\nrow: {row:#?}\nSQL: {sql}"
             ));
@@ -111,6 +111,22 @@ fn d7_memory_and_sql_find_the_same_rows_by_any_filter() {
         cases < 100 || (found * 10 > asked && found * 10 < asked * 9),
         "filters that find all or nothing"
     );
+}
+
+#[test]
+fn keys_and_times_are_looked_up_in_their_index() {
+    let pair = Pair::new(rows(&mut Dice::new(0)));
+    for (filter, index) in [
+        ("Id eq 'C1'", "USING PRIMARY KEY (id=?)"),
+        ("contains(Name,'a') and ('c1' eq Id and Vip)", "USING PRIMARY KEY (id=?)"),
+        ("Id in ('C1','c2') and Spend gt 1", "USING PRIMARY KEY (id=?)"),
+        ("Id eq 'c1' or Id eq 'c2'", "USING PRIMARY KEY (id=?)"),
+        ("Seen gt now() sub duration'P1D' and Seen lt 2030-01-01", "INDEX customer_seen (seen>? AND seen<?)"),
+        ("UnifiedActivity/any(a: a/Spend gt Spend)", "USING INDEX activity_customer (customer=?)"),
+    ] {
+        let plan = pair.tables.plan(&query(filter, &[], &Set::Customers).unwrap(), NOW);
+        assert!(plan.contains(index), "{filter}: {plan}");
+    }
 }
 
 #[test]

@@ -13,6 +13,8 @@ use crate::data::Row;
 
 const COLUMNS: &str = "name TEXT, spend REAL, vip INTEGER, seen INTEGER, body TEXT NOT NULL";
 
+type Filter = Expr<QueryField<String>>;
+
 pub(crate) struct Tables(Connection);
 
 impl Tables {
@@ -25,6 +27,7 @@ impl Tables {
         db.execute_batch(&format!(
             "CREATE TABLE customer (id TEXT PRIMARY KEY, {COLUMNS}) WITHOUT ROWID;
              CREATE TABLE activity (id TEXT, {COLUMNS}, customer TEXT NOT NULL);
+             CREATE INDEX customer_seen ON customer (seen);
              CREATE INDEX activity_customer ON activity (customer)"
         ))
         .unwrap();
@@ -43,33 +46,38 @@ impl Tables {
         Self(db)
     }
 
-    pub(crate) fn sql(&self, filter: &Expr<QueryField<String>>, now: Timestamp) -> Result<String, SqlError> {
+    pub(crate) fn sql(filter: &Filter, now: Timestamp) -> Result<String, SqlError> {
         sql::condition(filter, now, &column, &mut Parameters::default())
     }
 
+    /// How `SQLite` goes about it.
+    pub(crate) fn plan(&self, filter: &Filter, now: Timestamp) -> String {
+        let mut parameters = Parameters::default();
+        let condition = sql::condition(filter, now, &column, &mut parameters).unwrap();
+        let text = format!("EXPLAIN QUERY PLAN SELECT id FROM customer AS r0 WHERE {condition}");
+        self.ask(&text, parameters, 3).unwrap().join("; ")
+    }
+
     /// Rows that it finds; none where it is nested deeper than the database takes.
-    pub(crate) fn find(
-        &self,
-        filter: &Expr<QueryField<String>>,
-        now: Timestamp,
-    ) -> Result<Option<Vec<usize>>, String> {
+    pub(crate) fn find(&self, filter: &Filter, now: Timestamp) -> Result<Option<Vec<usize>>, String> {
         let mut parameters = Parameters::default();
         let condition = match sql::condition(filter, now, &column, &mut parameters) {
             Err(SqlError::TooDeep) => return Ok(None),
             condition => condition.map_err(|error| error.to_string())?,
         };
         let text = format!("SELECT r0.id FROM customer AS r0 WHERE {condition} ORDER BY r0.id");
+        let found = self.ask(&text, parameters, 0).map_err(|error| format!("{error}\n{text}"))?;
+        Ok(Some(found.iter().map(|id| id[1..].parse().unwrap()).collect()))
+    }
+
+    fn ask(&self, text: &str, parameters: Parameters, column: usize) -> rusqlite::Result<Vec<String>> {
         let values = parameters.into_values().into_iter().map(|param| match param {
             Param::Number(number) => Value::Real(number),
             Param::Text(text) => Value::Text(text),
         });
-        let failed = |error: rusqlite::Error| format!("{error}\n{text}");
-        let mut statement = self.0.prepare(&text).map_err(failed)?;
-        let found = statement
-            .query_map(params_from_iter(values), |row| row.get::<_, String>(0))
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(failed)?;
-        Ok(Some(found.iter().map(|id| id[1..].parse().unwrap()).collect()))
+        let mut statement = self.0.prepare(text)?;
+        let found = statement.query_map(params_from_iter(values), |row| row.get(column))?;
+        found.collect()
     }
 }
 

@@ -122,8 +122,15 @@ impl<C> Compiler<'_, C> {
         if let Some(exists) = self.exists(left, operator, right)? {
             return Ok(exists);
         }
+        // What is equal to a value is not null: an index on it can be used.
+        let value = |expr: &Expr<_>| match expr {
+            Expr::Constant(constant) => *constant != Scalar::Null,
+            expr => matches!(expr, Expr::Now(_)),
+        };
+        let equal = loose && (value(left) || value(right));
         let (left, right) = (self.operand(left)?, self.operand(right)?);
         let sign = match operator {
+            Comparison::Eq if equal => "=",
             Comparison::Eq => "IS",
             Comparison::Ne => "IS NOT",
             Comparison::Gt => ">",
