@@ -89,7 +89,7 @@ impl ConfigObject {
         if next == before {
             return Ok(before.n);
         }
-        next.n = before.n + 1;
+        next.follow(&before);
         let n = next.n;
         let definitions = Definitions::compile(next)
             .map_err(|error| Error::client(400, error.code(), error.to_string()))?;
