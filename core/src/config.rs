@@ -22,7 +22,44 @@ pub struct Bundle {
     pub segments: Map<String, Segment>,
     /// Experiences by name.
     pub experiences: Map<String, Experience>,
+    /// Since which version each definition that counts something is as it is, by kind and name.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub since: Map<String, u64>,
 }
+
+impl Bundle {
+    /// Makes this the version after another one, and notes what of it is new.
+    pub fn follow(&mut self, before: &Self) {
+        self.n = before.n.saturating_add(1);
+        let n = self.n;
+        let since = |kind, name: &str, same| if same { before.since(kind, name) } else { n };
+        let measures = self.measures.iter().map(|(name, measure)| {
+            let since = since(MEASURE, name, before.measures.get(name) == Some(measure));
+            (format!("{MEASURE}/{name}"), since)
+        });
+        let segments = self.segments.iter().map(|(name, segment)| {
+            let since = since(SEGMENT, name, before.segments.get(name) == Some(segment));
+            (format!("{SEGMENT}/{name}"), since)
+        });
+        let experiences = self.experiences.iter().map(|(name, experience)| {
+            let since = since(EXPERIENCE, name, before.experiences.get(name) == Some(experience));
+            (format!("{EXPERIENCE}/{name}"), since)
+        });
+        self.since = Map::gathered(measures.chain(segments).chain(experiences).collect());
+    }
+
+    /// Since which version a definition is as it is; where nobody noted it, this one.
+    pub(crate) fn since(&self, kind: &str, name: &str) -> u64 {
+        self.since.get(format!("{kind}/{name}").as_str()).copied().unwrap_or(self.n)
+    }
+}
+
+/// Kinds of definitions that count something.
+pub(crate) const MEASURE: &str = "measure";
+/// A segment.
+pub(crate) const SEGMENT: &str = "segment";
+/// An experience.
+pub(crate) const EXPERIENCE: &str = "experience";
 
 /// Settings of the system, with the defaults of a new one (contract §7).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

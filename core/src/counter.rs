@@ -95,6 +95,8 @@ pub struct Counting {
     pub keep: usize,
     /// The counts at which something changes for those who ask; none where each change is one.
     pub steps: Option<Vec<usize>>,
+    /// Version of the definitions since which it is counted.
+    pub since: u64,
 }
 
 impl Counting {
@@ -104,7 +106,9 @@ impl Counting {
         // share one, with the largest.
         let id = Self::digest(&(&predicate, &window));
         let steps = Some(vec![keep.saturating_sub(1), keep]);
-        Self { id, predicate, window, aggregate: Aggregate::Count, field: None, keep, steps }
+        // Of all time only the number is kept.
+        let keep = window.map_or(0, |_| keep);
+        Self { id, predicate, window, aggregate: Aggregate::Count, field: None, keep, steps, since: 0 }
     }
 
     /// A measure: aggregates a property of activities, or counts them.
@@ -116,7 +120,7 @@ impl Counting {
     ) -> Self {
         let Some(window) = window else {
             let id = Self::digest(&(&predicate, &aggregate, &field));
-            return Self { id, predicate, window: None, aggregate, field, keep: 0, steps: None };
+            return Self { id, predicate, window: None, aggregate, field, keep: 0, steps: None, since: 0 };
         };
         if aggregate == Aggregate::Count {
             // The same counter that a filter would have, so that they share one.
@@ -130,7 +134,7 @@ impl Counting {
             _ => WINDOW_COUNT,
         };
         let id = Self::digest(&(&predicate, &aggregate, &field, &window));
-        Self { id, predicate, window: Some(window), aggregate, field, keep, steps: None }
+        Self { id, predicate, window: Some(window), aggregate, field, keep, steps: None, since: 0 }
     }
 
     fn digest(parts: &impl Serialize) -> CounterId {
@@ -143,6 +147,7 @@ impl Counting {
     /// One counter for whoever asks for the same thing.
     pub(crate) fn join(&mut self, other: &Self) {
         self.keep = self.keep.max(other.keep);
+        self.since = self.since.min(other.since);
         match (&mut self.steps, &other.steps) {
             (Some(steps), Some(others)) => {
                 for step in others {

@@ -6,7 +6,7 @@ mod reach;
 
 use crate::activity::ActivityField;
 use crate::collections::{Map, in_order, sorted_by_key};
-use crate::config::{Action, Bundle, Change, Column, Experience};
+use crate::config::{Action, Bundle, Change, Column, EXPERIENCE, Experience, MEASURE, SEGMENT};
 use crate::counter::{Aggregate, Counter, CounterId, Counting, WINDOW_COUNT, Window};
 use crate::expr::resolve::{self, CustomerField, Resolved, Schema};
 use crate::expr::{self, Expr, ExprError, Type};
@@ -129,13 +129,15 @@ impl Definitions {
             }
             let counting = Counting::values(filter, measure.aggregate, field, window);
             measures.push((name.clone(), counting.id));
-            counters.push(counting);
+            counters.push(Counting { since: bundle.since(MEASURE, name), ..counting });
         }
         out.measures = Map::gathered(measures);
         let mut resolved = Vec::new();
         for (name, segment) in bundle.segments.iter().filter(|(_, segment)| segment.active) {
             let what = format!("segment {name}");
-            resolved.push((name.clone(), resolved_filter(&segment.filter, &names, what, &mut counters)?));
+            let since = bundle.since(SEGMENT, name);
+            let filter = resolved_filter(&segment.filter, &names, what, since, &mut counters)?;
+            resolved.push((name.clone(), filter));
         }
         out.segments = order::after_what_they_ask(resolved)?;
         let experiences = bundle.experiences.iter().filter(|(_, experience)| experience.active);
@@ -144,7 +146,10 @@ impl Definitions {
             let what = format!("experience {name}");
             let audience = match experience.audience.trim() {
                 "" => None,
-                filter => Some(resolved_filter(filter, &names, what.clone(), &mut counters)?),
+                filter => {
+                    let since = bundle.since(EXPERIENCE, name);
+                    Some(resolved_filter(filter, &names, what.clone(), since, &mut counters)?)
+                }
             };
             let compiled = CompiledExperience::compile(name, experience, audience);
             let compiled = compiled.map_err(|message| DefinitionError::Invalid { what, message })?;
@@ -175,6 +180,7 @@ fn resolved_filter(
     filter: &str,
     names: &Names,
     what: String,
+    since: u64,
     counters: &mut Vec<Counting>,
 ) -> Result<Expr<CustomerField>, DefinitionError> {
     let faulty = |error| DefinitionError::Filter { what: what.clone(), error };
@@ -187,7 +193,7 @@ fn resolved_filter(
         let message = "now() can only be compared with a constant time, or with ActivityTime in a lambda";
         return Err(faulty(ExprError::unsupported(0, message)));
     }
-    counters.extend(resolved.counters);
+    counters.extend(resolved.counters.into_iter().map(|counting| Counting { since, ..counting }));
     Ok(resolved.expr)
 }
 

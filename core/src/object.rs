@@ -467,7 +467,7 @@ impl Object {
         let tell = tells.then(|| self.patience.until(context.now).max(context.now.plus(SECOND_MS)));
         let row = self.wants_row().map(|_| context.now.max(self.patience.until(context.now)));
         let time = if self.has_profile() {
-            self.profile.next_change(context.definitions, context.now)
+            self.profile.holds_until(context.definitions, context.now).map(|at| at.max(context.now))
         } else {
             None
         };

@@ -260,8 +260,8 @@ impl Profile {
         }
     }
 
-    /// Counters that the definitions ask for and this profile cannot answer: they need one look at the
-    /// whole timeline, once per change of definitions.
+    /// Counters that the definitions ask for and this profile cannot answer: they are new to it, or must
+    /// know of more. They need one look at the whole timeline, once.
     pub fn missing(&self, definitions: &Definitions) -> Vec<CounterId> {
         if self.head.n >= definitions.bundle.n {
             return Vec::new();
@@ -270,7 +270,9 @@ impl Profile {
             .counters
             .iter()
             .filter(|(id, counting)| {
-                self.counters.get(id).is_none_or(|counter| counter.kept() < counting.keep)
+                // Of what was counted all along and is not there, there was nothing.
+                let new = counting.since > self.head.n && !planted(54);
+                self.counters.get(id).map_or(new, |counter| counter.kept() < counting.keep)
             })
             .map(|(id, _)| *id)
             .collect()
@@ -392,7 +394,7 @@ impl Profile {
             tag,
             version: self.head.version,
             n: self.head.n,
-            valid_until: self.next_change(definitions, now),
+            valid_until: self.holds_until(definitions, now),
             auth: None,
             cookie_ids: Vec::new(),
             attributes: self.attributes(),

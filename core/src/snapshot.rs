@@ -74,8 +74,8 @@ impl Snapshot {
     /// A customer who was imported and never seen: what their object would say if there were one.
     pub fn imported(definitions: &Definitions, of: &Customer, row: Imported, now: Timestamp) -> Self {
         let mut profile = Profile::default();
-        profile.import(row);
-        profile.evaluate(definitions, now, &mut Vec::new());
+        profile.import(definitions, row, now);
+        profile.evaluate(definitions, now, Cause::Import, &mut Vec::new());
         let auth = Some((of.table.clone(), of.auth_id.clone()));
         Self { auth, ..profile.snapshot(definitions, of.id, String::new(), now) }
     }

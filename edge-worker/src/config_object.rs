@@ -144,7 +144,7 @@ impl ConfigObject {
         if next == before {
             return Ok(before.n);
         }
-        next.n = before.n + 1;
+        next.follow(&before);
         let n = next.n;
         // What was there compiled: where it no longer does, somebody needs what was taken away.
         let definitions = Definitions::compile(next).map_err(|error| {

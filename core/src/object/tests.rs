@@ -16,6 +16,7 @@ mod batches;
 mod clocks;
 mod earlier;
 mod links;
+mod moves;
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
 

@@ -139,6 +139,13 @@ impl Profile {
         self.moves.push(Move { segment: name.to_owned(), entered: is_in, at, cause });
     }
 
+    /// Until when what was evaluated holds: the first instant that is not evaluated yet and may change
+    /// something. It lies before `now` where nobody came when it was due.
+    pub fn holds_until(&self, definitions: &Definitions, now: Timestamp) -> Option<Timestamp> {
+        let evaluated = self.head.evaluated.map_or(now, |evaluated| evaluated.at.min(now));
+        self.next_change(definitions, evaluated)
+    }
+
     /// The next instant after `now` at which time alone may change a membership or a measure.
     pub fn next_change(&self, definitions: &Definitions, now: Timestamp) -> Option<Timestamp> {
         let counters = self.counters.iter();

@@ -67,6 +67,12 @@ fn versions(settings: &serde_json::Value, later: &serde_json::Value) -> Versions
             },
         }),
     ];
-    let compiled = |bundle| Definitions::compile(serde_json::from_value::<Bundle>(bundle).unwrap()).unwrap();
+    let mut before = Bundle::default();
+    let compiled = |bundle| {
+        let mut bundle: Bundle = serde_json::from_value(bundle).unwrap();
+        bundle.follow(&before);
+        before = bundle.clone();
+        Definitions::compile(bundle).unwrap()
+    };
     bundles.into_iter().map(compiled).collect()
 }

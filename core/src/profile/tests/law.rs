@@ -81,7 +81,7 @@ fn pool() -> impl Strategy<Value = Vec<(CookieId, Signal)>> {
 }
 
 /// Definitions that ask in all the ways there are; each version asks otherwise.
-fn version(n: u64) -> Definitions {
+fn version(n: u64) -> Bundle {
     let count = |filter: &str, n: u64| format!("UnifiedActivity/$count($filter={filter}) ge {n}");
     let since = |time: &str| format!("ActivityTime gt now() sub duration'{time}'");
     let between = "ActivityTime lt now() sub duration'P5D' and ActivityTime gt now() sub duration'P12D'";
@@ -146,7 +146,21 @@ fn version(n: u64) -> Definitions {
             "OfCount": audience("UnifiedActivity/$count ge 3", 2),
         },
     });
-    Definitions::compile(serde_json::from_value(bundle).unwrap()).unwrap()
+    serde_json::from_value(bundle).unwrap()
+}
+
+/// Versions that follow each other.
+fn versions() -> Vec<Definitions> {
+    let mut compiled = Vec::new();
+    let mut before = Bundle::default();
+    for n in 1..5 {
+        let mut bundle = version(n);
+        bundle.follow(&before);
+        assert_eq!(bundle.n, n);
+        before = bundle.clone();
+        compiled.push(Definitions::compile(bundle).unwrap());
+    }
+    compiled
 }
 
 /// A profile, its rows and all that was ever put into it.
@@ -165,7 +179,7 @@ struct Life<'p> {
 
 impl<'p> Life<'p> {
     fn new(pool: &'p [(CookieId, Signal)]) -> Self {
-        let versions = (1..5).map(version).collect();
+        let versions = versions();
         let (held, rows) = (Vec::new(), Map::new());
         let mut profile = Profile::default();
         profile.head.n = 1;
@@ -318,7 +332,7 @@ proptest! {
 
     #[test]
     fn what_a_signal_cannot_move_is_not_tried_and_nothing_else_is_left_out(pool in pool()) {
-        for definitions in [version(1), version(2)] {
+        for definitions in versions().iter().take(2) {
             for (_, signal) in pool.iter().take(10) {
                 let tried = definitions.reach.counters(signal);
                 let once = sorted_by_key(tried.clone(), |place| *place);
