@@ -1,7 +1,7 @@
 // @ts-check
 // `npm run crash -- --kills 50 [--seed n] [--clients n] [--keep]`: the built system is killed under write load
-// and must have lost, doubled and misplaced nothing (tests/crash). With `--browser [--signals n]` it is the
-// browser that is killed. Exit code 1 when something is amiss.
+// and must have lost, doubled and misplaced nothing (tests/crash). With `--browser [--signals n] [--minutes n]` it
+// is the browser that is killed, for an hour at most. Exit code 1 when something is amiss.
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,9 +25,10 @@ await script(async () => {
       keep: { type: "boolean", default: false },
       browser: { type: "boolean", default: false },
       signals: { type: "string", default: "" },
+      minutes: { type: "string", default: "60" },
     },
   });
-  const number = (/** @type {"kills" | "seed" | "clients" | "signals"} */ name) => {
+  const number = (/** @type {"kills" | "seed" | "clients" | "signals" | "minutes"} */ name) => {
     const value = Number(values[name]);
     if (!Number.isInteger(value) || value < 0) throw new Stop(`--${name} should be a whole number`);
     return value;
@@ -36,7 +37,7 @@ await script(async () => {
   if (values.browser) {
     console.log(`seed ${seed}`);
     const signals = values.signals ? number("signals") : 50 * kills;
-    const { figures, ...faults } = await browsers.campaign({ kills, signals, seed, tell: console.log });
+    const { figures, ...faults } = await browsers.campaign({ kills, signals, seed, minutes: number("minutes"), tell: console.log });
     const found = Object.entries(faults);
     print({ ...figures, ...Object.fromEntries(found.map(([kind, list]) => [kind, list.length])) });
     for (const [kind, list] of found) for (const what of list.slice(0, TOLD)) console.error(`${kind}: ${what}`);

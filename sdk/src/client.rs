@@ -9,6 +9,8 @@ mod identity;
 #[cfg(test)]
 mod tests;
 
+use std::mem::take;
+
 use crate::capture::Page;
 use crate::config::Config;
 use crate::consent::{Consent, Gate, Purpose};
@@ -39,6 +41,8 @@ pub(crate) struct Client {
     forgotten: bool,
     /// What the visitor said is stored, as far as this page knows.
     said: bool,
+    /// When the visitor said it, by the wall clock; 0 if never.
+    said_at: u64,
     held: Vec<Held>,
     session: Session,
     properties: Properties,
@@ -73,7 +77,9 @@ struct Waiting {
 impl Client {
     /// An instance that does nothing until it is told to initialize.
     pub(crate) fn new(settings: &str) -> Self {
-        Self { settings: settings.into(), ..Self::default() }
+        let mut client = Self::default();
+        client.settings.push_str(settings);
+        client
     }
 
     fn setting(&self, group: &str, name: &str) -> Value<'_> {
@@ -122,18 +128,14 @@ impl Client {
             }
         }
         self.write_rows(out);
-        let engine = &self.engine;
-        self.waiting.retain(|w| {
-            let Some(engine) = engine else {
-                out.refuse(w.call, "opted_out");
-                return false;
-            };
-            let done = !w.user && (engine.done(w.ticket) || engine.is_stopped());
-            if done {
-                out.done(w.call);
+        // Smaller than `retain`, of which each call is code of its own.
+        for w in take(&mut self.waiting) {
+            match &self.engine {
+                None => out.refuse(w.call, "opted_out"),
+                Some(engine) if !w.user && (engine.done(w.ticket) || engine.is_stopped()) => out.done(w.call),
+                _ => self.waiting.push(w),
             }
-            !done
-        });
+        }
     }
 
     fn send(&self, batch: &Batch, last: bool, facts: &Facts, out: &mut Effects) {
@@ -163,19 +165,22 @@ impl Client {
         let chance = Chance { jitter, stream: facts.guid() };
         if let Some(engine) = &mut self.engine {
             let settled = engine.settle(batch, &reply, facts.now, chance);
-            self.waiting.retain(|w| {
-                let decided = w.user && w.ticket == settled.user;
+            for w in take(&mut self.waiting) {
                 let user = answer.get("user");
-                if decided && settled.refusal.is_empty() {
+                if !w.user || w.ticket != settled.user {
+                    self.waiting.push(w);
+                } else if settled.refusal.is_empty() {
                     out.resolve(w.call, if user.is_null() { QUEUED } else { user.0 });
-                } else if decided {
+                } else {
                     out.refuse(w.call, &settled.refusal);
                 }
-                !decided
-            });
+            }
             if self.consent.gate(Purpose::Storage) == Gate::Open {
                 if settled.changed {
                     self.cookies.set_id(engine.cookie_id(), out);
+                }
+                if settled.rotated {
+                    self.affirm(facts);
                 }
                 return;
             }
@@ -319,7 +324,9 @@ impl Client {
         if begun || !self.config.is_there() || self.consent.gate(Purpose::Storage) != Gate::Open {
             return;
         }
-        let cookie_id = cookie::find_id(facts.text("cookie")).unwrap_or_else(|| facts.guid());
+        let found = cookie::find_id(facts.text("cookie"));
+        let minted = found.is_none();
+        let cookie_id = found.unwrap_or_else(|| facts.guid());
         // Renewed on every page, too.
         self.cookies.set_id(&cookie_id, out);
         let engine = self.engine.get_or_insert_with(Engine::new);
@@ -327,6 +334,9 @@ impl Client {
         self.session.touch(facts, out);
         engine.set_session(&self.session.id, self.session.start);
         self.forgotten = false;
+        if minted {
+            self.affirm(facts);
+        }
         self.look_for_left(out);
     }
 }

@@ -155,6 +155,8 @@ pub(crate) struct Settled {
     /// The cookie is to be written again: another cookieId is in use now, or the batch was made
     /// under an earlier one, which its answer may have set again.
     pub(crate) changed: bool,
+    /// It is another cookieId.
+    pub(crate) rotated: bool,
     /// The batch's `user` signal, if it is decided now, else 0.
     pub(crate) user: Ticket,
     /// Why it was refused, if it was.
@@ -271,6 +273,7 @@ impl Engine {
 
     /// The last flush of a page that goes away: the next piece of what is not under way, as long as
     /// all pieces fit into the browser's quota. The signals stay queued until their answers are read.
+    /// Nothing overtakes a `user` signal: whose it is hangs on that one's answer.
     pub(crate) fn piece(&mut self, now: u64) -> Option<Batch> {
         let (signals, _) = self.cut(BATCH_SIGNALS);
         if self.is_stopped() || self.retry.is_put_off(now) || signals == 0 {
@@ -278,6 +281,9 @@ impl Engine {
         }
         let (mut bytes, mut last) = (ENVELOPE_BYTES, 0);
         for signal in self.queue.iter().filter(|s| s.batch > 0) {
+            if signal.kind == Kind::User {
+                return None;
+            }
             bytes += signal.bytes() + if last == signal.batch { 0 } else { ENVELOPE_BYTES };
             last = signal.batch;
         }
@@ -308,7 +314,8 @@ impl Engine {
             }
             let current = origin.cookie_id == self.origin.cookie_id;
             settled.changed = !current || answer.cookie_id != origin.cookie_id;
-            if current && settled.changed {
+            settled.rotated = current && settled.changed;
+            if settled.rotated {
                 self.begin(answer.cookie_id, chance.stream);
             }
         } else if self.keeps(reply, count, now, chance.jitter) {

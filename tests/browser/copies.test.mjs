@@ -158,7 +158,7 @@ for (const fate of /** @type {const} */ (["reset", "lost", "silent"])) {
     const { site, page, id } = await visit(t);
     await go(page, `${site.base}/`);
     await call(page, "flush");
-    site.otherwise = fate;
+    site.otherwise = (page) => (page.endsWith("/next") ? "pass" : fate);
     site.arrived.length = 0;
     await page.evaluate(() => {
       const { MSCI } = /** @type {any} */ (window);
@@ -167,8 +167,6 @@ for (const fate of /** @type {const} */ (["reset", "lost", "silent"])) {
       location.href = "/next";
     });
     await page.waitForURL("**/next");
-    await until(() => site.arrived.length > 0, "it was tried");
-    site.otherwise = "pass";
     await status(page);
     await delivered(page);
     const taken = site.arrived.filter(({ answer, fate }) => answer && fate === "pass").flatMap(({ batch }) => batch.signals.map((/** @type {any} */ signal) => ({ ...signal, stream: batch.stream })));

@@ -1,6 +1,6 @@
 // @ts-check
 // A headless Chromium with a fresh profile and nothing of its own on the network.
-import { mkdirSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
@@ -60,12 +60,14 @@ export async function resident(test, { preferences, ...options } = {}) {
     /** Pulls the plug: no process of it gets a chance to write anything. */
     async kill9() {
       // The browser's own lock on its profile names its process: `<host>-<id>`.
-      const all = family(Number(readlinkSync(join(folder, "SingletonLock")).split("-").at(-1)));
+      const lock = join(folder, "SingletonLock");
+      const all = lstatSync(lock, { throwIfNoEntry: false }) ? family(Number(readlinkSync(lock).split("-").at(-1))) : [];
       for (const id of all) if (lives(id)) process.kill(id, "SIGKILL");
-      await until(() => !all.some(lives), "the browser has ended");
+      await until(() => !all.some(lives), "the browser has ended", 60_000);
     },
     async stop() {
-      await self.context.close();
+      // The driver may wait for ever for a browser that was killed.
+      await self.kill9();
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };

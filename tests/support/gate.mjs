@@ -47,8 +47,8 @@ export async function gate(behind, test) {
     arrived: [],
     /** Of the next requests, in order. @type {Fate[]} */
     next: [],
-    /** Of all others. */
-    otherwise: /** @type {Fate | (() => Fate)} */ ("pass"),
+    /** Of all others; may hang on the page that asks. */
+    otherwise: /** @type {Fate | ((page: string) => Fate)} */ ("pass"),
     /** Bodies of pages by path. @type {Record<string, string>} */
     pages: {},
     /** The body of any other page. @type {(path: string) => string} */
@@ -67,12 +67,9 @@ export async function gate(behind, test) {
     /** Signals that were in requests that arrived, in order. @returns {any[]} */
     signals: () => self.arrived.flatMap(({ batch }) => batch.signals.map((/** @type {any} */ signal) => ({ ...signal, cookieId: batch.cookieId, stream: batch.stream }))),
 
-    /** Breaks all connections. */
-    hangUp: () => server.closeAllConnections(),
-    async close() {
+    close() {
       server.close();
       server.closeAllConnections();
-      await once(server, "close");
     },
   };
 
@@ -102,7 +99,7 @@ export async function gate(behind, test) {
   const collect = async (request, response) => {
     const body = await whole(request);
     const planned = self.next.shift() ?? self.otherwise;
-    const fate = typeof planned === "function" ? planned() : planned;
+    const fate = typeof planned === "function" ? planned(request.headers.referer ?? "") : planned;
     /** @type {Arrived} */
     const arrived = { batch: JSON.parse(String(body)), bytes: body.length, headers: request.headers, fate, answer: undefined };
     self.arrived.push(arrived);

@@ -7,7 +7,7 @@ use crate::cookie::{self, Cookies};
 use crate::effects::{Call, Effects};
 use crate::engine::Kind;
 use crate::facts::Facts;
-use crate::json::Value;
+use crate::json::{Value, Writer};
 use crate::properties::Properties;
 use crate::session::{self, Session};
 use crate::user;
@@ -38,11 +38,9 @@ impl Client {
         let says = |of: Value| of.get("gpc").flag() == Some(true);
         let barred = honours_gpc && (says(facts.input) || says(Value(&self.settings)));
         self.consent = Consent::new(required, barred, cookie::opted_out(facts.text("cookie")));
-        // What an earlier page stored is whole or it is nothing.
-        let _recalled = self.consent.say(facts.get("consent"));
+        self.remember(facts);
         self.cookies = Cookies::read(Value(&self.settings).get("cookie"), facts.secure());
         self.device = facts.get("device").0.into();
-        self.said = !facts.get("consent").is_null();
         self.open(facts, out);
         if self.consent.gate(Purpose::Storage) == Gate::Shut {
             self.clear(out);
@@ -116,24 +114,24 @@ impl Client {
         if self.consent == before {
             return Ok(());
         }
+        // Before this is news itself.
+        self.open(facts, out);
         self.said = self.consent.is_kept();
+        self.said_at = facts.time;
         if self.said {
             let json = out.begin("store");
             json.quoted(&[consent::KEY]);
-            self.consent.write(json.item().push("{"));
-            json.push("}");
+            json.item().push("{").number("time", self.said_at);
+            json.raw("said", "{");
+            self.consent.write(json);
+            json.push("}}");
             out.end();
         } else {
             out.remove(consent::KEY);
         }
-        self.open(facts, out);
         self.withdraw(facts);
-        let mut json = signal("consent", facts);
-        json.raw("purposes", purposes.0);
         // The edge hears of it before what it allows, and even when it allows nothing any more.
-        if let Some(engine) = self.engine.as_mut().filter(|_| !self.forgotten) {
-            let _queued = engine.push(Kind::Consent, json.0, facts.now);
-        }
+        self.tell_consent(purposes.0, facts);
         self.settle_consent(facts, out);
         Ok(())
     }
@@ -148,6 +146,36 @@ impl Client {
         }
     }
 
+    /// Takes over what is stored.
+    fn remember(&mut self, facts: &Facts) {
+        let stored = facts.get("consent");
+        self.said = !stored.is_null();
+        if let Some(time) = stored.get("time").number() {
+            self.said_at = time;
+        }
+        // It is whole or it is nothing.
+        let _recalled = self.consent.say(stored.get("said"));
+    }
+
+    /// Tells the edge what it cannot know of a cookieId that is new: what the visitor has said, and when.
+    pub(super) fn affirm(&mut self, facts: &mut Facts) {
+        if self.said_at > 0 {
+            let mut said = Writer("{".into());
+            self.consent.write(&mut said);
+            let now = std::mem::replace(&mut facts.time, self.said_at);
+            self.tell_consent(&said.push("}").0, facts);
+            facts.time = now;
+        }
+    }
+
+    fn tell_consent(&mut self, purposes: &str, facts: &Facts) {
+        if let Some(engine) = self.engine.as_mut().filter(|_| !self.forgotten) {
+            let mut json = signal("consent", facts);
+            json.raw("purposes", purposes);
+            let _queued = engine.push(Kind::Consent, json.0, facts.now);
+        }
+    }
+
     /// Takes over what the visitor said in another tab.
     pub(super) fn recall(&mut self, facts: &mut Facts, out: &mut Effects) {
         if !self.config.is_there() {
@@ -156,10 +184,11 @@ impl Client {
         if !self.consent.opted_out && cookie::opted_out(facts.text("cookie")) {
             return self.opt_out(facts, out);
         }
-        let (before, stored) = (self.consent, facts.get("consent"));
-        let taken_back = self.said && stored.is_null();
-        self.said = !stored.is_null();
-        let _whole_or_nothing = self.consent.say(if taken_back { ALL_DENIED } else { stored });
+        let (before, said) = (self.consent, self.said);
+        self.remember(facts);
+        if said && !self.said {
+            let _denied = self.consent.say(ALL_DENIED);
+        }
         if self.consent != before {
             self.open(facts, out);
             self.withdraw(facts);
@@ -187,6 +216,7 @@ impl Client {
             self.cookies.set_id(&cookie_id, out);
             out.remove(session::KEY);
             engine.begin(cookie_id, facts.guid());
+            self.affirm(facts);
             self.end_proof(out);
         }
     }

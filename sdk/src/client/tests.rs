@@ -264,6 +264,40 @@ fn after_the_grant_what_happened_since_is_sent_in_order() {
 }
 
 #[test]
+fn c4_each_new_cookie_id_begins_with_what_the_visitor_said_and_when() {
+    let mut browser = Browser::started(REQUIRED);
+    browser.call("setConsent", &format!("[{ALL}]"));
+    let said = browser.sent().unwrap().get("signals").parts().next().unwrap().0.to_owned();
+    browser.answer(None, "null");
+    browser.now += 5_000;
+    let told = |browser: &Browser| {
+        let signals = browser.sent().expect("a request").get("signals").parts();
+        signals
+            .filter(|signal| signal.get("type").text() == Some("consent"))
+            .map(|s| s.0.to_owned())
+            .collect::<Vec<_>>()
+    };
+    // A logout.
+    browser.call("reset", "[]");
+    assert_eq!(told(&browser), [said.clone()]);
+    browser.answer(None, "null");
+    // Another user.
+    browser.call("setUser", r#"[{"authId":"K2"}]"#);
+    browser.answer(Some(B), r#"{"status":"rotated"}"#);
+    assert_eq!(told(&browser), [said.clone()]);
+    assert_eq!(browser.sent().unwrap().get("cookieId").text(), Some(B));
+    browser.answer(None, "null");
+    // A page whose cookie is there, and one whose cookie was lost.
+    browser.next_page(REQUIRED);
+    browser.after(1_000);
+    assert_eq!(browser.types(), ["view"]);
+    browser.answer(None, "null");
+    browser.cookies.clear();
+    browser.next_page(REQUIRED);
+    assert_eq!(told(&browser), [said]);
+}
+
+#[test]
 fn after_a_refusal_what_happened_is_discarded() {
     let mut browser = Browser::started(REQUIRED);
     browser.call("setUser", r#"[{"authId":"K"}]"#);

@@ -398,6 +398,20 @@ fn the_last_flush_goes_in_pieces_within_the_quota() {
 }
 
 #[test]
+fn f40_nothing_overtakes_a_user_signal_when_the_page_goes() {
+    let mut e = engine();
+    push(&mut e, Kind::User, 1, 0);
+    let user = send(&mut e, 0);
+    push(&mut e, Kind::View, 1, 0);
+    assert!(e.piece(0).is_none(), "the user is under way");
+    accept(&mut e, &user, 0);
+    push(&mut e, Kind::User, 1, 0);
+    push(&mut e, Kind::View, 1, 0);
+    let pieces: Vec<_> = std::iter::from_fn(|| e.piece(0)).map(|piece| seqs(&piece)).collect();
+    assert_eq!(pieces, [[2, 3]], "up to the next one");
+}
+
+#[test]
 fn a_page_that_comes_back_sends_again_under_the_same_names() {
     let mut e = engine();
     push(&mut e, Kind::View, 3, 0);

@@ -118,7 +118,7 @@ fn withdrawn_storage_leaves_no_row_and_makes_none() {
 
 #[test]
 fn f41_what_another_tab_withdraws_holds_here_too() {
-    let said = |storage: &str| vec![("_msci_consent".to_owned(), storage.to_owned())];
+    let said = |storage: &str| vec![("_msci_consent".to_owned(), format!(r#"{{"said":{storage}}}"#))];
     let opted_out = ("_msci_optout".to_owned(), "1".to_owned());
     for (settings, cookie, storage) in [
         ("{}", Some(opted_out), vec![]),
