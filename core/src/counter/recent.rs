@@ -252,9 +252,9 @@ mod tests {
             // They come while time passes, none before it happened (but for what clocks are off).
             let mut clock = 0;
             for ((time, _, now), arrival) in items.iter_mut().zip(arrivals) {
-                clock = if arrival % 3 == 0 { clock } else { clock + arrival % 86_400_000 };
+                clock += if arrival.rem_euclid(3) == 0 { 0 } else { arrival.rem_euclid(DAY_MS) };
                 *now = clock;
-                *time += clock / 2;
+                *time += clock.div_euclid(2);
             }
             let now = NOW.plus(clock);
             for aggregate in [Aggregate::Sum, Aggregate::First, Aggregate::Last, Aggregate::Max] {
