@@ -1,7 +1,8 @@
 //! What a batch of 20 signals costs with few and with many definitions: `npm run bench evaluate`.
 //! Medians of native time, built as the Worker is (for size).
 #![allow(clippy::disallowed_methods)] // a bench has a clock
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::unreachable)]
+#![allow(clippy::integer_division_remainder_used)]
 
 use std::io::Write;
 use std::time::{Duration, Instant};

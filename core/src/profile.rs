@@ -229,7 +229,9 @@ impl Profile {
     }
 
     fn touch(&mut self, places: &[Place]) {
-        places.iter().for_each(|place| self.touched.insert(*place));
+        for place in places {
+            self.touched.insert(*place);
+        }
     }
 
     /// Takes the imported row, unless a newer one is there. Says whether it was taken.

@@ -61,6 +61,11 @@ impl Window {
 }
 
 impl Counter {
+    /// Whether there is anything that time can move.
+    pub fn has_recent(&self) -> bool {
+        !self.recent.is_empty()
+    }
+
     /// How many instants lie after `time`.
     fn after(&self, time: Timestamp) -> usize {
         self.recent.partition_point(|other| *other > time)
@@ -130,9 +135,6 @@ impl Counter {
 
     /// The next instant after `now` at which time alone changes what this counter says to who asks.
     pub fn next_change(&self, counting: &Counting, now: Timestamp) -> Option<Timestamp> {
-        if self.recent.is_empty() {
-            return None;
-        }
         let window = counting.window?;
         let (ahead, end) = self.inside(window, now);
         let enters = self.recent.get(ahead.wrapping_sub(1)).map(|time| time.plus(-window.until));
@@ -252,9 +254,9 @@ mod tests {
             // They come while time passes, none before it happened (but for what clocks are off).
             let mut clock = 0;
             for ((time, _, now), arrival) in items.iter_mut().zip(arrivals) {
-                clock = if arrival % 3 == 0 { clock } else { clock + arrival % 86_400_000 };
+                clock += if arrival.rem_euclid(3) == 0 { 0 } else { arrival.rem_euclid(DAY_MS) };
                 *now = clock;
-                *time += clock / 2;
+                *time += clock.div_euclid(2);
             }
             let now = NOW.plus(clock);
             for aggregate in [Aggregate::Sum, Aggregate::First, Aggregate::Last, Aggregate::Max] {

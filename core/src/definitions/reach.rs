@@ -167,14 +167,15 @@ pub(super) fn has_edges_only<F>(filter: &Expr<F>) -> bool {
 struct Signals {
     /// Fields that are looked at, and whether for parts of their text.
     fields: Vec<(ActivityField, bool)>,
-    needs: Table,
+    needs: Chains,
     /// Counters of which more than one need may be met by the same signal.
     several: Set<u32>,
     /// Counters that need nothing that could be looked up.
     others: Vec<u32>,
 }
 
-/// Something that a signal has or has not: a field, a value of it, three bytes in a row of its text.
+/// Something that a signal has or has not: a field, a value of it, three bytes in a row of its text. The
+/// lowest two bits say which of them.
 type Need = u64;
 
 const GRAM: usize = 3;
@@ -188,11 +189,11 @@ impl Signals {
             .map(|counting| counting.predicate.as_ref().map_or_else(Vec::new, |it| signals.needs(it)))
             .collect();
         let all = needs.iter().flatten().flatten();
-        let mut crowd = Table::with_room(all.clone().count());
+        let mut crowd = Chains::with_room(all.clone().count());
         for need in all {
             crowd.count(*need);
         }
-        signals.needs = Table::with_room(needs.len());
+        signals.needs = Chains::with_room(needs.len());
         for (choices, counter) in needs.into_iter().zip(0..) {
             let crowded = |choice: &Vec<Need>| choice.iter().flat_map(|need| crowd.of(*need)).sum::<u32>();
             let Some(choice) = choices.into_iter().min_by_key(crowded) else {
@@ -301,7 +302,7 @@ fn field_of(expr: &Expr<ActivityField>) -> Option<&ActivityField> {
     }
 }
 
-/// The lowest two bits say which kind of need it is.
+/// That there is a value at all.
 fn any(field: u64) -> Need {
     field << 2
 }
@@ -313,7 +314,7 @@ fn value_of(field: u64, value: &Scalar) -> Need {
         Scalar::Bool(truth) => mixed.byte(u8::from(*truth)),
         // There are two zeros.
         Scalar::Number(number) => {
-            (number + 0.0).to_bits().to_le_bytes().into_iter().for_each(|b| mixed.byte(b))
+            (number + 0.0).to_bits().to_le_bytes().into_iter().for_each(|b| mixed.byte(b));
         }
         Scalar::Text(text) => text.bytes().for_each(|byte| mixed.byte(byte.to_ascii_lowercase())),
         Scalar::Time(time) => time.0.to_le_bytes().into_iter().for_each(|byte| mixed.byte(byte)),
@@ -337,16 +338,16 @@ impl Mixed {
     }
 }
 
-/// Numbers by need: chains in a table that is made once.
+/// Numbers by need, in a table that is made once.
 #[derive(Debug, Default)]
-struct Table {
+struct Chains {
     /// By the top bits of the mixed need: one above the place of the chain's first entry.
     heads: Vec<u32>,
     /// Need, number, the next one.
     entries: Vec<(Need, u32, u32)>,
 }
 
-impl Table {
+impl Chains {
     fn with_room(room: usize) -> Self {
         Self { heads: vec![0; room.next_power_of_two().max(2)], entries: Vec::with_capacity(room) }
     }

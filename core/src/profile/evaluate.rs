@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use super::{Evaluated, Places, Profile};
 use crate::activity;
 use crate::collections::{Map, Set};
-use crate::counter::CounterId;
+use crate::counter::{Counter, CounterId, Counting};
 use crate::definitions::{Definitions, Place};
 use crate::effects::{Table, Write};
 use crate::expr::resolve::CustomerField;
@@ -56,7 +56,12 @@ impl Profile {
         if now < at {
             return self.evaluate_all(definitions, now, Cause::Time);
         }
-        while let Some(next) = self.next_change(definitions, at).filter(|next| *next <= now) {
+        // A measure is something that readers see, also where no filter asks for it.
+        self.stirred |= !planted(52)
+            && self.windows(definitions).any(|(_, counting, counter)| {
+                counting.steps.is_none() && counter.next_change(counting, at).is_some_and(|next| next <= now)
+            });
+        while let Some(next) = self.next_touch(definitions, at).filter(|next| *next <= now) {
             self.touch_at(definitions, at, next);
             at = next;
             self.settle(definitions, at, Cause::Time);
@@ -64,16 +69,32 @@ impl Profile {
         self.head.evaluated = Some(Evaluated { n, at: now });
     }
 
-    /// Touches whom the instant `next`, the first after `at` at which anything changes, can move.
+    /// Counters of moving windows, with their places.
+    fn windows<'a>(
+        &'a self,
+        definitions: &'a Definitions,
+    ) -> impl Iterator<Item = (usize, &'a Counting, &'a Counter)> {
+        self.counters.iter().filter(|(_, counter)| counter.has_recent()).filter_map(|(id, counter)| {
+            let place = definitions.counters.position(id)?;
+            let (_, counting) = definitions.counters.nth(place)?;
+            Some((place, counting, counter))
+        })
+    }
+
+    /// The first instant after `at` that touches a filter.
+    fn next_touch(&self, definitions: &Definitions, at: Timestamp) -> Option<Timestamp> {
+        let asked =
+            self.windows(definitions).filter(|(place, ..)| !definitions.reach.of_counter(*place).is_empty());
+        let windows = asked.filter_map(|(_, counting, counter)| counter.next_change(counting, at));
+        windows.chain(definitions.reach.next_edge(at)).min()
+    }
+
+    /// Touches whom the instant `next`, the first after `at` that touches anybody, can move.
     fn touch_at(&mut self, definitions: &Definitions, at: Timestamp, next: Timestamp) {
         let mut touched: Vec<Place> = definitions.reach.at_edge(next).collect();
-        for (id, counter) in self.counters.iter() {
-            let Some(place) = definitions.counters.position(id) else { continue };
-            let Some((_, counting)) = definitions.counters.nth(place) else { continue };
+        for (place, counting, counter) in self.windows(definitions) {
             if counter.next_change(counting, at) == Some(next) {
                 touched.extend(definitions.reach.of_counter(place));
-                // A measure is something that readers see.
-                self.stirred |= counting.steps.is_none() && !planted(52);
             }
         }
         self.touch(&touched);
@@ -148,9 +169,8 @@ impl Profile {
 
     /// The next instant after `now` at which time alone may change a membership or a measure.
     pub fn next_change(&self, definitions: &Definitions, now: Timestamp) -> Option<Timestamp> {
-        let counters = self.counters.iter();
-        let windows =
-            counters.filter_map(|(id, counter)| counter.next_change(definitions.counters.get(id)?, now));
+        let windows = self.windows(definitions);
+        let windows = windows.filter_map(|(_, counting, counter)| counter.next_change(counting, now));
         windows.chain(definitions.reach.next_edge(now)).min()
     }
 

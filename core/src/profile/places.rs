@@ -47,7 +47,9 @@ mod tests {
         #[test]
         fn places_come_out_in_order(held in prop::collection::btree_set(0..300_u32, 0..40), from in 0..310_u32) {
             let mut places = Places::default();
-            held.iter().for_each(|place| places.insert(*place));
+            for place in &held {
+                places.insert(*place);
+            }
             prop_assert_eq!(places.next(from), held.range(from..).next().copied());
             prop_assert_eq!(Places::all(held.len()).next(from), Some(from).filter(|place| (*place as usize) < held.len()));
         }

@@ -5,13 +5,13 @@ use crate::work;
 
 /// So many segments of the usual kinds, of which a visitor's signals touch a few.
 fn many(segments: usize) -> Definitions {
-    let filter = |place: usize| match place % 5 {
+    let filter = |place: usize| match place.rem_euclid(5) {
         0 => format!("UnifiedActivity/any(a: contains(a/ViewUri,'/category/{place}/'))"),
         1 => {
             let window = "ActivityTime gt now() sub duration'P30D'";
             format!("UnifiedActivity/$count($filter=ActivityType eq 'event{place}' and {window}) ge 2")
         }
-        2 => format!("Measures/M{} ge {place}", place % 100),
+        2 => format!("Measures/M{} ge {place}", place.rem_euclid(100)),
         3 => format!("IsMemberOfSegment('S{}')", place - 1),
         _ => format!("Tier eq 'tier{place}' or FullName eq 'name{place}'"),
     };
@@ -39,7 +39,7 @@ fn a_batch_costs_what_it_touches_not_what_is_defined() {
         Signal { stream: StreamId::from_bits(1), seq, time: NOW, kind, source: Source::Browser, fields }
     };
     let batch: Vec<_> = (0..20)
-        .map(|seq| match seq % 4 {
+        .map(|seq| match u64::rem_euclid(seq, 4) {
             0 => signal(seq, Kind::View, json!({ "uri": "https://shop.example/category/5/machine" })),
             1 => signal(seq, Kind::View, json!({ "uri": "https://shop.example/about-us" })),
             2 => signal(seq, Kind::Event, json!({ "name": "EVENT6" })),

@@ -71,7 +71,7 @@ fn pool() -> impl Strategy<Value = Vec<(CookieId, Signal)>> {
                 _ => (Kind::User, json!({ "traits": { "Tier": text, "Spend": number } })),
             };
             let Value::Object(fields) = fields else { return None };
-            let source = if seq % 2 == 0 { Source::Server } else { Source::Browser };
+            let source = if seq.is_multiple_of(2) { Source::Server } else { Source::Browser };
             let time = NOW.plus(-ago);
             let signal = Signal { stream: StreamId::from_bits(1), seq, time, kind, source, fields };
             Some((CookieId::from_bits(u128::from(cookie)), signal))
@@ -85,9 +85,9 @@ fn version(n: u64) -> Bundle {
     let count = |filter: &str, n: u64| format!("UnifiedActivity/$count($filter={filter}) ge {n}");
     let since = |time: &str| format!("ActivityTime gt now() sub duration'{time}'");
     let between = "ActivityTime lt now() sub duration'P5D' and ActivityTime gt now() sub duration'P12D'";
-    let odd = n % 2 == 1;
+    let odd = !n.is_multiple_of(2);
     let mut filters = json!({
-        "Orders": count("ActivityType eq 'order'", 2 + n % 3),
+        "Orders": count("ActivityType eq 'order'", 2 + n.rem_euclid(3)),
         "Never": format!("not (UnifiedActivity/any(a: a/{}))", since("P3D")),
         "LongAgo": count(between, 1),
         "Exactly": "UnifiedActivity/$count($filter=ActivityTime ge now() sub duration'PT1H') eq 1",
@@ -104,7 +104,7 @@ fn version(n: u64) -> Bundle {
         "Chain": "IsMemberOfSegment('Both') or Measures/Recent ge 1",
         "Rich": "Measures/Mean gt 1 or Measures/Newest eq 7",
         "Later": format!("now() ge {}", NOW.plus(3 * DAY_MS).to_rfc3339()),
-        "Kinds": format!("Measures/Plans ge {}", 1 + n % 2),
+        "Kinds": format!("Measures/Plans ge {}", 1 + u64::from(odd)),
         "Lately": count(&since("P10D"), 3),
     });
     if odd {
@@ -141,7 +141,7 @@ fn version(n: u64) -> Bundle {
         "segments": segments,
         "experiences": {
             "Everyone": audience("", 1),
-            "OfMembers": audience("IsMemberOfSegment('Chain')", n % 4),
+            "OfMembers": audience("IsMemberOfSegment('Chain')", n.rem_euclid(4)),
             "OfTier": audience("Tier eq 'gold'", 2),
             "OfCount": audience("UnifiedActivity/$count ge 3", 2),
         },
@@ -187,7 +187,7 @@ impl<'p> Life<'p> {
     }
 
     /// The same set, folded by one that never saw anything else.
-    fn from_scratch(&self, now: Timestamp) -> Snapshot {
+    fn scratch(&self, now: Timestamp) -> Snapshot {
         let definitions = &self.versions[self.n];
         let mut fresh = Profile::default();
         for (cookie, signal) in self.held.iter().map(|place| &self.pool[*place]) {
@@ -283,7 +283,7 @@ impl<'p> Life<'p> {
             }
             if moved.cause == Cause::Time && known {
                 assert!(matches!(step, Step::Time(_)), "{moved:?} after {step:?}");
-                let at = |ms| self.from_scratch(moved.at.plus(ms)).segments.contains(&moved.segment);
+                let at = |ms| self.scratch(moved.at.plus(ms)).segments.contains(&moved.segment);
                 assert_eq!((at(-1), at(0)), (was, moved.entered), "{moved:?} is not at its instant");
                 assert!(moved.at <= self.now && moved.at > before);
             } else {
@@ -325,7 +325,7 @@ proptest! {
             let kept = life.profile.snapshot(definitions, CustomerId::Unknown(1), String::new(), life.now);
             let members: Vec<_> = life.members.iter().cloned().collect();
             prop_assert_eq!(&members, &kept.segments, "the moves do not lead to what is");
-            let scratch = life.from_scratch(life.now);
+            let scratch = life.scratch(life.now);
             prop_assert_eq!(timeless(kept), timeless(scratch), "after {:?}", step);
         }
     }
