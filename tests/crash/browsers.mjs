@@ -14,6 +14,8 @@ const ALIVE_MS = 180_000;
 const DRAINED_MS = 300_000;
 /** Tabs at a time. */
 const TABS = 3;
+/** Fewer processes to start and to kill: a run is about what they leave. */
+const LEAN = ["--process-per-site", "--in-process-gpu"];
 const PEOPLE = 4;
 
 /** What a page does all the time: signals of each kind, sign-ins, and at last another page. Runs in the page. */
@@ -50,7 +52,7 @@ export async function campaign({ kills: most, signals, seed, minutes = 60, tell 
   const luck = chance(seed);
   const msci = await system();
   const site = await gate(msci.base);
-  const browser = await resident(undefined);
+  const browser = await resident(undefined, { args: LEAN });
   try {
     await msci.admin("PUT", "/tables/People", { primaryKey: "PersonId", columns: { FirstName: "string" } });
     await msci.admin("PUT", "/settings", { trackingTable: "People" });
