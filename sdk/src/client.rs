@@ -186,8 +186,10 @@ impl Client {
             }
         }
         // An answer to what was sent before the visitor said no may have set cookies again.
-        self.cookies.remove_id(out);
-        self.end_proof(out);
+        if reply.status == 200 {
+            self.cookies.remove_id(out);
+            self.end_proof(out);
+        }
     }
 
     /// What is to be stored goes out, unless nothing may be.
@@ -318,11 +320,12 @@ impl Client {
         }
     }
 
-    /// Begins, or goes on after a new grant, if the visitor's consent allows it.
-    fn open(&mut self, facts: &mut Facts, out: &mut Effects) {
+    /// Begins, or goes on after a new grant, if the visitor's consent allows it; answers whether the edge
+    /// hears of that consent with it.
+    fn open(&mut self, facts: &mut Facts, out: &mut Effects) -> bool {
         let begun = self.engine.is_some() && !self.forgotten;
         if begun || !self.config.is_there() || self.consent.gate(Purpose::Storage) != Gate::Open {
-            return;
+            return false;
         }
         let found = cookie::find_id(facts.text("cookie"));
         let minted = found.is_none();
@@ -334,9 +337,7 @@ impl Client {
         self.session.touch(facts, out);
         engine.set_session(&self.session.id, self.session.start);
         self.forgotten = false;
-        if minted {
-            self.affirm(facts);
-        }
         self.look_for_left(out);
+        minted && self.affirm(facts)
     }
 }

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { launch } from "../support/chromium.mjs";
-import { PORTAL, TAG, gate } from "../support/gate.mjs";
+import { PORTAL, gate } from "../support/gate.mjs";
 import { answered, call, cookieId, dropped, events, go, names, pass, run, status, stopClock, track } from "../support/sdk.mjs";
 import { system, until } from "../support/system.mjs";
 
@@ -307,10 +307,16 @@ async function noTls(t) {
   return `https://localhost:${/** @type {import("node:net").AddressInfo} */ (server.address()).port}`;
 }
 
-for (const fate of /** @type {Fate[]} */ ([429, 500, 502, 503, 504, 408].map((status) => ({ status }))).concat(["reset", "silent", "lost", "half", "cut", PORTAL])) {
-  const what = typeof fate === "string" ? fate : fate === PORTAL ? "portal" : String(fate.status);
-  const names = { reset: "F28 ", silent: "F28 ", lost: "F31 ", half: "F31 ", cut: "F30 ", portal: "F31 " };
-  test(`${/** @type {any} */ (names)[what] ?? "F28 "}after ${what}, twice, a signal is kept, tried again, and arrives once`, async (t) => {
+for (const [number, what, fate] of /** @type {[string, string, Fate][]} */ ([
+  ...[408, 429, 500, 502, 503, 504].map((status) => ["F28", String(status), { status }]),
+  ["F28", "a connection that breaks", "reset"],
+  ["F28", "no answer at all", "silent"],
+  ["F30", "a request that is cut off", "cut"],
+  ["F31", "an answer that is lost", "lost"],
+  ["F31", "an answer that is cut off", "half"],
+  ["F31", "the page of a captive portal", PORTAL],
+])) {
+  test(`${number} after ${what}, twice, a signal is kept, tried again, and arrives once`, async (t) => {
     const { site, page, arrivals, stored } = await visited(t);
     site.next = [fate, fate];
     await track(page, ["e1"]);

@@ -114,11 +114,10 @@ impl Client {
         if self.consent == before {
             return Ok(());
         }
-        // Before this is news itself.
-        self.open(facts, out);
-        self.said = self.consent.is_kept();
         self.said_at = facts.time;
-        if self.said {
+        // Not known to be stored before it is read back: there may be no storage, which is no withdrawal.
+        self.said = false;
+        if self.consent.is_kept() {
             let json = out.begin("store");
             json.quoted(&[consent::KEY]);
             json.item().push("{").number("time", self.said_at);
@@ -129,9 +128,12 @@ impl Client {
         } else {
             out.remove(consent::KEY);
         }
-        self.withdraw(facts);
         // The edge hears of it before what it allows, and even when it allows nothing any more.
-        self.tell_consent(purposes.0, facts);
+        let told = self.open(facts, out);
+        self.withdraw(facts);
+        if !told {
+            self.tell_consent(purposes.0, facts);
+        }
         self.settle_consent(facts, out);
         Ok(())
     }
@@ -158,7 +160,8 @@ impl Client {
     }
 
     /// Tells the edge what it cannot know of a cookieId that is new: what the visitor has said, and when.
-    pub(super) fn affirm(&mut self, facts: &mut Facts) {
+    /// Answers whether there is anything.
+    pub(super) fn affirm(&mut self, facts: &mut Facts) -> bool {
         if self.said_at > 0 {
             let mut said = Writer("{".into());
             self.consent.write(&mut said);
@@ -166,6 +169,7 @@ impl Client {
             self.tell_consent(&said.push("}").0, facts);
             facts.time = now;
         }
+        self.said_at > 0
     }
 
     fn tell_consent(&mut self, purposes: &str, facts: &Facts) {

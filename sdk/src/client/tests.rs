@@ -298,6 +298,31 @@ fn c4_each_new_cookie_id_begins_with_what_the_visitor_said_and_when() {
 }
 
 #[test]
+fn f35_without_storage_a_grant_is_not_taken_for_withdrawn_by_the_next_step() {
+    let mut browser = Browser::started(REQUIRED);
+    browser.call("setConsent", &format!("[{ALL}]"));
+    (browser.storage, browser.cookies) = (vec![], vec![]);
+    for _ in 0..2 {
+        browser.call("trackEvent", r#"[{"name":"x"}]"#);
+    }
+    browser.call("status", "[]");
+    assert!(browser.settled().contains(r#""queued":4"#), "{}", browser.settled());
+}
+
+#[test]
+fn c4_a_grant_after_a_refusal_tells_the_edge_all_that_holds() {
+    let mut browser = Browser::started(REQUIRED);
+    browser.call("setConsent", &format!("[{ALL}]"));
+    browser.answer(None, "null");
+    browser.call("setConsent", r#"[{"storage":"denied"}]"#);
+    browser.answer(None, "null");
+    browser.call("setConsent", r#"[{"storage":"granted"}]"#);
+    assert_eq!(browser.types(), ["consent"]);
+    let told = browser.sent().unwrap().get("signals").parts().next().unwrap().get("purposes").0;
+    assert_eq!(told, ALL, "the cookieId is a new one");
+}
+
+#[test]
 fn after_a_refusal_what_happened_is_discarded() {
     let mut browser = Browser::started(REQUIRED);
     browser.call("setUser", r#"[{"authId":"K"}]"#);
