@@ -22,6 +22,9 @@ pub struct Bundle {
     pub segments: Map<String, Segment>,
     /// Experiences by name.
     pub experiences: Map<String, Experience>,
+    /// Activations by name.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub activations: Map<String, Activation>,
 }
 
 /// Settings of the system, with the defaults of a new one (contract §7).
@@ -341,6 +344,35 @@ pub struct Change {
     /// Attribute name, for `setAttribute`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+}
+
+/// What leaves the system when a segment is entered or left: a signed message to an address.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Activation {
+    /// Which segment.
+    pub segment: String,
+    /// Which of its moves are told; both, unless it says otherwise.
+    #[serde(default = "both")]
+    pub on: Vec<Direction>,
+    /// Where to.
+    pub url: String,
+    /// Name of the secret that signs, where secrets are kept: a bundle goes to places that need none.
+    pub key: String,
+}
+
+/// A move of a customer, as seen from a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Into it.
+    Entered,
+    /// Out of it.
+    Left,
+}
+
+fn both() -> Vec<Direction> {
+    vec![Direction::Entered, Direction::Left]
 }
 
 fn yes() -> bool {

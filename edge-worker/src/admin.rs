@@ -1,6 +1,7 @@
 //! Admin API (contract §7): settings, tables and rows, measures, segments, experiences, the snippet,
 //! customers, jobs.
 
+mod activations;
 mod customers;
 mod rows;
 
@@ -65,6 +66,7 @@ pub(crate) async fn any(
             http::json(&calls::job(env, &JobCall::Cancel((*id).to_owned())).await?)
         }
         (Method::Post, ["tables", name, "rows"]) => rows::import(request, env, configuration, name).await,
+        (_, ["activations", rest @ ..]) => activations::any(&request, env, configuration, rest).await,
         (Method::Get, [kind]) if is_kind(kind) => {
             let items: Vec<Value> = definitions(configuration, kind)?
                 .into_iter()

@@ -7,7 +7,7 @@ use msci_core::profile::Imported;
 use msci_core::snapshot::Snapshot;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use worker::{Env, Request, Response};
 
 use crate::configuration::Told;
@@ -56,6 +56,13 @@ pub(crate) enum ProfileCall {
         behind: Option<(i64, CookieId, StreamId, u64)>,
         /// Most signals.
         limit: usize,
+    },
+    /// Put dead messages of an activation back; answers how many.
+    Replay {
+        /// Which activation's.
+        activation: String,
+        /// One of them; all, unless it is named.
+        id: Option<String>,
     },
 }
 
@@ -121,6 +128,15 @@ pub(crate) enum Change {
         /// Body; none deletes.
         body: Option<Value>,
     },
+}
+
+/// An activation, put or deleted.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ActivationChange {
+    /// Name.
+    pub(crate) name: String,
+    /// Body, with a secret or without; none deletes.
+    pub(crate) body: Option<Map<String, Value>>,
 }
 
 /// A call to the object that does long work.
@@ -227,6 +243,17 @@ pub(crate) async fn config_told(env: &Env) -> Result<Told> {
 pub(crate) async fn config_change(env: &Env, change: &Change) -> Result<u64> {
     let body = serde_json::to_string(change)?;
     Ok(json::from_str(&config(env, "https://config/change", Some(&body)).await?)?)
+}
+
+/// Changes an activation; answers the secret that was made for it, if one was.
+pub(crate) async fn change_activation(env: &Env, change: &ActivationChange) -> Result<Option<String>> {
+    let body = serde_json::to_string(change)?;
+    Ok(json::from_str(&config(env, "https://config/activation", Some(&body)).await?)?)
+}
+
+/// The secret of this key, if there is one.
+pub(crate) async fn webhook_secret(env: &Env, key: &str) -> Result<Option<String>> {
+    Ok(json::from_str(&config(env, "https://config/secret", Some(key)).await?)?)
 }
 
 async fn config(env: &Env, url: &str, body: Option<&str>) -> Result<String> {

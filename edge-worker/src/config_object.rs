@@ -1,6 +1,9 @@
 //! The one Durable Object that holds the configuration: immutable bundles by version, and the secrets
 //! of this system. A change is compiled before it is stored, so what is stored always compiles.
 
+mod activations;
+
+use msci_core::activation;
 use msci_core::config::{Bundle, Verification};
 use msci_core::definitions::Definitions;
 use msci_core::json;
@@ -36,6 +39,10 @@ impl DurableObject for ConfigObject {
             "/version" => self.told().map(|told| told.bundle.n.to_string()),
             "/told" => self.told().and_then(|told| Ok(serde_json::to_string(&told)?)),
             "/change" => self.change(&body).await.map(|n| n.to_string()),
+            "/activation" => {
+                self.change_activation(&body).await.and_then(|made| Ok(serde_json::to_string(&made)?))
+            }
+            "/secret" => self.webhook_secret(&body).and_then(|secret| Ok(serde_json::to_string(&secret)?)),
             _ => Err(Error::not_found()),
         };
         match answer {
@@ -83,7 +90,11 @@ impl ConfigObject {
     }
 
     async fn change(&self, body: &str) -> Result<u64> {
-        let change: Change = json::from_str(body)?;
+        self.apply(json::from_str(body)?, Statements::new()).await
+    }
+
+    /// A change, and what is stored with it.
+    async fn apply(&self, change: Change, statements: Statements) -> Result<u64> {
         let before = self.told()?.bundle;
         let mut next = changed(&before, change)?;
         if next == before {
@@ -91,9 +102,8 @@ impl ConfigObject {
         }
         next.n = before.n + 1;
         let n = next.n;
-        let definitions = Definitions::compile(next)
-            .map_err(|error| Error::client(400, error.code(), error.to_string()))?;
-        let statements = Statements::new();
+        let definitions = activation::check(&next).and_then(|()| Definitions::compile(next));
+        let definitions = definitions.map_err(|error| Error::client(400, error.code(), error.to_string()))?;
         let text = serde_json::to_string(&definitions.bundle)?;
         statements.push("INSERT INTO bundle VALUES (?, ?)", &[(n as f64).into(), text.as_str().into()]);
         statements.commit(&self.state.storage())?;
@@ -116,10 +126,10 @@ fn changed(before: &Bundle, change: Change) -> Result<Bundle> {
             merge(settings, patch);
         }
         Change::Definition { kind, name, body } => {
-            let definitions = value
-                .get_mut(&kind)
-                .and_then(Value::as_object_mut)
-                .ok_or_else(|| Error::damaged(format!("no kind {kind}")))?;
+            let kinds = value.as_object_mut().ok_or_else(|| Error::damaged("no bundle".to_owned()))?;
+            let definitions = kinds.entry(kind.as_str()).or_insert_with(|| Value::Object(Map::new()));
+            let definitions =
+                definitions.as_object_mut().ok_or_else(|| Error::damaged(format!("no kind {kind}")))?;
             match body {
                 Some(body) => {
                     protect(&kind, definitions.get(&name), &body)?;

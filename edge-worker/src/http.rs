@@ -69,6 +69,10 @@ pub(crate) async fn gzip_body(request: &Request, limit: usize) -> Result<Vec<u8>
 
 #[wasm_bindgen]
 extern "C" {
+    /// Sends a request to wherever its address says.
+    #[wasm_bindgen(js_name = fetch)]
+    pub(crate) fn fetch_request(request: &web_sys::Request) -> js_sys::Promise;
+
     type DecompressionStream;
 
     #[wasm_bindgen(constructor, catch)]

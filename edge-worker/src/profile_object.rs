@@ -2,6 +2,7 @@
 //! `msci_core::object`. Every step is one transaction; what the step owes to others is carried out
 //! afterwards, here or by the alarm, whichever comes first.
 
+mod activations;
 mod owed;
 
 use std::cell::{Cell, RefCell};
@@ -103,6 +104,9 @@ impl ProfileObject {
             ProfileCall::Links => told(&self.peek(Object::links)),
             ProfileCall::Timeline { behind, limit } => {
                 told(&sql::newest(&self.state.storage(), behind, true, limit)?)
+            }
+            ProfileCall::Replay { activation, id } => {
+                told(&self.replay(&activation, id.as_deref(), c, now).await?)
             }
         }
     }
@@ -472,7 +476,8 @@ impl ProfileCall {
             | Self::Erasing
             | Self::CopyAgain
             | Self::Links
-            | Self::Timeline { .. } => true,
+            | Self::Timeline { .. }
+            | Self::Replay { .. } => true,
         }
     }
 
@@ -482,6 +487,7 @@ impl ProfileCall {
             Self::Read { .. } => told(&Seen::Nothing),
             Self::Unlink(_) => told(&Unlinked::NotLinked),
             Self::Erasing => told(&false),
+            Self::Replay { .. } => told(&0),
             Self::CopyAgain | Self::Links | Self::Timeline { .. } => told(&[(); 0]),
             _ => told(&()),
         }

@@ -64,9 +64,17 @@ impl Object {
             out.push(Write::Remove(log.cookie));
         }
         self.unindex(&mut out);
-        self.profile.clear(&mut out);
-        self.changed(context, Cause::Removal, &mut out);
+        self.drop_deliveries(&mut out);
+        self.clear_quietly(context, &mut out);
         out
+    }
+
+    /// What is left is nobody's any more: it enters nothing and leaves nothing.
+    fn clear_quietly(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
+        self.profile.clear(out);
+        self.profile.evaluate(context.definitions, context.now, Cause::Removal, out);
+        self.profile.take_moves();
+        self.changed(context, Cause::Removal, out);
     }
 
     /// The index is to lose what it has of this log; the caller makes a new version.
@@ -189,7 +197,7 @@ impl Object {
         let successor = successor.unwrap_or(CustomerId::Unknown(bits));
         let erased = Erased { at, successor, asked };
         let version = self.profile.version();
-        let Owed { purges, drops, repeat, .. } = std::mem::take(&mut self.owed);
+        let Owed { purges, drops, repeat, messages, .. } = std::mem::take(&mut self.owed);
         let repeat = repeat.filter(|_| !planted(45));
         let (life, refused, patience, unsure) = (self.life, self.refused, self.patience, self.unsure);
         *self = Self { life, refused, patience, unsure, ..Self::born(self.name, 0).0 };
@@ -202,7 +210,9 @@ impl Object {
         self.erased = Some(erased);
         self.profile.raise(version);
         self.profile.bump(out);
-        self.owed = Owed { purges, drops, repeat, unindex: true, void: version, ..Owed::default() };
+        let unlist = messages;
+        self.owed =
+            Owed { purges, drops, repeat, unindex: true, void: version, messages, unlist, ..Owed::default() };
         self.owe_copies(now, out);
         at
     }
@@ -266,7 +276,8 @@ impl Object {
     /// Nobody is to be told anything, and no write to KV can land after its last one.
     pub(super) fn owes_nobody(&self) -> bool {
         let settled = !self.unsure && self.owed.repeat.is_none();
-        self.owed.drops.is_empty() && self.owed.purges.is_empty() && (settled || planted(47))
+        let told = self.owed.drops.is_empty() && self.owed.purges.is_empty() && !self.owes_deliveries();
+        told && (settled || planted(47))
     }
 
     /// An idle link ends like one that is taken back; the object goes once the customer knows. Its
@@ -282,8 +293,7 @@ impl Object {
             out.push(Write::put(Table::Meta, LOG, log));
             out.push(Write::Remove(log.cookie));
             self.unindex(&mut out);
-            self.profile.clear(&mut out);
-            self.changed(context, Cause::Removal, &mut out);
+            self.clear_quietly(context, &mut out);
         }
         out
     }

@@ -12,6 +12,7 @@ use msci_core::profile::Imported;
 use msci_core::signal::Signal;
 use msci_core::time::Timestamp;
 
+use crate::activations::memberships;
 use crate::node::Node;
 use crate::world::{Message, PAGE, World};
 
@@ -71,7 +72,9 @@ impl<'a> World<'a> {
         let context = self.context_of(name);
         let Some(node) = self.nodes.get(&name).filter(|node| !node.putting && !node.indexing) else { return };
         if let Some(at) = node.held.as_ref().and_then(|object| object.alarm(context)) {
-            let delay = (at.0 - context.now.0).max(10);
+            // While messages are under way, everything else is looked after once a second.
+            let least = if node.delivering > 0 { 1000 } else { 10 };
+            let delay = (at.0 - context.now.0).max(least);
             self.wake_at(name, self.now.plus(delay));
         }
     }
@@ -134,8 +137,11 @@ impl<'a> World<'a> {
                 self.unlinked.insert(*cookie);
             }
         }
+        let before_it = memberships(node);
         let purges = writes.iter().any(|write| matches!(write, Write::Wipe | Write::Remove(_)));
-        node.apply(writes);
+        node.apply(writes.clone());
+        let moved = (&before_it, &memberships(node));
+        self.outside.note(name, moved, &writes, context);
         self.taken_away(name, had, purges);
         // The alarm is set in the same write as the rows.
         self.arm(name);
@@ -206,6 +212,7 @@ impl<'a> World<'a> {
         if !self.leave(name)? {
             self.project(name);
             self.index(name);
+            self.deliver(name);
         }
         Some(())
     }
