@@ -12,6 +12,8 @@ pub mod resolve;
 
 use serde::Serialize;
 
+pub(crate) use self::lexer::duration;
+
 use crate::time::Timestamp;
 
 /// A fault in a filter, with the byte where it stands.

@@ -409,9 +409,25 @@ impl Object {
     /// The imported row arrived (or its absence was found: version 0).
     pub fn import(&mut self, row: Imported, context: Context<'_>) -> Vec<Write> {
         let mut out = Vec::new();
-        if self.profile.import(row) {
+        if self.profile.import(context.definitions, row, context.now) {
             self.changed(context, Cause::Import, &mut out);
         }
+        out
+    }
+
+    /// The imported row arrived for the first time, with the memberships that it alone has led to: they were
+    /// told to others, and go on here.
+    pub fn adopt_row(
+        &mut self,
+        row: Imported,
+        memberships: Vec<(String, Timestamp)>,
+        context: Context<'_>,
+    ) -> Vec<Write> {
+        let mut out = Vec::new();
+        if self.profile.imported_version().is_none() {
+            self.profile.inherit(memberships, &mut out);
+        }
+        out.extend(self.import(row, context));
         out
     }
 
@@ -446,7 +462,6 @@ impl Object {
     /// The profile changed: memberships again, one more version, its copies are behind.
     fn changed(&mut self, context: Context<'_>, cause: Cause, out: &mut Vec<Write>) {
         self.profile.evaluate(context.definitions, context.now, cause, out);
-        self.queue_moves(context, out);
         self.profile.bump(out);
         let n = context.definitions.bundle.n.max(self.owed.n);
         if self.owed.n != n {

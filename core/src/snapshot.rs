@@ -62,6 +62,9 @@ impl Snapshot {
     /// A visitor of whom nothing is known: what a page is decided with when there is no cookie, no
     /// proof, or no profile.
     pub fn stranger(definitions: &Definitions, now: Timestamp) -> Self {
+        if let Some(stranger) = &definitions.stranger {
+            return Self::clone(stranger);
+        }
         let mut profile = Profile::default();
         profile.evaluate(definitions, now, Cause::Signal, &mut Vec::new());
         profile.snapshot(definitions, CustomerId::Unknown(0), String::new(), now)

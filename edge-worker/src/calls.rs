@@ -5,9 +5,10 @@ use msci_core::json;
 use msci_core::object::{CollectAnswer, CollectCall, Drop, Page, Purge, ShipAnswer};
 use msci_core::profile::Imported;
 use msci_core::snapshot::Snapshot;
+use msci_core::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 use worker::{Env, Request, Response};
 
 use crate::configuration::Told;
@@ -46,6 +47,8 @@ pub(crate) enum ProfileCall {
     Purge(Purge),
     /// Say whether somebody is still to be told of an erasure.
     Erasing,
+    /// Follow the definitions of this call, and time.
+    Wake,
     /// Make all copies again; answers the cookies' objects that belong to it.
     CopyAgain,
     /// Say which links there are.
@@ -130,21 +133,14 @@ pub(crate) enum Change {
     },
 }
 
-/// An activation, put or deleted.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct ActivationChange {
-    /// Name.
-    pub(crate) name: String,
-    /// Body, with a secret or without; none deletes.
-    pub(crate) body: Option<Map<String, Value>>,
-}
-
 /// A call to the object that does long work.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum JobCall {
-    /// Begin; answers the job's id.
+    /// Begin, with what can be done at once; answers the job's id.
     Start(Work),
+    /// Begin, and answer before anything is done.
+    Later(Work),
     /// All jobs, newest first.
     List,
     /// One job.
@@ -171,8 +167,64 @@ pub(crate) enum Work {
         #[serde(default)]
         begun: bool,
     },
-    /// Tell objects of imported rows that changed.
-    Push {},
+    /// Carry imported rows that changed to where they count: to the customer's object, or, where there is
+    /// none, into the memberships.
+    Push {
+        /// Changes that came after it began.
+        #[serde(default)]
+        news: u64,
+    },
+    /// Bring every customer to definitions that changed.
+    Evaluate(Evaluation),
+    /// Take the rows of a deleted table away.
+    Drop {
+        /// Which table.
+        table: String,
+    },
+    /// Take out of the index what is too old, or nobody's.
+    Retain {
+        /// Behind which membership those of customers who are gone are looked for; first comes all else.
+        #[serde(default)]
+        behind: Option<(String, String)>,
+    },
+}
+
+/// How far customers are brought to changed definitions.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Evaluation {
+    /// Version of the configuration.
+    pub(crate) n: u64,
+    /// Nobody is to hear who entered and left: memberships that were lost are made again.
+    #[serde(default)]
+    pub(crate) quiet: bool,
+    /// What comes next.
+    pub(crate) stage: Stage,
+}
+
+/// Part of an [`Evaluation`].
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Stage {
+    /// Nothing is done.
+    Begin,
+    /// Customers with an object are asked to follow.
+    Objects {
+        /// Those behind this one.
+        behind: String,
+        /// The first time all, then those who still do not follow.
+        round: u32,
+        /// How many were asked in this round.
+        asked: u64,
+        /// Not before.
+        due: Timestamp,
+    },
+    /// Customers without an object are judged by their imported rows, behind this table and key.
+    Rows {
+        /// Table.
+        source: String,
+        /// Key.
+        key: String,
+    },
 }
 
 impl Work {
@@ -181,7 +233,37 @@ impl Work {
         match self {
             Self::Rebuild { .. } => "rebuild",
             Self::Erase { .. } => "erase",
-            Self::Push {} => "push",
+            Self::Push { .. } => "push",
+            Self::Evaluate(_) => "evaluate",
+            Self::Drop { .. } => "drop",
+            Self::Retain { .. } => "retain",
+        }
+    }
+
+    /// Brings customers to the definitions of this version.
+    pub(crate) fn evaluate(n: u64) -> Self {
+        Self::Evaluate(Evaluation { n, quiet: false, stage: Stage::Begin })
+    }
+
+    /// This and work of the same kind that is under way, as one.
+    pub(crate) fn joined(&self, running: &Self) -> Option<Self> {
+        match (self, running) {
+            (Self::Push { .. }, Self::Push { news }) => Some(Self::Push { news: news + 1 }),
+            // From the beginning: who was already brought to the earlier ones is to follow once more.
+            (Self::Evaluate(new), Self::Evaluate(old)) => Some(Self::Evaluate(Evaluation {
+                n: new.n.max(old.n),
+                quiet: new.quiet && old.quiet,
+                stage: Stage::Begin,
+            })),
+            (Self::Drop { table: new }, Self::Drop { table: old }) if new == old => Some(running.clone()),
+            (Self::Erase { customer: new, .. }, Self::Erase { customer: old, begun: false })
+                if new == old =>
+            {
+                Some(running.clone())
+            }
+            (Self::Retain { .. }, Self::Retain { .. })
+            | (Self::Rebuild { .. }, Self::Rebuild { cursor: None }) => Some(running.clone()),
+            _ => None,
         }
     }
 }
@@ -245,15 +327,16 @@ pub(crate) async fn config_change(env: &Env, change: &Change) -> Result<u64> {
     Ok(json::from_str(&config(env, "https://config/change", Some(&body)).await?)?)
 }
 
-/// Changes an activation; answers the secret that was made for it, if one was.
-pub(crate) async fn change_activation(env: &Env, change: &ActivationChange) -> Result<Option<String>> {
-    let body = serde_json::to_string(change)?;
-    Ok(json::from_str(&config(env, "https://config/activation", Some(&body)).await?)?)
+/// Puts an activation, with a secret or without, or deletes it; answers `{ n, secret? }`: the new version, and
+/// the secret that was made for it.
+pub(crate) async fn change_activation(env: &Env, name: &str, body: Value) -> Result<Value> {
+    let body = json::text(&json!({ "name": name, "body": body }));
+    Ok(json::value(&config(env, "https://config/activation", Some(&body)).await?)?)
 }
 
-/// The secret of this key, if there is one.
-pub(crate) async fn webhook_secret(env: &Env, key: &str) -> Result<Option<String>> {
-    Ok(json::from_str(&config(env, "https://config/secret", Some(key)).await?)?)
+/// The secret of this key; empty if there is none.
+pub(crate) async fn webhook_secret(env: &Env, key: &str) -> Result<String> {
+    config(env, "https://config/secret", Some(key)).await
 }
 
 async fn config(env: &Env, url: &str, body: Option<&str>) -> Result<String> {

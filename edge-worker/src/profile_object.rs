@@ -100,6 +100,7 @@ impl ProfileObject {
             ProfileCall::Erase => told(&self.erase(c, now).await?),
             ProfileCall::Purge(purge) => told(&self.purge(&purge, c, now).await?),
             ProfileCall::Erasing => told(&self.peek(|object| object.next_purge().is_some())),
+            ProfileCall::Wake => told(&self.follow(c, now).await?),
             ProfileCall::CopyAgain => told(&self.copy_again(c, now).await?),
             ProfileCall::Links => told(&self.peek(Object::links)),
             ProfileCall::Timeline { behind, limit } => {
@@ -287,6 +288,12 @@ impl ProfileObject {
         self.arm(configuration, now).await
     }
 
+    /// Definitions, or time, may have moved a membership; the copies follow.
+    async fn follow(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
+        self.step(configuration, now, |object, context| ((), object.wake(context)))?;
+        self.arm(configuration, now).await
+    }
+
     /// Every copy is made again; answers whose activities belong to this customer.
     async fn copy_again(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<Vec<CustomerId>> {
         self.step(configuration, now, |object, context| ((), object.copy_again(context.now)))?;
@@ -394,7 +401,7 @@ impl ProfileObject {
                     return (Err(error), Vec::new());
                 }
             }
-            object.profile.adopt(definitions, &missing, &mut writes);
+            object.profile.adopt(definitions, &mut writes);
             (Ok(()), writes)
         })?;
         if fitted.is_err() {
@@ -422,16 +429,15 @@ impl ProfileObject {
         let mut held = self.held.borrow_mut();
         let object = held.as_mut().ok_or_else(|| Error::damaged("a step without a state".to_owned()))?;
         let (answer, writes) = step(object, context);
-        self.commit(&mut held, writes)?;
+        self.commit(&mut held, writes, context)?;
         Ok(answer)
     }
 
     /// The part of a step that is the same whatever it answers.
-    fn commit(&self, held: &mut Option<Object>, mut writes: Vec<Write>) -> Result<()> {
+    fn commit(&self, held: &mut Option<Object>, mut writes: Vec<Write>, context: Context<'_>) -> Result<()> {
         if let Some(object) = held {
+            object.queue_moves(context, &mut writes);
             object.keep_unknown_fields(&mut writes);
-            // Nobody is told of them yet.
-            object.profile.take_moves();
         }
         let written = sql::write(&self.state.storage(), &writes);
         if written.is_err() {
@@ -474,6 +480,7 @@ impl ProfileCall {
             | Self::Forget
             | Self::Purge(_)
             | Self::Erasing
+            | Self::Wake
             | Self::CopyAgain
             | Self::Links
             | Self::Timeline { .. }

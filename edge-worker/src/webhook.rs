@@ -32,7 +32,7 @@ async fn secret(env: &Env, activation: &Activation) -> Result<Option<Vec<u8>>> {
     if kept.is_some() {
         return Ok(kept);
     }
-    let secret = calls::webhook_secret(env, key).await?.and_then(|secret| secret_bytes(&secret));
+    let secret = secret_bytes(&calls::webhook_secret(env, key).await?);
     if let Some(secret) = &secret {
         SECRETS.with_borrow_mut(|secrets| {
             if secrets.len() >= KEPT {

@@ -41,11 +41,14 @@ pub struct Listing {
 }
 
 impl Object {
-    /// Every move since the last time becomes a message of each activation that tells it.
-    pub(super) fn queue_moves(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
+    /// Every move of a step becomes a message of each activation that tells it: before the step's writes
+    /// are committed, with them.
+    pub fn queue_moves(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
         let moves = self.profile.take_moves();
-        // Whoever keeps no cookie is met once: there is nobody to be told about.
-        if self.is_unlisted() {
+        // Of whoever was erased nothing is told any more. Whoever keeps no cookie is met once: there is
+        // nobody to be told about.
+        let erased = out.iter().any(|write| matches!(write, Write::Wipe));
+        if moves.is_empty() || erased || self.is_unlisted() {
             return;
         }
         let activations = &context.definitions.bundle.activations;
@@ -61,7 +64,7 @@ impl Object {
         self.make_room(now, out);
         let (number, id) = self.next_message(activation, moved);
         let delivery = Delivery::new(id, activation, moved, now);
-        if !planted(52) {
+        if !planted(56) {
             out.push(Write::put(Table::Outbox, &key(number), &delivery));
         }
         self.deliveries.insert(number, delivery);
@@ -115,7 +118,7 @@ impl Object {
         let mut seen = Set::default();
         let pending = self.deliveries.iter().filter(|(_, delivery)| delivery.state == State::Pending);
         pending
-            .filter(move |(_, delivery)| seen.insert(delivery.activation.as_str()) || planted(51))
+            .filter(move |(_, delivery)| seen.insert(delivery.activation.as_str()) || planted(55))
             .map(|(number, delivery)| (*number, delivery))
     }
 
@@ -140,7 +143,7 @@ impl Object {
         let sent = self.deliveries.get_mut(&number);
         if let Some(delivery) = sent.filter(|held| held.id == id && held.state == State::Pending) {
             delivery.attempted(outcome, now);
-            if planted(53) {
+            if planted(57) {
                 delivery.id.push('+');
             }
             out.push(Write::put(Table::Outbox, &key(number), delivery));

@@ -53,6 +53,7 @@ impl Object {
     /// stays: random ids and numbers, by which a resend still goes where it went.
     pub fn forget(&mut self, context: Context<'_>) -> Vec<Write> {
         let mut out = Vec::new();
+        let had_profile = self.has_profile();
         self.cut(&mut out);
         if let Some(log) = &mut self.log {
             log.purged = true;
@@ -65,16 +66,15 @@ impl Object {
         }
         self.unindex(&mut out);
         self.drop_deliveries(&mut out);
-        self.clear_quietly(context, &mut out);
+        if had_profile {
+            self.unfold(context, &mut out);
+        } else {
+            self.profile.clear(&mut out);
+        }
+        self.changed(context, Cause::Removal, &mut out);
+        // Nobody enters anything by being forgotten.
+        self.profile.keep_moves(|moved| !moved.entered);
         out
-    }
-
-    /// What is left is nobody's any more: it enters nothing and leaves nothing.
-    fn clear_quietly(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
-        self.profile.clear(out);
-        self.profile.evaluate(context.definitions, context.now, Cause::Removal, out);
-        self.profile.take_moves();
-        self.changed(context, Cause::Removal, out);
     }
 
     /// The index is to lose what it has of this log; the caller makes a new version.
@@ -148,7 +148,7 @@ impl Object {
 
     /// Begins to fold the timeline again: everything that came from signals is forgotten.
     pub fn unfold(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
-        self.profile.unfold(context.definitions);
+        self.profile.unfold(context.definitions, context.now);
         out.push(Write::Clear(Table::Measure));
     }
 
@@ -200,7 +200,9 @@ impl Object {
         let Owed { purges, drops, repeat, messages, .. } = std::mem::take(&mut self.owed);
         let repeat = repeat.filter(|_| !planted(45));
         let (life, refused, patience, unsure) = (self.life, self.refused, self.patience, self.unsure);
+        let left = self.profile.leave_all(now, Cause::Removal);
         *self = Self { life, refused, patience, unsure, ..Self::born(self.name, 0).0 };
+        self.profile = left;
         out.push(Write::Wipe);
         out.push(Write::put(Table::Meta, LIFE, &self.life));
         out.push(Write::put(Table::Meta, ERASED, &erased));
@@ -293,7 +295,9 @@ impl Object {
             out.push(Write::put(Table::Meta, LOG, log));
             out.push(Write::Remove(log.cookie));
             self.unindex(&mut out);
-            self.clear_quietly(context, &mut out);
+            self.profile.clear(&mut out);
+            self.changed(context, Cause::Removal, &mut out);
+            self.profile.keep_moves(|moved| !moved.entered);
         }
         out
     }

@@ -460,7 +460,7 @@ fn what_is_loaded_from_storage_is_what_was_written() {
     let context = Context { now: NOW, definitions: &definitions };
     let cookie = CookieId::from_bits(1);
     let (mut object, mut rows) = Object::born(CustomerId::Unknown(1), 7);
-    object.profile.adopt(&definitions, &[], &mut rows);
+    object.profile.adopt(&definitions, &mut rows);
     let call = CollectCall {
         cookie,
         root: cookie,

@@ -140,7 +140,7 @@ proptest! {
         for signal in &signals {
             late.backfill(&definitions, &missing, signal.key(cookie), signal, NOW);
         }
-        late.adopt(&definitions, &missing, &mut Vec::new());
+        late.adopt(&definitions, &mut Vec::new());
         late.evaluate(&definitions, NOW, Cause::Signal, &mut Vec::new());
         let snapshot = late.snapshot(&definitions, CustomerId::Unknown(1), String::new(), NOW);
         prop_assert_eq!(Snapshot { n: 0, ..snapshot }, folded(&definitions, &signals, false));
@@ -184,13 +184,13 @@ fn a8_the_row_beats_the_server_beats_the_browser_and_the_newest_of_a_source_wins
         let mut profile = Profile::default();
         let row: Imported = serde_json::from_value(row.clone()).unwrap();
         if turn.is_multiple_of(2) {
-            profile.import(row.clone());
+            profile.import(&definitions(), row.clone(), NOW);
         }
         let (one, two) = signals.split_at(turn);
         for signal in two.iter().chain(one).chain(&signals[..2]) {
             profile.fold(&definitions(), signal.key(CookieId::from_bits(1)), signal, NOW);
         }
-        profile.import(row);
+        profile.import(&definitions(), row, NOW);
         let snapshot = profile.snapshot(&definitions(), CustomerId::Known(1), String::new(), NOW);
         assert_eq!(json!(snapshot.attributes), expected);
     }

@@ -103,7 +103,7 @@ impl<'a> World<'a> {
             object.profile.backfill(definitions, &missing, *key, signal, self.now);
         }
         let mut writes = Vec::new();
-        object.profile.adopt(definitions, &missing, &mut writes);
+        object.profile.adopt(definitions, &mut writes);
         node.apply(writes);
     }
 
@@ -124,8 +124,8 @@ impl<'a> World<'a> {
             self.crash(name);
             return None;
         }
+        object.queue_moves(context, &mut writes);
         object.keep_unknown_fields(&mut writes);
-        object.profile.take_moves();
         let takes = writes.iter().any(|w| matches!(w, Write::Wipe | Write::Remove(_) | Write::Prune(_)));
         let had = if takes && !name.is_known() { node.timeline.clone() } else { BTreeMap::new() };
         for write in &writes {

@@ -11,7 +11,7 @@ use super::owed::in_time;
 use crate::configuration::Configuration;
 use crate::error::Result;
 use crate::platform::now;
-use crate::storage::deliveries;
+use crate::storage::index;
 use crate::webhook;
 
 /// Messages under way at once; the platform takes six connections.
@@ -54,7 +54,7 @@ impl ProfileObject {
     async fn list_deliveries(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
         let context = Context { now, definitions: &configuration.definitions };
         let Some(listing) = self.peek(|object| object.listing_due(context)) else { return Ok(()) };
-        in_time("the list of deliveries", deliveries::write(&self.env, &listing, now)).await?;
+        in_time("the list of deliveries", index::write_deliveries(&self.env, &listing, now)).await?;
         self.step(configuration, now, |object, _| ((), object.listed(&listing)))
     }
 
@@ -65,9 +65,9 @@ impl ProfileObject {
         id: Option<&str>,
         configuration: &Rc<Configuration>,
         now: Timestamp,
-    ) -> Result<usize> {
+    ) -> Result<u64> {
         let replayed = self.step(configuration, now, |object, _| object.replay(activation, id, now))?;
         self.arm(configuration, now).await?;
-        Ok(replayed)
+        Ok(replayed as u64)
     }
 }

@@ -17,7 +17,7 @@ use crate::calls::{self, ProfileCall};
 use crate::configuration::{self, Configuration};
 use crate::error::{Error, Result};
 use crate::platform::{now, random_bits, within};
-use crate::storage::{deliveries, index, snapshots, sql};
+use crate::storage::{index, snapshots, sql};
 
 /// How long KV, the index or another object may take; after that the outcome is unknown.
 const PATIENCE_MS: i64 = 10 * SECOND_MS;
@@ -148,8 +148,8 @@ impl ProfileObject {
     /// The imported row of a customer that never asked for it. Signals do not wait for this, readers do.
     pub(super) async fn fetch_row(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
         let Some(customer) = self.peek(|object| object.wants_row().cloned()) else { return Ok(()) };
-        let row = index::adopt_row(&self.env, &customer).await?;
-        self.step(configuration, now, |object, context| ((), object.import(row, context)))
+        let (row, memberships) = index::adopt_row(&self.env, &customer).await?;
+        self.step(configuration, now, |object, context| ((), object.adopt_row(row, memberships, context)))
     }
 
     /// Brings KV up to date.
@@ -213,7 +213,7 @@ impl ProfileObject {
                 return Ok(());
             }
             if self.peek(Object::has_dead_deliveries) {
-                in_time("the list of deliveries", deliveries::gone(&self.env, farewell.object)).await?;
+                in_time("the list of deliveries", index::end_deliveries(&self.env, farewell.object)).await?;
             }
             in_time("KV", snapshots::put(&self.env, &Projection::Delete(farewell.object))).await
         };
