@@ -355,8 +355,8 @@ fn is_receiver(url: &str) -> bool {
 
 impl Activation {
     /// Whether it tells this move.
-    pub fn tells(&self, segment: &str, event: Direction) -> bool {
-        self.segment == segment && self.on.contains(&event)
+    pub fn tells(&self, moved: &Move) -> bool {
+        self.segment == moved.segment && self.on.contains(&Direction::of(moved)) && self.since <= moved.at
     }
 }
 

@@ -2,6 +2,7 @@
 //! per version. A change makes the next version; nothing edits one in place (design §6).
 
 use crate::collections::Map;
+use crate::time::Timestamp;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -362,6 +363,9 @@ pub struct Activation {
     pub url: String,
     /// Name of the secret that signs, where secrets are kept: a bundle goes to places that need none.
     pub key: String,
+    /// What happened before it was made is not told.
+    #[serde(default)]
+    pub since: Timestamp,
 }
 
 /// A move of a customer, as seen from a segment.

@@ -181,6 +181,8 @@ pub(crate) enum Work {
         /// Which table.
         table: String,
     },
+    /// Send what activations are owed about customers without an object.
+    Deliver {},
     /// Take out of the index what is too old, or nobody's.
     Retain {
         /// Behind which membership those of customers who are gone are looked for; first comes all else.
@@ -236,6 +238,7 @@ impl Work {
             Self::Push { .. } => "push",
             Self::Evaluate(_) => "evaluate",
             Self::Drop { .. } => "drop",
+            Self::Deliver {} => "deliver",
             Self::Retain { .. } => "retain",
         }
     }
@@ -262,6 +265,7 @@ impl Work {
                 Some(running.clone())
             }
             (Self::Retain { .. }, Self::Retain { .. })
+            | (Self::Deliver {}, Self::Deliver {})
             | (Self::Rebuild { .. }, Self::Rebuild { cursor: None }) => Some(running.clone()),
             _ => None,
         }

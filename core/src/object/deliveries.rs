@@ -5,7 +5,6 @@
 use super::{Context, OWED, Object};
 use crate::activation::{Delivery, Outcome, State, message_id};
 use crate::collections::Set;
-use crate::config::Direction;
 use crate::effects::{Table, Write};
 use crate::ids::CustomerId;
 use crate::membership::Move;
@@ -53,7 +52,7 @@ impl Object {
         }
         let activations = &context.definitions.bundle.activations;
         for moved in &moves {
-            let telling = activations.iter().filter(|(_, a)| a.tells(&moved.segment, Direction::of(moved)));
+            let telling = activations.iter().filter(|(_, a)| a.tells(moved));
             for (name, _) in telling {
                 self.queue(name, moved, context.now, out);
             }

@@ -7,19 +7,20 @@ use msci_core::activation::{Delivery, Outcome, State};
 use msci_core::config::Direction;
 use msci_core::effects::{Table, Write};
 use msci_core::ids::CustomerId;
-use msci_core::object::{Context, Listing, Object};
+use msci_core::object::{Context, Listing};
 use msci_core::time::{DAY_MS, Timestamp};
 
 use crate::node::Node;
 use crate::world::{Message, World};
 
-/// A move that an activation tells.
+/// A move that an activation tells, as the rows of memberships show it. What time moved to and fro within one
+/// transaction they do not show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Expected {
     segment: String,
     event: Direction,
-    /// Whoever it was about is gone: it need not be told any more.
-    optional: bool,
+    /// How often its customer had been purged before.
+    purges: u64,
 }
 
 /// A message as its receiver got it.
@@ -43,6 +44,8 @@ pub(crate) struct Outside {
     received: Lanes<Received>,
     /// How often everything of somebody was purged.
     purges: BTreeMap<CustomerId, u64>,
+    /// How often somebody began anew without having left anything.
+    lives: BTreeMap<CustomerId, u64>,
     /// Nobody answers until it is quiet.
     pub(crate) down: bool,
     /// Messages that were given up at some time: what is put back comes later than what was behind it.
@@ -51,13 +54,26 @@ pub(crate) struct Outside {
     list: BTreeMap<String, (CustomerId, String, u64, State)>,
 }
 
-/// Memberships on disk.
-pub(crate) fn memberships(node: &Node) -> BTreeSet<String> {
-    node.rows.keys().filter(|(table, _)| *table == Table::Membership).map(|(_, name)| name.clone()).collect()
+/// Memberships on disk, where these writes change them.
+pub(crate) fn memberships(node: &Node, writes: &[Write]) -> BTreeSet<String> {
+    let moves = |write: &Write| match write {
+        Write::Put { table, .. } | Write::Delete { table, .. } | Write::Clear(table) => {
+            *table == Table::Membership
+        }
+        Write::Wipe => true,
+        Write::Append { .. } | Write::Remove(_) | Write::Prune(_) => false,
+    };
+    if !writes.iter().any(moves) {
+        return BTreeSet::new();
+    }
+    let rows = node.rows.range((Table::Membership, String::new())..);
+    rows.take_while(|((table, _), _)| *table == Table::Membership)
+        .map(|((_, name), _)| name.clone())
+        .collect()
 }
 
 impl Outside {
-    /// One transaction: which moves it made, and which of those before it are nobody's any more.
+    /// One transaction: which moves it made, and whether what was before it is nobody's any more.
     pub(crate) fn note(
         &mut self,
         name: CustomerId,
@@ -66,28 +82,39 @@ impl Outside {
         context: Context<'_>,
     ) {
         let has = |wanted: fn(&Write) -> bool| writes.iter().any(wanted);
-        let cleared = has(|write| matches!(write, Write::Clear(Table::Membership)));
-        let purged = has(|write| matches!(write, Write::Wipe))
-            || (cleared && has(|write| matches!(write, Write::Remove(_))));
-        if purged {
-            let lanes = self.expected.iter_mut().filter(|((of, _), _)| *of == name);
-            lanes.flat_map(|(_, lane)| lane).for_each(|expected| expected.optional = true);
+        let wiped = has(|write| matches!(write, Write::Wipe));
+        // A visitor's own log, not a customer's copy of one.
+        let forgotten = !name.is_known() && has(|write| matches!(write, Write::Remove(_)));
+        if wiped || forgotten {
             *self.purges.entry(name).or_default() += 1;
         }
-        // An unknown profile that became part of a customer's left nothing.
-        if cleared || purged {
+        let cleared = has(|write| matches!(write, Write::Clear(Table::Membership)));
+        if wiped || forgotten || cleared {
+            *self.lives.entry(name).or_default() += 1;
+        }
+        // An unknown profile that became part of a customer's left nothing, nor did who was erased.
+        if cleared || wiped {
             return;
         }
-        let moves = before.symmetric_difference(after);
-        for segment in moves {
+        let purges = self.purges.get(&name).copied().unwrap_or_default();
+        for segment in before.symmetric_difference(after) {
             let event = if after.contains(segment) { Direction::Entered } else { Direction::Left };
+            // Nobody enters anything by being forgotten.
+            if forgotten && event == Direction::Entered {
+                continue;
+            }
             for (activation, definition) in context.definitions.bundle.activations.iter() {
                 if definition.segment == *segment && definition.on.contains(&event) {
                     let lane = self.expected.entry((name, activation.clone())).or_default();
-                    lane.push(Expected { segment: segment.clone(), event, optional: false });
+                    lane.push(Expected { segment: segment.clone(), event, purges });
                 }
             }
         }
+    }
+
+    /// Everything of an object went, without having left anything.
+    pub(crate) fn ended(&mut self, name: CustomerId) {
+        *self.lives.entry(name).or_default() += 1;
     }
 
     fn receive(&mut self, name: CustomerId, delivery: &Delivery, purges: u64) {
@@ -230,8 +257,9 @@ impl World<'_> {
             }
         }
         for _ in 0..48 {
-            let owes = |object: Option<Object>| object.is_some_and(|object| object.owes_deliveries());
-            if !self.nodes.iter().any(|(name, node)| owes(node.loaded(*name))) {
+            let row =
+                |(table, key): &(Table, String)| *table == Table::Outbox && key.starts_with("delivery/");
+            if !self.nodes.values().any(|node| node.rows.keys().any(row)) {
                 return;
             }
             self.pass(self.now.plus(DAY_MS / 24));
@@ -256,23 +284,20 @@ impl World<'_> {
             }
         }
         for lane in &lanes {
+            // Of an activation that is no more nothing need be told; what was given up and put back comes late.
+            if !self.activations().contains(&lane.1) || outside.dead.contains(lane) {
+                continue;
+            }
             let mut seen = BTreeSet::new();
             let received = outside.received.get(lane).into_iter().flatten();
-            let told: Vec<_> = received.filter(|message| seen.insert(&message.id)).collect();
-            let expected = outside.expected.get(lane).cloned().unwrap_or_default();
+            let told = received.filter(|message| seen.insert(&message.id));
             // What was under way when its customer was purged may arrive at any time, or never.
             let purges = outside.purges.get(&lane.0).copied().unwrap_or_default();
-            let (late, told): (Vec<_>, Vec<_>) =
-                told.into_iter().partition(|message| message.purges < purges);
-            let (gone, expected): (Vec<_>, Vec<_>) =
-                expected.into_iter().partition(|expected| expected.optional);
-            // Of an activation that is no more, nothing need be told.
-            let over = !self.activations().contains(&lane.1);
-            let matches = match outside.dead.contains(lane) {
-                true => as_many(&expected, &told),
-                false => in_order(&expected, &told, over),
-            };
-            if !matches || !as_many(&gone, &late) {
+            let told: Vec<_> = told.filter(|message| message.purges == purges).collect();
+            let expected = outside.expected.get(lane).into_iter().flatten();
+            let expected: Vec<_> = expected.filter(|expected| expected.purges == purges).collect();
+            let lives = outside.lives.get(&lane.0).copied().unwrap_or_default();
+            if !in_order(&expected, &told) || !to_and_fro(&expected, &told, lives) {
                 return Err(format!("{} {}: should tell {expected:?}, told {told:?}", lane.0, lane.1));
             }
         }
@@ -286,25 +311,21 @@ impl World<'_> {
     }
 }
 
-fn same(expected: &Expected, told: &Received) -> bool {
-    (&expected.segment, expected.event) == (&told.segment, told.event)
+/// Whether everything that was expected was told, in order.
+fn in_order(expected: &[&Expected], told: &[&Received]) -> bool {
+    let mut told = told.iter();
+    expected
+        .iter()
+        .all(|expected| told.any(|told| (&expected.segment, expected.event) == (&told.segment, told.event)))
 }
 
-/// Whether what was told is what was expected, in order; or some of it, where the activation is no more.
-fn in_order(expected: &[Expected], told: &[&Received], over: bool) -> bool {
-    let Some((first, rest)) = expected.split_first() else { return told.is_empty() };
-    let skipped = || over && in_order(rest, told, over);
-    match told.split_first() {
-        Some((message, others)) if same(first, message) => in_order(rest, others, over) || skipped(),
-        _ => skipped(),
-    }
-}
-
-/// Where some were given up and put back, or went with their object: none that never happened.
-fn as_many(expected: &[Expected], told: &[&Received]) -> bool {
-    told.iter().all(|message| {
-        let count =
-            told.iter().filter(|other| (&other.segment, other.event) == (&message.segment, message.event));
-        count.count() <= expected.iter().filter(|expected| same(expected, message)).count()
-    })
+/// Whether what was told besides is what can happen within one transaction: an entry for each leave.
+fn to_and_fro(expected: &[&Expected], told: &[&Received], lives: u64) -> bool {
+    let more = |event: Direction| {
+        let told = told.iter().filter(|message| message.event == event).count();
+        told - expected.iter().filter(|expected| expected.event == event).count()
+    };
+    let both = told.iter().any(|message| message.event == Direction::Entered);
+    let twice = told.windows(2).filter(|pair| both && pair[0].event == pair[1].event).count();
+    (!both || more(Direction::Entered) == more(Direction::Left)) && twice as u64 <= lives
 }

@@ -137,10 +137,10 @@ impl<'a> World<'a> {
                 self.unlinked.insert(*cookie);
             }
         }
-        let before_it = memberships(node);
+        let moved_from = memberships(node, &writes);
         let purges = writes.iter().any(|write| matches!(write, Write::Wipe | Write::Remove(_)));
         node.apply(writes.clone());
-        let moved = (&before_it, &memberships(node));
+        let moved = (&moved_from, &memberships(node, &writes));
         self.outside.note(name, moved, &writes, context);
         self.taken_away(name, had, purges);
         // The alarm is set in the same write as the rows.

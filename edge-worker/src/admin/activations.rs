@@ -5,7 +5,7 @@ use worker::{Env, Method, Request, Response};
 
 use super::customers::{bad_token, invalid, paging, text};
 use super::{body, check_name, definitions, named};
-use crate::calls::{self, ProfileCall};
+use crate::calls::{self, JobCall, ProfileCall, Work};
 use crate::configuration::{self, Configuration};
 use crate::error::{Error, Result};
 use crate::http;
@@ -37,7 +37,9 @@ pub(super) async fn any(
             let configuration = configuration::current(env, now).await?;
             let mut put =
                 shown(name, definitions(&configuration, "activations")?.remove(*name).unwrap_or_default());
-            if let (Some(put), Some(secret)) = (put.as_object_mut(), answer.get("secret")) {
+            if let (Some(put), Some(secret)) =
+                (put.as_object_mut(), answer.get("secret").filter(|secret| secret.is_string()))
+            {
                 // Told here once, if it was made here.
                 put.insert("secret".to_owned(), secret.clone());
             }
@@ -64,10 +66,11 @@ pub(super) async fn any(
     http::json(&answer)
 }
 
-/// Without the key of its secret, which is of no use to anybody.
+/// Without what it has for us alone.
 fn shown(name: &str, mut activation: Value) -> Value {
     if let Some(activation) = activation.as_object_mut() {
         activation.remove("key");
+        activation.remove("since");
     }
     named(name, activation)
 }
@@ -103,7 +106,11 @@ async fn replay(env: &Env, configuration: &Configuration, name: &str, asked: &Va
     let behind = text(asked, "skiptoken").unwrap_or_default();
     let which = id.as_deref().unwrap_or_default();
     let customers = index::with_dead_deliveries(env, name, which, behind, REPLAYED).await?;
-    let mut replayed = 0;
+    let now = crate::platform::now();
+    let mut replayed = index::replay_messages(env, name, which, now).await?;
+    if replayed > 0 {
+        calls::job(env, &JobCall::Later(Work::Deliver {})).await?;
+    }
     for customer in &customers {
         let call = ProfileCall::Replay { activation: name.to_owned(), id: id.clone() };
         replayed += calls::profile::<u64>(env, configuration.n(), *customer, call).await?;

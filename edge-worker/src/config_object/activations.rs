@@ -10,7 +10,7 @@ use wasm_bindgen::JsValue;
 use super::ConfigObject;
 use crate::calls::Change;
 use crate::error::{Error, Result};
-use crate::platform::{random_bits, random_bytes};
+use crate::platform::{now, random_bits, random_bytes};
 use crate::storage::sql::{self, Statements};
 
 /// Name of a secret's row.
@@ -24,13 +24,14 @@ impl ConfigObject {
         let mut asked = json::value(asked)?;
         let name = asked.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
         let before = self.told()?.bundle;
-        let held = before.activations.get(&name).map(|activation| activation.key.as_str());
+        let present = before.activations.get(&name);
+        let held = present.map(|activation| activation.key.as_str());
         let statements = Statements::new();
         let mut body = asked.get_mut("body").map(Value::take).filter(Value::is_object);
         let (mut made, mut kept) = (None, false);
         if let Some(body) = body.as_mut().and_then(Value::as_object_mut) {
-            if body.contains_key("key") {
-                return Err(Error::client(400, "invalid_definition", "unknown field `key`"));
+            if let Some(own) = ["key", "since"].into_iter().find(|own| body.contains_key(*own)) {
+                return Err(Error::client(400, "invalid_definition", format!("unknown field `{own}`")));
             }
             let given = body.remove("secret");
             kept = given.is_none() && held.is_some();
@@ -50,6 +51,8 @@ impl ConfigObject {
                 statements.push("INSERT INTO secret VALUES (?, ?)", &[row(&key), secret.into()]);
             }
             body.insert("key".to_owned(), key.into());
+            let since = present.map_or_else(now, |activation| activation.since);
+            body.insert("since".to_owned(), since.0.into());
         }
         if let Some(held) = held.filter(|_| !kept) {
             statements.push("DELETE FROM secret WHERE name = ?", &[row(held)]);

@@ -33,7 +33,7 @@ thread_local! {
     static READY: Cell<bool> = const { Cell::new(false) };
 }
 
-const SCHEMA: [&str; 18] = [
+const SCHEMA: [&str; 19] = [
     "CREATE TABLE IF NOT EXISTS imported_row (source TEXT NOT NULL, key TEXT NOT NULL, \
      version INTEGER NOT NULL, body TEXT, object TEXT NOT NULL, marked INTEGER NOT NULL DEFAULT 0, \
      pushed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (source, key)) WITHOUT ROWID",
@@ -66,6 +66,9 @@ const SCHEMA: [&str; 18] = [
     "CREATE TABLE IF NOT EXISTS delivery (id TEXT PRIMARY KEY, activation TEXT NOT NULL, customer TEXT NOT NULL, \
      number INTEGER NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, changes INTEGER NOT NULL, \
      body TEXT NOT NULL) WITHOUT ROWID",
+    // Those of customers without an object, which nobody else knows: the numbers of their moves, negative.
+    "CREATE INDEX IF NOT EXISTS delivery_bare ON delivery (customer, activation, number) \
+     WHERE number < 0 AND state = 'pending'",
     "CREATE INDEX IF NOT EXISTS delivery_at ON delivery (activation, at, id)",
     "CREATE INDEX IF NOT EXISTS delivery_customer ON delivery (customer)",
     "CREATE INDEX IF NOT EXISTS delivery_lost ON delivery (activation, customer) WHERE state IN ('dead', 'dropped')",
