@@ -2,6 +2,7 @@
 //! per version. A change makes the next version; nothing edits one in place (design §6).
 
 use crate::collections::Map;
+use crate::time::Timestamp;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -25,6 +26,9 @@ pub struct Bundle {
     /// Since which version each definition that counts something is as it is, by kind and name.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub since: Map<String, u64>,
+    /// Activations by name.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub activations: Map<String, Activation>,
 }
 
 impl Bundle {
@@ -381,6 +385,38 @@ pub struct Change {
     /// Attribute name, for `setAttribute`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+}
+
+/// What leaves the system when a segment is entered or left: a signed message to an address.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Activation {
+    /// Which segment.
+    pub segment: String,
+    /// Which of its moves are told; both, unless it says otherwise.
+    #[serde(default = "both")]
+    pub on: Vec<Direction>,
+    /// Where to.
+    pub url: String,
+    /// Name of the secret that signs, where secrets are kept: a bundle goes to places that need none.
+    pub key: String,
+    /// What happened before it was made is not told.
+    #[serde(default)]
+    pub since: Timestamp,
+}
+
+/// A move of a customer, as seen from a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Into it.
+    Entered,
+    /// Out of it.
+    Left,
+}
+
+fn both() -> Vec<Direction> {
+    vec![Direction::Entered, Direction::Left]
 }
 
 fn yes() -> bool {

@@ -12,6 +12,7 @@
 mod cookie;
 mod copies;
 mod customer;
+mod deliveries;
 mod ending;
 mod unknown_fields;
 
@@ -20,9 +21,11 @@ use serde::{Deserialize, Serialize};
 pub use cookie::{CollectAnswer, CollectCall, Offered, Present, UserOutcome, Verdict};
 pub use copies::{Indexing, Projection};
 pub use customer::{Drop, Page, Row, ShipAnswer, ShipOutcome};
+pub use deliveries::{HELD as DELIVERIES_HELD, Listing};
 pub use ending::{Purge, Unlinked};
 pub(crate) use unknown_fields::UnknownFields;
 
+use crate::activation::Delivery;
 use crate::collections::Map;
 use crate::consent::{Consents, Decisions};
 use crate::definitions::Definitions;
@@ -141,6 +144,11 @@ fn is_false(truth: &bool) -> bool {
     !truth
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // the signature that serde calls
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// What a customer's object knows of whom it stands for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Known {
@@ -192,6 +200,12 @@ struct Owed {
     /// Cookies of an erased customer that are to be told.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     purges: Vec<Purge>,
+    /// Number of the newest message of an activation; none is used twice.
+    #[serde(skip_serializing_if = "is_zero")]
+    messages: u64,
+    /// Messages up to this number are to go from the list of deliveries.
+    #[serde(skip_serializing_if = "is_zero")]
+    unlist: u64,
 }
 
 /// Tasks for others that failed: each time the next try comes later.
@@ -234,6 +248,8 @@ pub struct Object {
     /// of it comes too late, also when there is room again.
     refused: i64,
     owed: Owed,
+    /// Messages of activations by number, those that are still to be delivered and those that could not be.
+    deliveries: Map<u64, Delivery>,
     patience: Patience,
     /// Whether a write to KV is, perhaps, still under way.
     unsure: bool,
@@ -278,6 +294,7 @@ impl Object {
             erased: None,
             refused: 0,
             owed: Owed::default(),
+            deliveries: Map::new(),
             patience: Patience::default(),
             unsure: false,
             unknown_fields: UnknownFields::default(),
@@ -319,6 +336,11 @@ impl Object {
             (Table::Meta, ERASED) => self.erased = unknown.read(table, key, body)?,
             (Table::Meta, REFUSED) => self.refused = json::from_str(body)?,
             (Table::Outbox, OWED) => self.owed = unknown.read(table, key, body)?,
+            (Table::Outbox, key) => {
+                if let Some(number) = deliveries::number(key) {
+                    self.deliveries.insert(number, unknown.read(table, key, body)?);
+                }
+            }
             (Table::Link, OWN_LINK) => self.link = unknown.read(table, key, body)?,
             (Table::Link, cookie) => {
                 let id = json::from_value(&cookie.into())?;
@@ -428,6 +450,7 @@ impl Object {
                 self.changed(context, cause, &mut out);
             }
         }
+        self.tidy_deliveries(context, &mut out);
         out
     }
 
@@ -480,6 +503,7 @@ impl Object {
             self.projects_at(context.now),
             self.owed.repeat,
             self.indexes_at(context.now),
+            self.delivers_at(context.now),
             row,
             time,
             prune,

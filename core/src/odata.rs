@@ -6,13 +6,13 @@
 
 pub mod address;
 pub mod apply;
+mod keys;
 pub mod metadata;
 pub mod model;
 pub mod question;
 pub mod record;
-pub mod sql;
-mod keys;
 mod search;
+pub mod sql;
 mod token;
 
 use crate::expr::ExprError;

@@ -15,6 +15,8 @@
     clippy::print_stdout
 )]
 
+#[path = "simulate/activations.rs"]
+mod activations;
 #[path = "simulate/copies.rs"]
 mod copies;
 #[path = "simulate/definitions.rs"]

@@ -1,6 +1,7 @@
 //! Admin API (contract §7): settings, tables and rows, measures, segments, experiences, the snippet,
 //! customers, jobs.
 
+mod activations;
 mod customers;
 mod rows;
 mod segments;
@@ -70,6 +71,7 @@ pub(crate) async fn any(
             http::json(&calls::job(env, &JobCall::Cancel((*id).to_owned())).await?)
         }
         (Method::Post, ["tables", name, "rows"]) => rows::import(request, env, configuration, name).await,
+        (_, ["activations", rest @ ..]) => activations::any(&request, env, configuration, rest).await,
         (Method::Post, ["segments", "preview"]) => {
             segments::preview(env, configuration, &body(&request).await?).await
         }

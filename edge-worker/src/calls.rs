@@ -8,7 +8,7 @@ use msci_core::snapshot::Snapshot;
 use msci_core::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use worker::{Env, Request, Response};
 
 use crate::configuration::Told;
@@ -64,6 +64,13 @@ pub(crate) enum ProfileCall {
     Page(Page),
     /// Values that the read API asks for, made of signals.
     Values(Statement),
+    /// Put dead messages of an activation back; answers how many.
+    Replay {
+        /// Which activation's.
+        activation: String,
+        /// One of them; all, unless it is named.
+        id: Option<String>,
+    },
 }
 
 /// SQL over an object's signals, made by `msci_core::odata::sql`.
@@ -196,6 +203,8 @@ pub(crate) enum Work {
         /// Which table.
         table: String,
     },
+    /// Send what activations are owed about customers without an object.
+    Deliver {},
     /// Take out of the index what is too old, or nobody's.
     Retain {
         /// Behind which membership those of customers who are gone are looked for; first comes all else.
@@ -251,6 +260,7 @@ impl Work {
             Self::Push { .. } => "push",
             Self::Evaluate(_) => "evaluate",
             Self::Drop { .. } => "drop",
+            Self::Deliver {} => "deliver",
             Self::Retain { .. } => "retain",
         }
     }
@@ -277,6 +287,7 @@ impl Work {
                 Some(running.clone())
             }
             (Self::Retain { .. }, Self::Retain { .. })
+            | (Self::Deliver {}, Self::Deliver {})
             | (Self::Rebuild { .. }, Self::Rebuild { cursor: None }) => Some(running.clone()),
             _ => None,
         }
@@ -338,7 +349,13 @@ pub(crate) async fn config_told(env: &Env) -> Result<Told> {
 
 /// Asks for so many of the requests that a token may make in a window, of at most so many. Answers how
 /// many are granted, and how many are then left.
-pub(crate) async fn config_lease(env: &Env, token: u32, window: i64, want: u32, most: u32) -> Result<(u32, u32)> {
+pub(crate) async fn config_lease(
+    env: &Env,
+    token: u32,
+    window: i64,
+    want: u32,
+    most: u32,
+) -> Result<(u32, u32)> {
     let body = serde_json::to_string(&(token, window, want, most))?;
     Ok(json::from_str(&config(env, "https://config/lease", Some(&body)).await?)?)
 }
@@ -347,6 +364,18 @@ pub(crate) async fn config_lease(env: &Env, token: u32, window: i64, want: u32, 
 pub(crate) async fn config_change(env: &Env, change: &Change) -> Result<u64> {
     let body = serde_json::to_string(change)?;
     Ok(json::from_str(&config(env, "https://config/change", Some(&body)).await?)?)
+}
+
+/// Puts an activation, with a secret or without, or deletes it; answers `{ n, secret? }`: the new version, and
+/// the secret that was made for it.
+pub(crate) async fn change_activation(env: &Env, name: &str, body: Value) -> Result<Value> {
+    let body = json::text(&json!({ "name": name, "body": body }));
+    Ok(json::value(&config(env, "https://config/activation", Some(&body)).await?)?)
+}
+
+/// The secret of this key; empty if there is none.
+pub(crate) async fn webhook_secret(env: &Env, key: &str) -> Result<String> {
+    config(env, "https://config/secret", Some(key)).await
 }
 
 async fn config(env: &Env, url: &str, body: Option<&str>) -> Result<String> {

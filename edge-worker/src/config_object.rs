@@ -1,8 +1,11 @@
 //! The one Durable Object that holds the configuration: immutable bundles by version, and the secrets
 //! of this system. A change is compiled before it is stored, so what is stored always compiles.
 
+mod activations;
+
 use std::cell::RefCell;
 
+use msci_core::activation;
 use msci_core::collections::Map;
 use msci_core::config::{Bundle, Verification};
 use msci_core::definitions::Definitions;
@@ -42,6 +45,8 @@ impl DurableObject for ConfigObject {
             "/told" => self.told().and_then(|told| Ok(serde_json::to_string(&told)?)),
             "/lease" => self.lease(&body),
             "/change" => self.change(&body).await.map(|n| n.to_string()),
+            "/activation" => self.change_activation(&body).await,
+            "/secret" => self.webhook_secret(&body),
             _ => Err(Error::not_found()),
         };
         match answer {
@@ -136,7 +141,11 @@ impl ConfigObject {
     }
 
     async fn change(&self, body: &str) -> Result<u64> {
-        let change: Change = json::from_str(body)?;
+        self.apply(json::from_str(body)?, Statements::new()).await
+    }
+
+    /// A change, and what is stored with it.
+    async fn apply(&self, change: Change, statements: Statements) -> Result<u64> {
         self.protect(&change).await?;
         let before = self.told()?.bundle;
         let deletes = matches!(change, Change::Definition { body: None, .. });
@@ -147,11 +156,11 @@ impl ConfigObject {
         next.follow(&before);
         let n = next.n;
         // What was there compiled: where it no longer does, somebody needs what was taken away.
-        let definitions = Definitions::compile(next).map_err(|error| {
+        let definitions = activation::check(&next).and_then(|()| Definitions::compile(next));
+        let definitions = definitions.map_err(|error| {
             let message = error.to_string();
             if deletes { in_use(&message) } else { Error::client(400, error.code(), message) }
         })?;
-        let statements = Statements::new();
         for (name, table) in
             before.tables.iter().filter(|(name, _)| !definitions.bundle.tables.contains_key(*name))
         {
@@ -184,10 +193,11 @@ fn changed(before: &Bundle, change: Change) -> Result<Bundle> {
             merge(settings, patch);
         }
         Change::Definition { kind, name, body } => {
-            let definitions = value
-                .get_mut(&kind)
-                .and_then(Value::as_object_mut)
-                .ok_or_else(|| Error::damaged(format!("no kind {kind}")))?;
+            let kinds = value.as_object_mut().ok_or_else(|| Error::damaged("no bundle".to_owned()))?;
+            let definitions =
+                kinds.entry(kind.as_str()).or_insert_with(|| Value::Object(serde_json::Map::new()));
+            let definitions =
+                definitions.as_object_mut().ok_or_else(|| Error::damaged(format!("no kind {kind}")))?;
             match body {
                 Some(body) => {
                     definitions.insert(name, body);

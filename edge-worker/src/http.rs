@@ -104,6 +104,10 @@ impl Pieces {
 
 #[wasm_bindgen]
 extern "C" {
+    /// Sends a request to wherever its address says.
+    #[wasm_bindgen(js_name = fetch)]
+    pub(crate) fn fetch_request(request: &web_sys::Request) -> js_sys::Promise;
+
     type DecompressionStream;
 
     #[wasm_bindgen(constructor, catch)]

@@ -4,6 +4,7 @@
 //! be done twice.
 
 mod definitions;
+mod messages;
 mod rows;
 mod upkeep;
 
@@ -67,6 +68,9 @@ const LOOK_MS: i64 = 500;
 const LEFT_MS: i64 = 30 * SECOND_MS;
 /// Jobs that are remembered after their end.
 const REMEMBERED: u32 = 100;
+
+/// What is due when messages are to be sent.
+const MESSAGES: &str = "messages";
 
 const COLUMNS: &str = "id, state, done, total, error, work, failures, begun";
 
@@ -228,6 +232,11 @@ impl JobObject {
             let next: JsValue = (now().plus(DAY_MS).0 as f64).into();
             statements.push("UPDATE due SET at = ? WHERE what = ?", &[next, what.into()]);
             self.enqueue(&Work::Retain { behind: None })?;
+        } else if what == MESSAGES {
+            statements.push("DELETE FROM due WHERE what = ?", &[what.into()]);
+            if self.owes_messages().await? {
+                self.enqueue(&Work::Deliver {})?;
+            }
         } else {
             if index::has_news(&self.env).await? {
                 self.enqueue(&Work::Push { news: 0 })?;
@@ -248,7 +257,7 @@ impl JobObject {
             // One that failed lets the others go first.
             &format!(
                 "SELECT {COLUMNS} FROM job WHERE state = 'running' ORDER BY failures, \
-                 work ->> '$.erase' IS NULL, work ->> '$.push' IS NULL, begun LIMIT 1"
+                 work ->> '$.erase' IS NULL, work ->> '$.push' IS NULL, work ->> '$.deliver' IS NOT NULL, begun LIMIT 1"
             ),
             Vec::new(),
         )?;
@@ -291,6 +300,11 @@ impl JobObject {
             "INSERT OR REPLACE INTO due VALUES ('what is left', ?)",
             &[(now().plus(LEFT_MS).0 as f64).into()],
         );
+        // What a step did may have moved somebody.
+        if !matches!(json::from_str(before)?, Work::Deliver {}) {
+            let soon = (now().0 as f64).into();
+            statements.push("INSERT OR REPLACE INTO due VALUES (?, ?)", &[MESSAGES.into(), soon]);
+        }
         statements.commit(&storage)?;
         Ok(Some(step.pause))
     }
@@ -302,6 +316,7 @@ impl JobObject {
             Work::Push { .. } => self.push(job).await,
             Work::Evaluate(evaluation) => self.evaluate(job, evaluation).await,
             Work::Drop { table } => self.drop_table(job, table).await,
+            Work::Deliver {} => self.deliver(job).await,
             Work::Retain { behind } => self.retain(job, behind.as_ref()).await,
         }
     }

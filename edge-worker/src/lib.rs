@@ -23,6 +23,7 @@ mod route;
 mod site;
 mod snippet;
 mod storage;
+mod webhook;
 
 use worker::{Context, Env, Request, Response, event};
 

@@ -2,6 +2,7 @@
 //! `msci_core::object`. Every step is one transaction; what the step owes to others is carried out
 //! afterwards, here or by the alarm, whichever comes first.
 
+mod activations;
 mod owed;
 
 use std::cell::{Cell, RefCell};
@@ -107,6 +108,9 @@ impl ProfileObject {
             }
             ProfileCall::Page(page) => told(&sql::page(&self.state.storage(), &page)?),
             ProfileCall::Values(statement) => told(&sql::values(&self.state.storage(), &statement)?),
+            ProfileCall::Replay { activation, id } => {
+                told(&self.replay(&activation, id.as_deref(), c, now).await?)
+            }
         }
     }
 
@@ -427,16 +431,15 @@ impl ProfileObject {
         let mut held = self.held.borrow_mut();
         let object = held.as_mut().ok_or_else(|| Error::damaged("a step without a state".to_owned()))?;
         let (answer, writes) = step(object, context);
-        self.commit(&mut held, writes)?;
+        self.commit(&mut held, writes, context)?;
         Ok(answer)
     }
 
     /// The part of a step that is the same whatever it answers.
-    fn commit(&self, held: &mut Option<Object>, mut writes: Vec<Write>) -> Result<()> {
+    fn commit(&self, held: &mut Option<Object>, mut writes: Vec<Write>, context: Context<'_>) -> Result<()> {
         if let Some(object) = held {
+            object.queue_moves(context, &mut writes);
             object.keep_unknown_fields(&mut writes);
-            // Nobody is told of them yet.
-            object.profile.take_moves();
         }
         let written = sql::write(&self.state.storage(), &writes);
         if written.is_err() {
@@ -484,7 +487,8 @@ impl ProfileCall {
             | Self::Links
             | Self::Timeline { .. }
             | Self::Page(_)
-            | Self::Values(_) => true,
+            | Self::Values(_)
+            | Self::Replay { .. } => true,
         }
     }
 
@@ -494,6 +498,7 @@ impl ProfileCall {
             Self::Read { .. } => told(&Seen::Nothing),
             Self::Unlink(_) => told(&Unlinked::NotLinked),
             Self::Erasing => told(&false),
+            Self::Replay { .. } => told(&0),
             Self::CopyAgain | Self::Links | Self::Timeline { .. } | Self::Page(_) | Self::Values(_) => {
                 told(&[(); 0])
             }

@@ -28,12 +28,6 @@ extern "C" {
     fn rewrite(response: &web_sys::Response, edits: &str) -> std::result::Result<web_sys::Response, JsValue>;
 }
 
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(js_name = fetch)]
-    fn fetch_request(request: &web_sys::Request) -> js_sys::Promise;
-}
-
 /// Answers for the site.
 pub(crate) async fn any(
     request: Request,
@@ -123,7 +117,7 @@ async fn from_origin(request: &Request, env: &Env, fresh: bool) -> Result<Respon
     let forwarded = forwarded(request, env, fresh)?;
     let answer = match env.service(names::SITE) {
         Ok(site) => site.fetch_request(Request::from(forwarded)).await,
-        Err(_) => JsFuture::from(fetch_request(&forwarded))
+        Err(_) => JsFuture::from(http::fetch_request(&forwarded))
             .await
             .and_then(JsCast::dyn_into::<web_sys::Response>)
             .map(Response::from)

@@ -65,6 +65,7 @@ impl Object {
             out.push(Write::Remove(log.cookie));
         }
         self.unindex(&mut out);
+        self.drop_deliveries(&mut out);
         if had_profile {
             self.unfold(context, &mut out);
         } else {
@@ -196,7 +197,7 @@ impl Object {
         let successor = successor.unwrap_or(CustomerId::Unknown(bits));
         let erased = Erased { at, successor, asked };
         let version = self.profile.version();
-        let Owed { purges, drops, repeat, .. } = std::mem::take(&mut self.owed);
+        let Owed { purges, drops, repeat, messages, .. } = std::mem::take(&mut self.owed);
         let repeat = repeat.filter(|_| !planted(45));
         let (life, refused, patience, unsure) = (self.life, self.refused, self.patience, self.unsure);
         let left = self.profile.leave_all(now, Cause::Removal);
@@ -211,7 +212,9 @@ impl Object {
         self.erased = Some(erased);
         self.profile.raise(version);
         self.profile.bump(out);
-        self.owed = Owed { purges, drops, repeat, unindex: true, void: version, ..Owed::default() };
+        let unlist = messages;
+        self.owed =
+            Owed { purges, drops, repeat, unindex: true, void: version, messages, unlist, ..Owed::default() };
         self.owe_copies(now, out);
         at
     }
@@ -275,7 +278,8 @@ impl Object {
     /// Nobody is to be told anything, and no write to KV can land after its last one.
     pub(super) fn owes_nobody(&self) -> bool {
         let settled = !self.unsure && self.owed.repeat.is_none();
-        self.owed.drops.is_empty() && self.owed.purges.is_empty() && (settled || planted(47))
+        let told = self.owed.drops.is_empty() && self.owed.purges.is_empty() && !self.owes_deliveries();
+        told && (settled || planted(47))
     }
 
     /// An idle link ends like one that is taken back; the object goes once the customer knows. Its

@@ -14,6 +14,7 @@ use crate::signal::{Kind, Signal, Source};
 
 mod batches;
 mod clocks;
+mod deliveries;
 mod earlier;
 mod links;
 mod moves;

@@ -11,8 +11,8 @@ use crate::activity::ActivityField;
 use crate::config::Bundle;
 use crate::counter::Aggregate;
 use crate::expr::resolve::{Entity, QueryField, query};
-use crate::ids::CustomerId;
 use crate::expr::{Comparison, Expr, Scalar, Type};
+use crate::ids::CustomerId;
 
 /// Most rows in a page, whatever is preferred.
 pub const PAGE: usize = 5000;
@@ -91,7 +91,8 @@ impl Question {
     }
 
     fn read(set: Set, dialect: Dialect, options: &Options, bundle: &Bundle) -> Result<Self, Fault> {
-        let option = |name: &str| options.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+        let option =
+            |name: &str| options.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
         let columns = model::columns(set, bundle);
         let rows = Rows::new(set, &columns, bundle);
         let aliases: Vec<(String, String)> = options
@@ -100,12 +101,14 @@ impl Question {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         let resolved = |text: &str| query(text, &aliases, &rows).map_err(Fault::from);
-        let filter = filter_text(set, option("$filter"), option(MEMBER)).map(|text| resolved(&text)).transpose()?;
+        let filter =
+            filter_text(set, option("$filter"), option(MEMBER)).map(|text| resolved(&text)).transpose()?;
         let apply = option("$apply").map(|text| apply::read(text, &rows, &resolved)).transpose()?;
         if apply.is_some() {
             let beside = ["$filter", "$select", "$expand", "$search", "$count", "$skiptoken"];
             if let Some(other) = beside.iter().find(|name| options.contains_key(**name)) {
-                let message = format!("{other} does not go with $apply; filter as in $apply=filter(…)/aggregate(…)");
+                let message =
+                    format!("{other} does not go with $apply; filter as in $apply=filter(…)/aggregate(…)");
                 return Err(Fault::query(message));
             }
         }
@@ -194,7 +197,8 @@ impl Question {
 
     /// Address of the rest of an expansion: the set itself, of this customer.
     pub fn link(&self, root: &str, customer: &str, token: &str) -> String {
-        let mut link = format!("{root}{}?$filter=CustomerId%20eq%20'{customer}'", self.set.name(self.dialect));
+        let mut link =
+            format!("{root}{}?$filter=CustomerId%20eq%20'{customer}'", self.set.name(self.dialect));
         if let Some(filter) = self.options.get("$filter") {
             link.push_str(&format!("%20and%20({})", encoded(filter)));
         }
@@ -210,7 +214,8 @@ impl Question {
     pub fn named(&self) -> Option<Named> {
         let filter = self.looks_at().filter(|filter| is_plain(filter))?;
         let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect::<Vec<_>>();
-        let few = |source: &Source| keys::only(filter, source).filter(|texts| texts.len() <= NAMED).map(owned);
+        let few =
+            |source: &Source| keys::only(filter, source).filter(|texts| texts.len() <= NAMED).map(owned);
         // Keys of tables are the table's own truth.
         if self.set == Set::Keys {
             return None;
@@ -290,7 +295,9 @@ fn filter_text(set: Set, filter: Option<&str>, member: Option<&str>) -> Option<S
 
 fn number(name: &str, text: &str, most: usize) -> Result<usize, Fault> {
     let number = text.parse().ok().filter(|number| *number <= most.min(u32::MAX as usize));
-    number.ok_or_else(|| Fault::query(format!("{name} should be a whole number up to {}", most.min(u32::MAX as usize))))
+    number.ok_or_else(|| {
+        Fault::query(format!("{name} should be a whole number up to {}", most.min(u32::MAX as usize)))
+    })
 }
 
 fn truth(text: &str) -> Result<bool, Fault> {

@@ -82,9 +82,7 @@ const OBJECT_TITLE: &str = "coalesce(nullif(r0.fields ->> '$.title', ''), nullif
 
 /// Activities that are not their cookie's owner's: from before that one was erased.
 fn owned(row: usize) -> String {
-    format!(
-        "NOT EXISTS (SELECT 1 FROM customer AS c WHERE c.id = k{row}.customer AND c.since > r{row}.time)"
-    )
+    format!("NOT EXISTS (SELECT 1 FROM customer AS c WHERE c.id = k{row}.customer AND c.since > r{row}.time)")
 }
 
 /// A column to sort by.
@@ -136,15 +134,18 @@ impl<'a> Builder<'a> {
         if matches!(set, Set::Users | Set::Cookies) {
             from.push_str(", json_each(r0.cookies) AS e0");
         }
-        wheres.extend(match (set, self.store) {
-            (Set::Users, _) => Some("r0.key IS NOT NULL"),
-            (Set::Activities, Store::Object(_)) => Some("r0.type IN ('view', 'action', 'event')"),
-            (Set::Views, Store::Object(_)) => Some("r0.type = 'view'"),
-            (Set::Actions, Store::Object(_)) => Some("r0.type = 'action'"),
-            (Set::Views, Store::Index) => Some("r0.type = 'View'"),
-            (Set::Actions, Store::Index) => Some("r0.type = 'Action'"),
-            _ => None,
-        }.map(str::to_owned));
+        wheres.extend(
+            match (set, self.store) {
+                (Set::Users, _) => Some("r0.key IS NOT NULL"),
+                (Set::Activities, Store::Object(_)) => Some("r0.type IN ('view', 'action', 'event')"),
+                (Set::Views, Store::Object(_)) => Some("r0.type = 'view'"),
+                (Set::Actions, Store::Object(_)) => Some("r0.type = 'action'"),
+                (Set::Views, Store::Index) => Some("r0.type = 'View'"),
+                (Set::Actions, Store::Index) => Some("r0.type = 'Action'"),
+                _ => None,
+            }
+            .map(str::to_owned),
+        );
         for term in &self.question.search {
             let term = self.parameters.text(term)?;
             wheres.push(format!("instr(r0.search, {term})"));
@@ -164,7 +165,9 @@ impl<'a> Builder<'a> {
 
     fn filter(&mut self, filter: &Filter) -> Result<String, Fault> {
         let (question, store) = (self.question, self.store);
-        let columns = |field: &QueryField<Source>, parameters: &mut Parameters| field_of(field, question, store, parameters);
+        let columns = |field: &QueryField<Source>, parameters: &mut Parameters| {
+            field_of(field, question, store, parameters)
+        };
         Ok(condition(filter, self.now, &columns, &mut self.parameters)?)
     }
 
@@ -180,7 +183,9 @@ impl<'a> Builder<'a> {
             let text = match self.column(&order.source)? {
                 Column::Typed(text, Type::Text) => format!("lower({text})"),
                 Column::Typed(text, _) | Column::Lower(text) => text,
-                Column::Json(document, path) if order.edm == Edm::Text => format!("lower({document} ->> {path})"),
+                Column::Json(document, path) if order.edm == Edm::Text => {
+                    format!("lower({document} ->> {path})")
+                }
                 Column::Json(document, path) => format!("({document} ->> {path})"),
                 Column::Rows(..) => return Err(SqlError::Unsearchable.into()),
             };
@@ -257,9 +262,16 @@ pub fn page(question: &Question, store: Store<'_>, now: Timestamp) -> Result<Pag
     }
     let names: Vec<&str> = terms.iter().map(|term| term.text.as_str()).collect();
     let place = format!("json_array({})", names.join(", "));
-    let order: Vec<String> =
-        terms.iter().map(|term| format!("{}{}", term.text, if term.descending { " DESC" } else { "" })).collect();
-    tail = format!("{tail} ORDER BY {} LIMIT {} OFFSET {}", order.join(", "), question.rows() + 1, question.skip);
+    let order: Vec<String> = terms
+        .iter()
+        .map(|term| format!("{}{}", term.text, if term.descending { " DESC" } else { "" }))
+        .collect();
+    tail = format!(
+        "{tail} ORDER BY {} LIMIT {} OFFSET {}",
+        order.join(", "),
+        question.rows() + 1,
+        question.skip
+    );
     Ok(Page { place, tail, parameters: builder.parameters.into_values() })
 }
 
@@ -272,7 +284,9 @@ impl Page {
                 "k0.customer, '', (SELECT c.auth FROM customer AS c WHERE c.id = k0.customer), NULL, NULL, NULL, \
                  r0.object, r0.stream, r0.seq, r0.time, r0.type, r0.title, json(r0.fields)"
             }
-            Set::Keys => "r0.id, r0.source, r0.key, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL",
+            Set::Keys => {
+                "r0.id, r0.source, r0.key, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
+            }
             Set::Users | Set::Cookies => {
                 "r0.id, r0.source, r0.key, r0.first, r0.last, json_object('attributes', json(r0.attributes)), \
                  e0.value, NULL, NULL, NULL, NULL, NULL, NULL"
@@ -325,7 +339,9 @@ pub fn aggregates(
         let of = match builder.column(&aggregate.of)? {
             Column::Typed(text, _) | Column::Lower(text) => text,
             Column::Json(document, path) if numbers => {
-                format!("iif(json_type({document}, {path}) IN ('integer', 'real'), {document} ->> {path}, NULL)")
+                format!(
+                    "iif(json_type({document}, {path}) IN ('integer', 'real'), {document} ->> {path}, NULL)"
+                )
             }
             Column::Json(document, path) => format!("({document} ->> {path})"),
             Column::Rows(..) => return Err(SqlError::Unsearchable.into()),
@@ -341,15 +357,21 @@ pub fn aggregates(
     }
     let groups: Vec<String> = (1..=apply.groups.len()).map(|at| at.to_string()).collect();
     let names: Vec<String> = (0..columns.len()).map(|at| format!("c{at}")).collect();
-    let listed: Vec<String> = columns.iter().zip(&names).map(|(column, name)| format!("{column} AS {name}")).collect();
-    let mut order: Vec<String> =
-        apply.order.iter().map(|(at, descending)| format!("c{at}{}", if *descending { " DESC" } else { "" })).collect();
+    let listed: Vec<String> =
+        columns.iter().zip(&names).map(|(column, name)| format!("{column} AS {name}")).collect();
+    let mut order: Vec<String> = apply
+        .order
+        .iter()
+        .map(|(at, descending)| format!("c{at}{}", if *descending { " DESC" } else { "" }))
+        .collect();
     order.extend(names.iter().take(apply.groups.len()).cloned());
     // What is JSON stays JSON, and times are told apart by the caller.
     let shown: Vec<String> = names
         .iter()
         .zip(apply.groups.iter().map(|(_, _, edm)| Some(*edm)).chain(std::iter::repeat(None)))
-        .map(|(name, edm)| if edm == Some(Edm::Bool) { format!("json(iif({name}, 'true', 'false'))") } else { name.clone() })
+        .map(|(name, edm)| {
+            if edm == Some(Edm::Bool) { format!("json(iif({name}, 'true', 'false'))") } else { name.clone() }
+        })
         .collect();
     let rows = builder.rows()?;
     let group = if groups.is_empty() { String::new() } else { format!(" GROUP BY {}", groups.join(", ")) };

@@ -32,6 +32,9 @@ fn versions(settings: &serde_json::Value, later: &serde_json::Value) -> Versions
     let within = |time, n| {
         format!("UnifiedActivity/$count($filter=ActivityTime gt now() sub duration'{time}') ge {n}")
     };
+    let both = json!(["entered", "left"]);
+    let tells = |segment: &str, on: &serde_json::Value| json!({ "segment": segment, "on": on, "url": "https://receiver.example/", "key": "k" });
+    let lately = tells("Lately", &both);
     let bundles = [
         json!({
             "n": 1,
@@ -41,8 +44,12 @@ fn versions(settings: &serde_json::Value, later: &serde_json::Value) -> Versions
                 "Often": { "filter": "Measures/Views ge 3" },
                 "Lately": { "filter": within("PT2M", 2) },
                 "Today": { "filter": within("PT20M", 3) },
+                "Newcomers": { "filter": "Measures/Views lt 2" },
                 "Both": { "filter": "IsMemberOfSegment('Often') and IsMemberOfSegment('Busy')" },
                 "Busy": { "filter": "Measures/Busy ge 2" },
+            },
+            "activations": {
+                "lately": lately, "newcomers": tells("Newcomers", &both), "today": tells("Today", &json!(["left"])),
             },
         }),
         json!({
@@ -53,7 +60,11 @@ fn versions(settings: &serde_json::Value, later: &serde_json::Value) -> Versions
                 "Often": { "filter": "Measures/Views ge 2" },
                 "Lately": { "filter": within("PT2M", 4) },
                 "Today": { "filter": within("PT20M", 5) },
+                "Newcomers": { "filter": "Measures/Views lt 3" },
                 "Rich": { "filter": "Measures/Largest gt 50 and not IsMemberOfSegment('Often')" },
+            },
+            "activations": {
+                "lately": lately, "newcomers": tells("Newcomers", &both), "rich": tells("Rich", &both),
             },
         }),
         json!({
@@ -65,6 +76,7 @@ fn versions(settings: &serde_json::Value, later: &serde_json::Value) -> Versions
                 "Spends": { "filter": "Measures/Recent gt 0" },
                 "Both": { "filter": "IsMemberOfSegment('Spends') and not IsMemberOfSegment('Lately')" },
             },
+            "activations": { "lately": lately },
         }),
     ];
     let mut before = Bundle::default();

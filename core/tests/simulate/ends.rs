@@ -112,6 +112,7 @@ impl World<'_> {
         let had = node.timeline.keys().copied().collect::<Vec<_>>();
         let own = node.held.as_ref().and_then(Object::cookie);
         node.delete_all();
+        self.outside.ended(name);
         let alarm = node.alarm.take();
         if let Some((_, id)) = alarm {
             self.take_back(id);

@@ -45,6 +45,8 @@ pub(crate) struct Node {
     pub(crate) putting: bool,
     /// A write to the index is awaited.
     pub(crate) indexing: bool,
+    /// Messages whose receivers were not heard of yet.
+    pub(crate) delivering: u64,
     /// How far its host's clock is off, in milliseconds.
     pub(crate) skew: i64,
 }
@@ -67,6 +69,7 @@ impl Node {
         self.instance += 1;
         self.putting = false;
         self.indexing = false;
+        self.delivering = 0;
     }
 
     /// Everything goes, as the platform's `deleteAll` does it.

@@ -60,7 +60,8 @@ pub(crate) fn check(world: &World<'_>) -> Verdict {
     }
     oracle.exactly_once()?;
     oracle.nobody_is_mixed()?;
-    oracle.copies_equal_objects()
+    oracle.copies_equal_objects()?;
+    world.check_deliveries()
 }
 
 impl Oracle<'_> {
@@ -68,6 +69,9 @@ impl Oracle<'_> {
     fn settled(&self, name: CustomerId, node: &Node, object: &Object) -> Verdict {
         if object.has_to_ship() || object.next_drop().is_some() || object.next_purge().is_some() {
             return Err("still owes somebody something".to_owned());
+        }
+        if object.owes_deliveries() {
+            return Err("still owes messages".to_owned());
         }
         if object.expires(self.context).is_some_and(|at| at <= self.context.now) {
             return Err("should be gone".to_owned());

@@ -12,6 +12,7 @@ use msci_core::profile::Imported;
 use msci_core::signal::Signal;
 use msci_core::time::Timestamp;
 
+use crate::activations::memberships;
 use crate::node::Node;
 use crate::world::{Message, PAGE, World};
 
@@ -71,7 +72,9 @@ impl<'a> World<'a> {
         let context = self.context_of(name);
         let Some(node) = self.nodes.get(&name).filter(|node| !node.putting && !node.indexing) else { return };
         if let Some(at) = node.held.as_ref().and_then(|object| object.alarm(context)) {
-            let delay = (at.0 - context.now.0).max(10);
+            // While messages are under way, everything else is looked after once a second.
+            let least = if node.delivering > 0 { 1000 } else { 10 };
+            let delay = (at.0 - context.now.0).max(least);
             self.wake_at(name, self.now.plus(delay));
         }
     }
@@ -121,8 +124,8 @@ impl<'a> World<'a> {
             self.crash(name);
             return None;
         }
+        object.queue_moves(context, &mut writes);
         object.keep_unknown_fields(&mut writes);
-        object.profile.take_moves();
         let takes = writes.iter().any(|w| matches!(w, Write::Wipe | Write::Remove(_) | Write::Prune(_)));
         let had = if takes && !name.is_known() { node.timeline.clone() } else { BTreeMap::new() };
         for write in &writes {
@@ -134,8 +137,11 @@ impl<'a> World<'a> {
                 self.unlinked.insert(*cookie);
             }
         }
+        let moved_from = memberships(node, &writes);
         let purges = writes.iter().any(|write| matches!(write, Write::Wipe | Write::Remove(_)));
-        node.apply(writes);
+        node.apply(writes.clone());
+        let moved = (&moved_from, &memberships(node, &writes));
+        self.outside.note(name, moved, &writes, context);
         self.taken_away(name, had, purges);
         // The alarm is set in the same write as the rows.
         self.arm(name);
@@ -206,6 +212,7 @@ impl<'a> World<'a> {
         if !self.leave(name)? {
             self.project(name);
             self.index(name);
+            self.deliver(name);
         }
         Some(())
     }

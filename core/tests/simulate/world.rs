@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
+use msci_core::activation::{Delivery, Outcome};
 use msci_core::identity::NameKey;
 use msci_core::ids::{CookieId, CustomerId, StreamId};
 use msci_core::object::{CollectCall, Customer, Drop, Object, Page, Purge, ShipAnswer};
@@ -10,6 +11,7 @@ use msci_core::signal::Kind;
 use msci_core::snapshot::Snapshot;
 use msci_core::time::{DAY_MS, Timestamp};
 
+use crate::activations::Outside;
 use crate::copies::{Asks, Batch, Index};
 use crate::definitions::Versions;
 use crate::node::{Dice, Node};
@@ -80,6 +82,20 @@ pub(crate) enum Message {
     /// The index is lost; a job asks every object to copy again.
     Rebuild,
     CopyAgain(CustomerId),
+    /// A message reaches its receiver.
+    Receive {
+        name: CustomerId,
+        delivery: Box<Delivery>,
+        purges: u64,
+    },
+    /// What its sender hears of that.
+    Answered {
+        name: CustomerId,
+        instance: u64,
+        number: u64,
+        id: String,
+        outcome: Outcome,
+    },
 }
 
 pub(crate) struct World<'a> {
@@ -130,6 +146,7 @@ pub(crate) struct World<'a> {
     pub(crate) made: BTreeMap<(StreamId, u64), Made>,
     /// The oldest signal that the log of each object had in this life.
     pub(crate) first_seen: BTreeMap<CustomerId, Timestamp>,
+    pub(crate) outside: Outside,
 }
 
 /// Signals in a page, so few that a log takes several.
@@ -189,11 +206,13 @@ impl<'a> World<'a> {
             untold: BTreeSet::new(),
             made: BTreeMap::new(),
             first_seen: BTreeMap::new(),
+            outside: Outside::default(),
         };
         world.acts_left = 10 + world.dice.below(25);
         world.pace = [300, 3000, 20_000][world.dice.below(3) as usize];
         world.absences = [0, 0, 1, 3][world.dice.below(4) as usize];
         world.clocks_jump = world.dice.one_in(3);
+        world.outside.down = world.dice.one_in(5);
         for device in 0..world.devices.len() {
             for _ in 0..=world.dice.below(2) {
                 world.open_tab(device);
@@ -248,13 +267,14 @@ impl<'a> World<'a> {
             self.later(Message::Flush(tab), 1000);
         }
         self.pass(self.now.plus(CALM_MS));
+        self.settle_deliveries();
         // What time alone changes in the last second is copied in the next.
         while self.queue.peek().is_some_and(|Reverse((at, _))| *at <= self.now.plus(SOON_MS)) {
             self.pass(self.now.plus(SOON_MS));
         }
     }
 
-    fn pass(&mut self, until: Timestamp) {
+    pub(crate) fn pass(&mut self, until: Timestamp) {
         while self.queue.peek().is_some_and(|Reverse((at, _))| *at <= until) {
             self.next();
         }
@@ -340,6 +360,10 @@ impl<'a> World<'a> {
                 self.index = Index::default();
                 self.database += 1;
                 self.ask_all(Message::CopyAgain);
+            }
+            Message::Receive { name, delivery, purges } => self.receive(name, &delivery, purges),
+            Message::Answered { name, instance, number, id, outcome } => {
+                self.answered_message(name, instance, number, &id, &outcome);
             }
             Message::CopyAgain(name) => self.job(name, Message::CopyAgain, |o, c| o.copy_again(c.now)),
         }

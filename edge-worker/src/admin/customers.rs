@@ -20,7 +20,7 @@ const TOP: u32 = 50;
 /// Most rows in one answer.
 const MOST: u32 = 500;
 
-fn invalid(message: &str) -> Error {
+pub(super) fn invalid(message: &str) -> Error {
     Error::client(400, "invalid_request", message.to_owned())
 }
 
@@ -224,6 +224,6 @@ pub(super) async fn erase(env: &Env, configuration: &Configuration, asked: &Valu
     http::json(&calls::job(env, &call).await?)
 }
 
-fn text<'a>(asked: &'a Value, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(asked: &'a Value, name: &str) -> Option<&'a str> {
     asked.get(name).and_then(Value::as_str)
 }

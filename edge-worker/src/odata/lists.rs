@@ -3,12 +3,12 @@
 use msci_core::collections::{Map as SmallMap, Set as SmallSet};
 use msci_core::identity::auth_id;
 use msci_core::ids::CustomerId;
+use msci_core::odata::Fault;
 use msci_core::odata::apply::Apply;
 use msci_core::odata::model::{Edm, Set, Source};
 use msci_core::odata::question::{Named, Question};
 use msci_core::odata::record::Record;
 use msci_core::odata::sql::{self, GROUPS, PLACE, Store};
-use msci_core::odata::Fault;
 use msci_core::time::Timestamp;
 use serde_json::{Map, Value};
 
@@ -128,7 +128,8 @@ async fn of_ids(asked: &Asked<'_>, question: &Question, ids: Vec<CustomerId>) ->
     let mut records: Vec<Record> = Vec::new();
     for id in ids {
         let record = objects::of_customer(asked, id).await?.map(|snapshot| Record::of(&snapshot));
-        let Some(record) = record.filter(|record| records.iter().all(|other| other.customer != record.customer))
+        let Some(record) =
+            record.filter(|record| records.iter().all(|other| other.customer != record.customer))
         else {
             continue;
         };

@@ -2,11 +2,15 @@
 //! index. Carried out after the answer where it can, by the alarm in any case; nothing here is needed to
 //! take a signal.
 
+use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use msci_core::limits::SHIP_SIGNALS;
 use msci_core::object::{Context, Indexing, Object, Projection, Row, ShipAnswer, ShipOutcome};
 use msci_core::time::{DAY_MS, SECOND_MS, Timestamp};
+use worker::Delay;
 
 use super::{ProfileObject, SHIP_BUDGET_MS};
 use crate::calls::{self, ProfileCall};
@@ -17,13 +21,16 @@ use crate::storage::{index, snapshots, sql};
 
 /// How long KV, the index or another object may take; after that the outcome is unknown.
 const PATIENCE_MS: i64 = 10 * SECOND_MS;
+/// How often everything else is looked after while messages are under way.
+const BESIDE_MS: u64 = 1000;
 
-async fn in_time<T>(what: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) async fn in_time<T>(what: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {
     within(PATIENCE_MS, work).await.unwrap_or(Err(Error::late(what)))
 }
 
 impl ProfileObject {
-    /// Everything owed. A part that fails keeps no other from being done.
+    /// Everything owed. A part that fails keeps no other from being done, and while a receiver of messages
+    /// takes its time, everything else goes on.
     pub(super) async fn settle(&self) -> Result<()> {
         let name = self.peek(|object| Some(object.name()));
         let name = match name {
@@ -34,30 +41,52 @@ impl ProfileObject {
         self.load(name)?;
         let configuration = configuration::current(&self.env, now()).await?;
         let configuration = self.configuration(configuration.n()).await?;
-        let now = now();
-        self.bring_up(name, &configuration, now)?;
-        self.step(&configuration, now, |object, context| ((), object.wake(context)))?;
-        self.prune(&configuration, now)?;
-        self.step(&configuration, now, |object, context| ((), object.end_idle_link(context)))?;
-        let fetched = in_time("the imported row", self.fetch_row(&configuration, now)).await;
-        let shipped = self.ship_log(&configuration, now).await.map(drop);
-        let told = self.tell(&configuration, now).await;
-        if self.expire(&configuration, now).await? {
+        self.bring_up(name, &configuration, now())?;
+        if self.settle_own(&configuration).await? {
             return Ok(());
         }
-        let projected = self.project(&configuration, now).await;
-        let indexed = self.index(&configuration, now).await;
+        let mut delivering = pin!(self.deliver(&configuration));
+        loop {
+            let pause = pin!(Delay::from(Duration::from_millis(BESIDE_MS)));
+            match select(delivering.as_mut(), pause).await {
+                Either::Left((Ok(()), _)) => break,
+                Either::Left((Err(failure), _)) => {
+                    worker::console_error!("delivered later: {failure}");
+                    self.note_failure(now());
+                    break;
+                }
+                Either::Right(_) if self.settle_own(&configuration).await? => return Ok(()),
+                Either::Right(_) => {}
+            }
+        }
+        self.arm(&configuration, now()).await
+    }
+
+    /// Everything but messages. Says whether the object has come to its end.
+    async fn settle_own(&self, configuration: &Rc<Configuration>) -> Result<bool> {
+        let now = now();
+        self.step(configuration, now, |object, context| ((), object.wake(context)))?;
+        self.prune(configuration, now)?;
+        self.step(configuration, now, |object, context| ((), object.end_idle_link(context)))?;
+        let fetched = in_time("the imported row", self.fetch_row(configuration, now)).await;
+        let shipped = self.ship_log(configuration, now).await.map(drop);
+        let told = self.tell(configuration, now).await;
+        if self.expire(configuration, now).await? {
+            return Ok(true);
+        }
+        let projected = self.project(configuration, now).await;
+        let indexed = self.index(configuration, now).await;
         let failures: Vec<_> =
             [shipped, told, fetched, projected, indexed].into_iter().filter_map(Result::err).collect();
         for failure in &failures {
             worker::console_error!("owed, and tried again later: {failure}");
         }
         if failures.is_empty() {
-            self.step(&configuration, now, |object, _| (object.succeeded(), Vec::new()))?;
+            self.step(configuration, now, |object, _| (object.succeeded(), Vec::new()))?;
         } else {
             self.note_failure(now);
         }
-        self.arm(&configuration, now).await
+        Ok(false)
     }
 
     /// The next try comes later than this one did.
@@ -182,6 +211,9 @@ impl ProfileObject {
             // Who came in the meantime is to be copied again as it is.
             if !over() {
                 return Ok(());
+            }
+            if self.peek(Object::has_dead_deliveries) {
+                in_time("the list of deliveries", index::end_deliveries(&self.env, farewell.object)).await?;
             }
             in_time("KV", snapshots::put(&self.env, &Projection::Delete(farewell.object))).await
         };

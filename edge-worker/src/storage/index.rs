@@ -2,6 +2,7 @@
 //! doubled writes change nothing (law 2). Imported rows live here too, and they are a truth of their
 //! own, versioned as well; a row says which customer it is and whether that one has an object.
 
+mod deliveries;
 mod imported;
 mod judged;
 mod lists;
@@ -20,6 +21,7 @@ use worker::{D1Database, D1PreparedStatement, Env};
 use crate::error::Result;
 use crate::names;
 
+pub(crate) use deliveries::*;
 pub(crate) use imported::*;
 pub(crate) use judged::*;
 pub(crate) use lists::*;
@@ -31,7 +33,7 @@ thread_local! {
     static READY: Cell<bool> = const { Cell::new(false) };
 }
 
-const SCHEMA: [&str; 14] = [
+const SCHEMA: [&str; 19] = [
     "CREATE TABLE IF NOT EXISTS imported_row (source TEXT NOT NULL, key TEXT NOT NULL, \
      version INTEGER NOT NULL, body TEXT, object TEXT NOT NULL, marked INTEGER NOT NULL DEFAULT 0, \
      pushed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (source, key)) WITHOUT ROWID",
@@ -61,6 +63,15 @@ const SCHEMA: [&str; 14] = [
     // The newest definitions that rows without an object were judged by: what was judged by older ones, and
     // arrives late, changes nothing.
     "CREATE TABLE IF NOT EXISTS judged (id INTEGER PRIMARY KEY, n INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS delivery (id TEXT PRIMARY KEY, activation TEXT NOT NULL, customer TEXT NOT NULL, \
+     number INTEGER NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, changes INTEGER NOT NULL, \
+     body TEXT NOT NULL) WITHOUT ROWID",
+    // Those of customers without an object, which nobody else knows: the numbers of their moves, negative.
+    "CREATE INDEX IF NOT EXISTS delivery_bare ON delivery (customer, activation, number) \
+     WHERE number < 0 AND state = 'pending'",
+    "CREATE INDEX IF NOT EXISTS delivery_at ON delivery (activation, at, id)",
+    "CREATE INDEX IF NOT EXISTS delivery_customer ON delivery (customer)",
+    "CREATE INDEX IF NOT EXISTS delivery_lost ON delivery (activation, customer) WHERE state IN ('dead', 'dropped')",
 ];
 
 /// From the table that the version before this one had. Whose a row is it said only of those that had an

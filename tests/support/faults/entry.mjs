@@ -1,6 +1,7 @@
 // @ts-check
 // What stands in the main module's place: the control route, and the Worker's own handler behind it.
 import { bindings } from "./bindings.mjs";
+import { shift } from "./clock.mjs";
 import { memory } from "./instance.mjs";
 import { replace, report } from "./plan.mjs";
 
@@ -10,6 +11,7 @@ export const handler = (worker) => ({
   async fetch(request, env, context) {
     if (new URL(request.url).pathname !== "/__faults") return worker.fetch(request, bindings(env), context);
     if (request.method === "PUT") await replace(await request.json());
+    if (request.method === "PATCH") shift(await request.json());
     if (request.method === "DELETE") exhaust();
     return Response.json({ ...report(), memory: memory().buffer.byteLength });
   },

@@ -1,6 +1,7 @@
 // @ts-check
 // A Durable Object's class, with the plan's faults in its storage and in what it answers.
 import { around, bindings, fits, subjectOf } from "./bindings.mjs";
+import { runtimeTime } from "./clock.mjs";
 import { charge, count, later, now } from "./plan.mjs";
 
 /** Bytes that an object of production may have. */
@@ -22,8 +23,8 @@ export function faulty(Class, name) {
       count(`new ${own}`);
       const storage = around(state.storage, {
         sql: () => sql,
-        setAlarm: () => (/** @type {unknown[]} */ ...parameters) =>
-          later("alarm", own, () => state.storage.setAlarm(...parameters)),
+        setAlarm: () => (/** @type {number | Date} */ at, /** @type {unknown[]} */ ...rest) =>
+          later("alarm", own, () => state.storage.setAlarm(runtimeTime(at), ...rest)),
       });
       const sql = around(state.storage.sql, {
         databaseSize: () => {

@@ -45,6 +45,8 @@ export async function faultySystem(test, options) {
     faults: (...rules) => control("PUT", rules),
     /** What met the rules, what was counted since the runtime began, and how much memory the Worker has. */
     told: () => control("GET"),
+    /** Sets the Worker's clock ahead. @param {number} ms */
+    clock: (ms) => control("PATCH", /** @type {any} */ (ms)),
     /** Takes all memory that the present instance may have. */
     exhaust: () => control("DELETE"),
     /**

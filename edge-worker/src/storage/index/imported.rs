@@ -128,6 +128,7 @@ pub(crate) async fn forget_row(env: &Env, customer: CustomerId) -> Result<()> {
     let queries = [
         "DELETE FROM imported_row WHERE object = ?1",
         "DELETE FROM moved WHERE customer = ?1",
+        "DELETE FROM delivery WHERE customer = ?1 AND number < 0",
         "DELETE FROM membership WHERE customer = ?1 \
          AND NOT EXISTS (SELECT 1 FROM customer WHERE id = ?1 AND gone = 0)",
     ];

@@ -54,20 +54,27 @@ pub(crate) async fn bare(env: &Env, which: Which<'_>, limit: u32) -> Result<Vec<
     let parameters = [limit.into(), PAGE_BYTES.into(), behind.0.into(), behind.1.into()];
     let statement = database(env).await?.prepare(query).bind(&parameters)?;
     let found = rows(&statement).await?;
-    found
-        .iter()
-        .map(|found| {
-            let text = |at: usize| found.get(at).and_then(Value::as_str).unwrap_or_default();
-            Ok(Bare {
-                source: text(2).to_owned(),
-                key: text(3).to_owned(),
-                customer: text(4).parse().ok(),
-                row: imported(found)?,
-                news: found.get(5).and_then(Value::as_u64) == Some(1),
-                memberships: json::from_value(found.get(6).unwrap_or(&Value::Null))?,
-            })
-        })
-        .collect()
+    found.iter().map(read).collect()
+}
+
+fn read(found: &Value) -> Result<Bare> {
+    let text = |at: usize| found.get(at).and_then(Value::as_str).unwrap_or_default();
+    Ok(Bare {
+        source: text(2).to_owned(),
+        key: text(3).to_owned(),
+        customer: text(4).parse().ok(),
+        row: imported(found)?,
+        news: found.get(5).and_then(Value::as_u64) == Some(1),
+        memberships: json::from_value(found.get(6).unwrap_or(&Value::Null))?,
+    })
+}
+
+/// The row of one customer, who has no object.
+pub(crate) async fn bare_of(env: &Env, customer: CustomerId) -> Result<Option<Bare>> {
+    let query = "SELECT json_array(version, json(body), source, key, object, 0, json('[]')) AS json FROM imported_row \
+                 WHERE object = ?1 AND body IS NOT NULL";
+    let statement = database(env).await?.prepare(query).bind(&[customer.to_string().into()])?;
+    rows(&statement).await?.first().map(read).transpose()
 }
 
 /// From now on rows are judged by these definitions, or newer ones; answers by which.
