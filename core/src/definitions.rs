@@ -158,9 +158,7 @@ impl Definitions {
         out.bundle = bundle;
         out.counters = joined(counters);
         out.reach = Reach::of(&out);
-        if out.reach.is_timeless() {
-            out.stranger = Some(Box::new(Snapshot::stranger(&out, Timestamp(0))));
-        }
+        out.stranger = Some(Box::new(Snapshot::stranger(&out, Timestamp(0))));
         Ok(out)
     }
 
@@ -188,10 +186,6 @@ fn resolved_filter(
     if resolved.counters.iter().any(|counting| counting.keep > WINDOW_COUNT) {
         let message = format!("activities of a time window are counted up to {WINDOW_COUNT}");
         return Err(DefinitionError::Invalid { what, message });
-    }
-    if !reach::has_edges_only(&resolved.expr) {
-        let message = "now() can only be compared with a constant time, or with ActivityTime in a lambda";
-        return Err(faulty(ExprError::unsupported(0, message)));
     }
     counters.extend(resolved.counters.into_iter().map(|counting| Counting { since, ..counting }));
     Ok(resolved.expr)

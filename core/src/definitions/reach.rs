@@ -4,12 +4,11 @@
 
 use super::Definitions;
 use crate::activity::ActivityField;
-use crate::collections::{Map, Set, in_order};
+use crate::collections::{Map, Set};
 use crate::counter::{CounterId, Counting};
 use crate::expr::resolve::CustomerField;
 use crate::expr::{Comparison, Expr, Scalar, TextTest, Unary};
 use crate::signal::Signal;
-use crate::time::Timestamp;
 
 /// A filter, by its place: segments in the order in which they are evaluated, then audiences.
 pub(crate) type Place = u32;
@@ -23,8 +22,6 @@ pub(crate) struct Reach {
     of_attribute: Map<String, Vec<Place>>,
     /// By place of the segment.
     of_segment: Vec<Vec<Place>>,
-    /// Instants at which a comparison of `now()` with a constant changes, in order.
-    edges: Vec<(Timestamp, Place)>,
     /// Places of segments by name.
     places: Map<String, Place>,
 }
@@ -41,16 +38,12 @@ impl Reach {
             of_counter: vec![Vec::new(); definitions.counters.len()],
             of_attribute: Map::new(),
             of_segment: vec![Vec::new(); definitions.segments.len()],
-            edges: Vec::new(),
             places,
         };
         let mut attributes = Vec::new();
         for (filter, place) in segments.chain(audiences).zip(0..) {
             let Some(filter) = filter else { continue };
             filter.walk(&mut |node| {
-                for edge in edges(node) {
-                    reach.edges.extend([(edge, place), (edge.plus(1), place)]);
-                }
                 let Expr::Field(field) = node else { return };
                 let counter = |id: &CounterId| definitions.counters.position(id);
                 let asked = match field {
@@ -78,7 +71,6 @@ impl Reach {
         for (name, place) in attributes {
             reach.of_attribute.get_or_insert_with(name, Vec::new).push(place);
         }
-        reach.edges = sorted(&reach.edges);
         reach
     }
 
@@ -106,59 +98,6 @@ impl Reach {
     pub(crate) fn has_segment(&self, name: &str) -> bool {
         self.places.contains_key(name)
     }
-
-    /// Whether time alone can move somebody of whom nothing is known.
-    pub(crate) fn is_timeless(&self) -> bool {
-        self.edges.is_empty()
-    }
-
-    /// The first instant after `now` at which `now()` passes a constant.
-    pub(crate) fn next_edge(&self, now: Timestamp) -> Option<Timestamp> {
-        let next = self.edges.partition_point(|(at, _)| *at <= now);
-        self.edges.get(next).map(|(at, _)| *at)
-    }
-
-    /// Whose comparison changes at this instant.
-    pub(crate) fn at_edge(&self, at: Timestamp) -> impl Iterator<Item = Place> {
-        let from = self.edges.partition_point(|(edge, _)| *edge < at);
-        self.edges.iter().skip(from).take_while(move |(edge, _)| *edge == at).map(|(_, place)| *place)
-    }
-}
-
-fn sorted(edges: &[(Timestamp, Place)]) -> Vec<(Timestamp, Place)> {
-    let before = |one: usize, other: usize| edges.get(one) <= edges.get(other);
-    in_order(edges.len(), &before).into_iter().filter_map(|place| edges.get(place).copied()).collect()
-}
-
-/// When `now()` is a constant that it is compared with.
-fn edges<F>(node: &Expr<F>) -> Vec<Timestamp> {
-    let at = |offset: &i64, constant: &Scalar| match constant {
-        Scalar::Time(time) => Some(time.plus(offset.saturating_neg())),
-        _ => None,
-    };
-    match node {
-        Expr::Compare(left, _, right) => match (left.as_ref(), right.as_ref()) {
-            (Expr::Now(offset), Expr::Constant(time)) | (Expr::Constant(time), Expr::Now(offset)) => {
-                at(offset, time).into_iter().collect()
-            }
-            _ => Vec::new(),
-        },
-        Expr::In(left, items) => match left.as_ref() {
-            Expr::Now(offset) => items.iter().filter_map(|item| at(offset, item)).collect(),
-            _ => Vec::new(),
-        },
-        _ => Vec::new(),
-    }
-}
-
-/// Whether all that a filter asks of the time are comparisons of `now()` with constants.
-pub(super) fn has_edges_only<F>(filter: &Expr<F>) -> bool {
-    let (mut asked, mut scheduled) = (0_usize, 0);
-    filter.walk(&mut |node| {
-        asked += usize::from(matches!(node, Expr::Now(_)));
-        scheduled += usize::from(!edges(node).is_empty());
-    });
-    asked == scheduled
 }
 
 /// Counters by what a signal must have for them: of all that a predicate cannot do without, what the

@@ -85,13 +85,12 @@ impl Profile {
     fn next_touch(&self, definitions: &Definitions, at: Timestamp) -> Option<Timestamp> {
         let asked =
             self.windows(definitions).filter(|(place, ..)| !definitions.reach.of_counter(*place).is_empty());
-        let windows = asked.filter_map(|(_, counting, counter)| counter.next_change(counting, at));
-        windows.chain(definitions.reach.next_edge(at)).min()
+        asked.filter_map(|(_, counting, counter)| counter.next_change(counting, at)).min()
     }
 
     /// Touches whom the instant `next`, the first after `at` that touches anybody, can move.
     fn touch_at(&mut self, definitions: &Definitions, at: Timestamp, next: Timestamp) {
-        let mut touched: Vec<Place> = definitions.reach.at_edge(next).collect();
+        let mut touched: Vec<Place> = Vec::new();
         for (place, counting, counter) in self.windows(definitions) {
             if counter.next_change(counting, at) == Some(next) {
                 touched.extend(definitions.reach.of_counter(place));
@@ -170,8 +169,7 @@ impl Profile {
     /// The next instant after `now` at which time alone may change a membership or a measure.
     pub fn next_change(&self, definitions: &Definitions, now: Timestamp) -> Option<Timestamp> {
         let windows = self.windows(definitions);
-        let windows = windows.filter_map(|(_, counting, counter)| counter.next_change(counting, now));
-        windows.chain(definitions.reach.next_edge(now)).min()
+        windows.filter_map(|(_, counting, counter)| counter.next_change(counting, now)).min()
     }
 
     fn holds(

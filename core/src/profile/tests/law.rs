@@ -103,7 +103,6 @@ fn version(n: u64) -> Bundle {
         "Neither": "not IsMemberOfSegment('Both') and not IsMemberOfSegment('Chain')",
         "Chain": "IsMemberOfSegment('Both') or Measures/Recent ge 1",
         "Rich": "Measures/Mean gt 1 or Measures/Newest eq 7",
-        "Later": format!("now() ge {}", NOW.plus(3 * DAY_MS).to_rfc3339()),
         "Kinds": format!("Measures/Plans ge {}", 1 + u64::from(odd)),
         "Lately": count(&since("P10D"), 3),
     });
