@@ -30,6 +30,7 @@ const HELD_SIGNALS: usize = 200;
 
 /// One instance of the SDK.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub(crate) struct Client {
     /// The site's public settings, as JSON. A missing one has its default.
     settings: String,
