@@ -261,7 +261,7 @@ mod tests {
             title: String::new(),
             fields: Value::Null,
         };
-        assert_eq!(told.id(), "01a0c492-e07b-8c0f-9fee-001200000102");
+        assert_eq!(told.id(), "01a0c450-6c7b-8c0f-9fee-001200000102");
         assert_eq!(time_of_id(&told.id()), Some(told.time));
         assert_eq!(time_of_id("x"), None);
     }

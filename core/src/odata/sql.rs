@@ -69,7 +69,7 @@ const PERSONS: &str = "(SELECT c.id AS id, i.source AS source, c.auth AS key, c.
     UNION ALL SELECT i.object, i.source, i.key, NULL, NULL, \
     (SELECT lower(group_concat(given.value, char(10))) FROM json_each(i.body) AS given WHERE given.type = 'text'), \
     i.body, '[]', '[]', {unseen} FROM imported_row AS i WHERE i.body IS NOT NULL AND i.object <> '' AND NOT EXISTS \
-    (SELECT 1 FROM customer AS c WHERE c.id = i.object AND c.gone = 0)) AS r0";
+    (SELECT 1 FROM customer AS c WHERE c.id = i.object AND c.gone = 0){order}) AS r0";
 
 /// Keys of identity tables; a row without an owner is from before there was one.
 const KEYS: &str = "(SELECT object AS id, source, key FROM imported_row WHERE object <> '') AS r0";
@@ -99,12 +99,14 @@ struct Builder<'a> {
     question: &'a Question,
     store: Store<'a>,
     now: Timestamp,
+    /// Whether customers come in the order of their ids by themselves.
+    by_id: bool,
     parameters: Parameters,
 }
 
 impl<'a> Builder<'a> {
     fn new(question: &'a Question, store: Store<'a>, now: Timestamp) -> Self {
-        Self { question, store, now, parameters: Parameters::default() }
+        Self { question, store, now, by_id: false, parameters: Parameters::default() }
     }
 
     fn of_activities(&self) -> bool {
@@ -132,6 +134,9 @@ impl<'a> Builder<'a> {
         let mut from = from.to_owned();
         if from == PERSONS {
             from = from.replace("{unseen}", &self.parameters.text(&self.question.unseen)?);
+            // In the order of both indexes, so that a page ends where it is full. Outside, both would first be
+            // read to their ends.
+            from = from.replace("{order}", if self.by_id { " ORDER BY 1" } else { "" });
         }
         if matches!(set, Set::Users | Set::Cookies) {
             from.push_str(", json_each(r0.cookies) AS e0");
@@ -249,6 +254,8 @@ impl<'a> Builder<'a> {
 /// What the database would not take, or take too long for.
 pub fn page(question: &Question, store: Store<'_>, now: Timestamp) -> Result<Page, Fault> {
     let mut builder = Builder::new(question, store, now);
+    let of_customers = matches!(question.set, Set::Customers | Set::Measures | Set::Memberships);
+    builder.by_id = of_customers && question.order.is_empty();
     let mut tail = builder.rows()?;
     let terms = builder.terms()?;
     if let Some(place) = &question.behind {
@@ -259,7 +266,10 @@ pub fn page(question: &Question, store: Store<'_>, now: Timestamp) -> Result<Pag
     let place = format!("json_array({})", names.join(", "));
     let order: Vec<String> =
         terms.iter().map(|term| format!("{}{}", term.text, if term.descending { " DESC" } else { "" })).collect();
-    tail = format!("{tail} ORDER BY {} LIMIT {} OFFSET {}", order.join(", "), question.rows() + 1, question.skip);
+    if !builder.by_id {
+        tail = format!("{tail} ORDER BY {}", order.join(", "));
+    }
+    tail = format!("{tail} LIMIT {} OFFSET {}", question.rows() + 1, question.skip);
     Ok(Page { place, tail, parameters: builder.parameters.into_values() })
 }
 
@@ -390,7 +400,8 @@ pub fn sizes(question: &Question, now: Timestamp) -> Vec<Size> {
         || !question.search.is_empty()
         || !question.order.is_empty()
         || question.count
-        || question.apply.is_some();
+        || question.apply.is_some()
+        || matches!(question.set, Set::Users | Set::Cookies | Set::Memberships);
     if !is_search {
         return Vec::new();
     }
