@@ -15,6 +15,9 @@ await script(async () => {
   const schedules = { MSCI_SCHEDULES: process.env.MSCI_SCHEDULES ?? "80000" };
   const simulated = await run("cargo", [...simulate, "simulate", "--", "--nocapture"], { env: schedules });
   const planted = await run("cargo", [...simulate, "--features", "mutants", "every_planted"]);
+  // Filters in memory and in SQL: as many as are needed to meet what is rare.
+  const differential = ["test", "--locked", "-p", "msci-core", "--release", "--test", "differential", "--", "--nocapture"];
+  const compared = await run("cargo", differential, { env: { MSCI_CASES: process.env.MSCI_CASES ?? "100000" } });
   const files = readdirSync(join(root, "tests"), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".test.mjs"))
     .map((file) => join("tests", file))
@@ -24,5 +27,5 @@ await script(async () => {
   const system = files.length > 0 ? await run(process.execPath, node) : 0;
   // The same as the simulator, on the real runtime: killed under load, nothing lost, doubled or misplaced.
   const crashed = await run(process.execPath, ["tools/crash.mjs", "--kills", "50"]);
-  return [native, simulated, planted, system, crashed].every((code) => code === 0) ? 0 : 1;
+  return [native, simulated, planted, compared, system, crashed].every((code) => code === 0) ? 0 : 1;
 });

@@ -38,7 +38,7 @@ fn value<F>(expr: &Expr<F>, field: &dyn Fn(&F) -> Scalar, now: Timestamp) -> Sca
         Expr::Unary(function, inner) => match (function, of(inner)) {
             (Unary::ToLower, Scalar::Text(text)) => Scalar::Text(text.to_ascii_lowercase()),
             (Unary::ToUpper, Scalar::Text(text)) => Scalar::Text(text.to_ascii_uppercase()),
-            (Unary::Length, Scalar::Text(text)) => Scalar::Number(text.chars().count() as f64),
+            (Unary::Length, Scalar::Text(text)) => Scalar::Number(characters(&text) as f64),
             (function, Scalar::Time(time)) => of_time(*function, time),
             _ => Scalar::Null,
         },
@@ -49,16 +49,23 @@ fn value<F>(expr: &Expr<F>, field: &dyn Fn(&F) -> Scalar, now: Timestamp) -> Sca
     }
 }
 
-/// The calendar of `Edm.DateTimeOffset` has the years 0 to 9999; outside them, null.
+/// Up to the first zero character, where there is one: so SQL counts.
+fn characters(text: &str) -> usize {
+    text.chars().take_while(|c| *c != '\0').count()
+}
+
+/// The calendar has the years 0 to 9999, as literals do; outside them, null.
 fn of_time(function: Unary, time: Timestamp) -> Scalar {
+    if function == Unary::Date {
+        return Scalar::Time(time.midnight());
+    }
     let Some(civil) = time.civil() else { return Scalar::Null };
     Scalar::Number(match function {
         Unary::Year => civil.year,
         Unary::Month => civil.month,
         Unary::Day => civil.day,
         Unary::Hour => civil.hour,
-        Unary::Date => return Scalar::Time(time.midnight()),
-        Unary::ToLower | Unary::ToUpper | Unary::Length => return Scalar::Null,
+        Unary::Date | Unary::ToLower | Unary::ToUpper | Unary::Length => return Scalar::Null,
     } as f64)
 }
 

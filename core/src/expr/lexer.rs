@@ -30,8 +30,9 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(usize, Token)>, ExprError> {
         let (token, len) = match first {
             '(' | ')' | ',' | '/' | ':' | '=' => (Token::Mark(first), 1),
             '\'' => quoted(rest, at)?,
+            _ if let Some(id) = guid(rest) => (Token::Text(id.to_owned()), id.len()),
             '-' | '0'..='9' => number_or_time(rest, at)?,
-            'a'..='z' | 'A'..='Z' | '_' | '$' | '@' => word(rest, at)?,
+            first if is_word(first) => word(rest, at)?,
             other => return Err(ExprError::invalid(at, format!("unexpected character {other:?}"))),
         };
         out.push((at, token));
@@ -57,6 +58,21 @@ fn quoted(rest: &str, at: usize) -> Result<(Token, usize), ExprError> {
     Err(ExprError::invalid(at, "text without its closing quote"))
 }
 
+/// An `Edm.Guid` stands without quotes, and may begin with a letter. It is compared as text.
+fn guid(rest: &str) -> Option<&str> {
+    let (id, after) = rest.split_at_checked(36)?;
+    let plain = id.bytes().enumerate().all(|(i, byte)| match i {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    });
+    (plain && !after.starts_with(is_word)).then_some(id)
+}
+
+/// Letters of all scripts can be in the name of an imported column; ours knows only the ASCII ones.
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '@' | '.') || !(c.is_ascii() || c.is_whitespace())
+}
+
 fn number_or_time(rest: &str, at: usize) -> Result<(Token, usize), ExprError> {
     let len = rest
         .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | ':')))
@@ -72,9 +88,7 @@ fn number_or_time(rest: &str, at: usize) -> Result<(Token, usize), ExprError> {
 }
 
 fn word(rest: &str, at: usize) -> Result<(Token, usize), ExprError> {
-    let len = rest
-        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '@' | '.')))
-        .unwrap_or(rest.len());
+    let len = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
     let (name, after) = rest.split_at_checked(len).unwrap_or((rest, ""));
     if name == "duration" && after.starts_with('\'') {
         let (Token::Text(text), quoted_len) = quoted(after, at + len)? else {
