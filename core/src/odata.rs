@@ -6,13 +6,15 @@
 
 pub mod address;
 pub mod apply;
+mod entity;
+mod keys;
+pub mod memory;
 pub mod metadata;
 pub mod model;
 pub mod question;
 pub mod record;
-pub mod sql;
-mod keys;
 mod search;
+pub mod sql;
 mod token;
 
 use crate::expr::ExprError;

@@ -1,6 +1,11 @@
 //! The read API's SQL on `SQLite` with the limits of D1: every shape of question runs, answers what memory
 //! answers, and looks at no more than it has to.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::integer_division_remainder_used
+)]
 
 use msci_core::config::Bundle;
 use msci_core::expr::sql::Param;
@@ -60,7 +65,8 @@ fn index() -> Connection {
             "LoyaltyId": "Loyalty1", "Tier": "Gold", "Spend": 1250, "Vip": true },
         "segments": ["Gold", "Rich"], "measures": { "LifetimeValue": 1250.5 },
     });
-    let unknown = json!({ "cookieIds": ["x"], "attributes": {}, "segments": [], "measures": { "LifetimeValue": 0 } });
+    let unknown =
+        json!({ "cookieIds": ["x"], "attributes": {}, "segments": [], "measures": { "LifetimeValue": 0 } });
     for (id, auth, key, body) in [(KNOWN, 1, Some("Loyalty1"), &known), (OBJECT, 0, None, &unknown)] {
         database
             .execute(
@@ -82,7 +88,15 @@ fn index() -> Connection {
         database
             .execute(
                 "INSERT INTO activity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                (OBJECT, STREAM, seq, NOW.0 - 1000 + seq, told(kind), fields["name"].as_str(), fields.to_string()),
+                (
+                    OBJECT,
+                    STREAM,
+                    seq,
+                    NOW.0 - 1000 + seq,
+                    told(kind),
+                    fields["name"].as_str(),
+                    fields.to_string(),
+                ),
             )
             .unwrap();
     }
@@ -99,8 +113,16 @@ fn told(kind: &str) -> &str {
 
 fn signals() -> [(i64, &'static str, Value); 4] {
     [
-        (1, "view", json!({ "uri": "https://shop.example/a?x#y", "name": "A", "sessionStart": NOW.0 - 2000 })),
-        (2, "action", json!({ "uri": "/b", "name": "Buy", "actionType": "LClick", "isOutbound": false, "elapsedMs": 12 })),
+        (
+            1,
+            "view",
+            json!({ "uri": "https://shop.example/a?x#y", "name": "A", "sessionStart": NOW.0 - 2000 }),
+        ),
+        (
+            2,
+            "action",
+            json!({ "uri": "/b", "name": "Buy", "actionType": "LClick", "isOutbound": false, "elapsedMs": 12 }),
+        ),
         (3, "event", json!({ "name": "order_completed", "properties": { "total": 120.5, "kind": "x" } })),
         (4, "event", json!({ "name": "order_completed", "properties": { "total": 9, "kind": "y" } })),
     ]
@@ -117,7 +139,9 @@ fn object() -> Connection {
              CREATE INDEX signal_time ON signal (time);",
         )
         .unwrap();
-    for (seq, kind, fields) in signals().into_iter().chain([(5, "user", json!({})), (6, "consent", json!({}))]) {
+    for (seq, kind, fields) in
+        signals().into_iter().chain([(5, "user", json!({})), (6, "consent", json!({}))])
+    {
         database
             .execute(
                 "INSERT INTO signal VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6)",
@@ -150,7 +174,8 @@ fn bound(parameters: &[Param]) -> impl Iterator<Item = types::Value> + '_ {
 }
 
 fn rows(database: &Connection, statement: &Statement) -> Vec<Value> {
-    let mut prepared = database.prepare(&statement.text).unwrap_or_else(|error| panic!("{error}: {}", statement.text));
+    let mut prepared =
+        database.prepare(&statement.text).unwrap_or_else(|error| panic!("{error}: {}", statement.text));
     let found = prepared
         .query_map(params_from_iter(bound(&statement.parameters)), |row| row.get::<_, String>(0))
         .unwrap();
@@ -175,7 +200,10 @@ fn listed(database: &Connection, question: &Question) -> Vec<(Record, Vec<Value>
 fn found(text: &str) -> Vec<String> {
     let question = asked(text).unwrap_or_else(|fault| panic!("{text}: {fault}"));
     let key = question.columns[0].source.clone();
-    listed(&index(), &question).iter().map(|(record, _)| record.value(&key).as_str().unwrap_or("?").to_owned()).collect()
+    listed(&index(), &question)
+        .iter()
+        .map(|(record, _)| record.value(&key).as_str().unwrap_or("?").to_owned())
+        .collect()
 }
 
 #[test]
@@ -183,19 +211,37 @@ fn the_documented_filters_find_in_the_index_what_they_say() {
     let (all, none): (&[&str], &[&str]) = (&[IMPORTED, KNOWN, OBJECT], &[]);
     for (text, expected) in [
         ("msdynci_customerprofiles", all),
-        ("msdynci_customerprofiles?$filter=msdynci_customerid eq '0123456789ABCDEF0123456789abcdef'", &[KNOWN]),
+        (
+            "msdynci_customerprofiles?$filter=msdynci_customerid eq '0123456789ABCDEF0123456789abcdef'",
+            &[KNOWN],
+        ),
         ("msdynci_customerprofiles?$filter=msdynci_loyaltysignups_loyaltyid eq 'loyalty2'", &[IMPORTED]),
-        ("msdynci_customerprofiles?$filter=msdynci_loyaltysignups_loyaltyid ne null&$orderby=msdynci_spend", &[IMPORTED, KNOWN]),
+        (
+            "msdynci_customerprofiles?$filter=msdynci_loyaltysignups_loyaltyid ne null&$orderby=msdynci_spend",
+            &[IMPORTED, KNOWN],
+        ),
         ("msdynci_customerprofiles?$filter=contains(msdynci_lastname,'OS')&$top=10", &[KNOWN]),
         ("msdynci_customerprofiles?$filter=msdynci_vip eq false", &[IMPORTED]),
         ("msdynci_customerprofiles?$filter=msdynci_known eq false", &[OBJECT]),
-        ("msdynci_customerprofiles?$filter=msdynci_firstseen lt now() sub duration'PT1S'&$orderby=msdynci_known desc", &[KNOWN, OBJECT]),
+        (
+            "msdynci_customerprofiles?$filter=msdynci_firstseen lt now() sub duration'PT1S'&$orderby=msdynci_known desc",
+            &[KNOWN, OBJECT],
+        ),
         ("msdynci_customerprofiles?$filter=Measures/LifetimeValue gt 1000", &[KNOWN]),
         ("msdynci_customerprofiles?$filter=IsMemberOfSegment('gold')", &[KNOWN]),
         ("msdynci_customerprofiles?$filter=contains(msdynci_cookieids,'3f43317e')", &[KNOWN]),
-        ("msdynci_customerprofiles?$filter=UnifiedActivity/any(a: a/ActivityType eq 'View' and contains(a/ViewUri,'/a'))", &[KNOWN]),
-        ("msdynci_customerprofiles?$filter=UnifiedActivity/$count($filter=Properties/total gt 5) ge 2", &[KNOWN]),
-        ("msdynci_customerprofiles?$filter=UnifiedActivity/all(a: a/ActivityType ne 'View')", &[IMPORTED, OBJECT]),
+        (
+            "msdynci_customerprofiles?$filter=UnifiedActivity/any(a: a/ActivityType eq 'View' and contains(a/ViewUri,'/a'))",
+            &[KNOWN],
+        ),
+        (
+            "msdynci_customerprofiles?$filter=UnifiedActivity/$count($filter=Properties/total gt 5) ge 2",
+            &[KNOWN],
+        ),
+        (
+            "msdynci_customerprofiles?$filter=UnifiedActivity/all(a: a/ActivityType ne 'View')",
+            &[IMPORTED, OBJECT],
+        ),
         ("msdynci_customerprofiles?$search=\"abbie\"", &[KNOWN, OBJECT]),
         ("msdynci_customerprofiles?$search=BO", &[IMPORTED]),
         ("msdynci_segmentmemberships?$filter=contains(msdynci_segments,'\\\"Gold\\\"')", &[KNOWN]),
@@ -235,7 +281,10 @@ const BY_HAND: [&str; 12] = [
 #[test]
 fn an_object_answers_what_the_index_answers() {
     let (index, object) = (index(), object());
-    let person = listed(&index, &asked("msdynci_customerprofiles?$filter=msdynci_known eq true and msdynci_spend gt 100").unwrap());
+    let person = listed(
+        &index,
+        &asked("msdynci_customerprofiles?$filter=msdynci_known eq true and msdynci_spend gt 100").unwrap(),
+    );
     let person = &person[0].0;
     for text in BY_HAND {
         let question = asked(text).unwrap_or_else(|fault| panic!("{text}: {fault}"));
@@ -282,19 +331,29 @@ fn every_column_filters_sorts_and_groups_as_its_value_says() {
                 Value::Array(_) => continue,
                 other => other.to_string(),
             };
-            let filter = literal.replace('%', "%25").replace('#', "%23").replace('&', "%26").replace('+', "%2B");
+            let filter =
+                literal.replace('%', "%25").replace('#', "%23").replace('&', "%26").replace('+', "%2B");
             let question = asked(&format!("{name}?$filter={own} eq {filter}&$orderby={own} desc")).unwrap();
             let statement = sql::page(&question, Store::Index, NOW);
             if column.source == model::Source::Cookie && set.is_of_activities() {
                 assert_eq!(statement.unwrap_err().code, "query_too_costly");
                 continue;
             }
-            let expected = all.iter().filter(|(other, _)| other.value(&column.source) == one.value(&column.source)).count();
+            let expected = all
+                .iter()
+                .filter(|(other, _)| other.value(&column.source) == one.value(&column.source))
+                .count();
             assert_eq!(listed(&index, &question).len(), expected, "{name} {own} eq {literal}");
-            let question = asked(&format!("{name}?$apply=groupby(({own}),aggregate($count as n,{own} with max as m))")).unwrap();
+            let question =
+                asked(&format!("{name}?$apply=groupby(({own}),aggregate($count as n,{own} with max as m))"))
+                    .unwrap();
             let apply = question.apply.as_ref().unwrap();
             let groups = rows(&index, &sql::aggregates(&question, apply, Store::Index, NOW).unwrap());
-            assert_eq!(groups.iter().map(|group| group[1].as_u64().unwrap()).sum::<u64>(), all.len() as u64, "{name} {own}");
+            assert_eq!(
+                groups.iter().map(|group| group[1].as_u64().unwrap()).sum::<u64>(),
+                all.len() as u64,
+                "{name} {own}"
+            );
         }
     }
 }
@@ -304,12 +363,27 @@ fn pages_hold_each_row_once_in_any_order() {
     let index = index();
     for n in 0..40 {
         let body = json!({ "cookieIds": [], "attributes": { "FirstName": if n % 3 == 0 { Value::Null } else { json!(format!("N{}", n % 5)) }, "Spend": n % 7 }, "segments": [], "measures": {} });
-        index.execute("INSERT INTO customer VALUES (?1, 't', 1, 0, 1, NULL, NULL, 0, '', ?2, NULL, 0)", (format!("{n:032x}9"), body.to_string())).unwrap();
+        index
+            .execute(
+                "INSERT INTO customer VALUES (?1, 't', 1, 0, 1, NULL, NULL, 0, '', ?2, NULL, 0)",
+                (format!("{n:032x}9"), body.to_string()),
+            )
+            .unwrap();
     }
-    for order in ["", "&$orderby=msdynci_firstname", "&$orderby=msdynci_firstname desc,msdynci_spend", "&$orderby=msdynci_customerid desc", "&$orderby=msdynci_lastseen desc,msdynci_firstname desc"] {
+    for order in [
+        "",
+        "&$orderby=msdynci_firstname",
+        "&$orderby=msdynci_firstname desc,msdynci_spend",
+        "&$orderby=msdynci_customerid desc",
+        "&$orderby=msdynci_lastseen desc,msdynci_firstname desc",
+    ] {
         let all: Vec<String> = found(&format!("msdynci_customerprofiles?{order}"));
         let (mut behind, mut seen): (Option<Vec<Value>>, Vec<String>) = (None, Vec::new());
-        let whole: Vec<String> = listed(&index, &asked(&format!("msdynci_customerprofiles?{order}")).unwrap()).into_iter().map(|(record, _)| record.customer).collect();
+        let whole: Vec<String> =
+            listed(&index, &asked(&format!("msdynci_customerprofiles?{order}")).unwrap())
+                .into_iter()
+                .map(|(record, _)| record.customer)
+                .collect();
         loop {
             let mut question = asked(&format!("msdynci_customerprofiles?{order}")).unwrap();
             question.page = 7;
@@ -330,15 +404,26 @@ fn pages_hold_each_row_once_in_any_order() {
 #[test]
 fn what_is_listed_page_by_page_is_not_sorted_as_a_whole() {
     let index = index();
-    for text in ["msdynci_customerprofiles", "msdynci_unifiedactivities", "msdynci_alternatekeys", "msdynci_unifiedactivities?$orderby=msdynci_activitytime asc", "msdynci_customermeasures"] {
+    for text in [
+        "msdynci_customerprofiles",
+        "msdynci_unifiedactivities",
+        "msdynci_alternatekeys",
+        "msdynci_unifiedactivities?$orderby=msdynci_activitytime asc",
+        "msdynci_customermeasures",
+    ] {
         let mut question = asked(text).unwrap();
         question.behind = listed(&index, &question).first().map(|(_, place)| place.clone());
         let statement = sql::page(&question, Store::Index, NOW).unwrap().of_index(question.set);
         let mut plan = index.prepare(&format!("EXPLAIN QUERY PLAN {}", statement.text)).unwrap();
-        let steps: Vec<String> = plan.query_map(params_from_iter(bound(&statement.parameters)), |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+        let steps: Vec<String> = plan
+            .query_map(params_from_iter(bound(&statement.parameters)), |row| row.get(3))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
         let steps = steps.join("\n");
         assert!(!steps.contains("TEMP B-TREE"), "{text}\n{steps}");
-        let whole = ["SCAN c ", "SCAN c\n", "SCAN i ", "SCAN i\n", "SCAN k0", "SCAN activity", "SCAN imported_row"];
+        let whole =
+            ["SCAN c ", "SCAN c\n", "SCAN i ", "SCAN i\n", "SCAN k0", "SCAN activity", "SCAN imported_row"];
         assert!(!whole.iter().any(|scan| steps.contains(scan)), "{text}\n{steps}");
     }
 }
@@ -346,12 +431,30 @@ fn what_is_listed_page_by_page_is_not_sorted_as_a_whole() {
 #[test]
 fn what_stands_in_quotes_is_data() {
     let index = index();
-    for evil in ["'' OR 1=1 --", "x'') --", "%3B DROP TABLE customer%3B", "/* */", "?1", "%00", "\"; --", "\\", "$.x", "''''"] {
+    for evil in [
+        "'' OR 1=1 --",
+        "x'') --",
+        "%3B DROP TABLE customer%3B",
+        "/* */",
+        "?1",
+        "%00",
+        "\"; --",
+        "\\",
+        "$.x",
+        "''''",
+    ] {
         for set in Set::ALL {
             let name = set.name(Dialect::Current);
-            for column in model::columns(set, &bundle()).iter().filter(|column| column.edm == model::Edm::Text) {
+            for column in
+                model::columns(set, &bundle()).iter().filter(|column| column.edm == model::Edm::Text)
+            {
                 let own = column.name(Dialect::Current);
-                for filter in [format!("{own} eq '{evil}'"), format!("contains({own},'{evil}')"), format!("{own} in ('{evil}','a')"), format!("tolower({own}) eq '{evil}'")] {
+                for filter in [
+                    format!("{own} eq '{evil}'"),
+                    format!("contains({own},'{evil}')"),
+                    format!("{own} in ('{evil}','a')"),
+                    format!("tolower({own}) eq '{evil}'"),
+                ] {
                     let question = asked(&format!("{name}?$filter={filter}")).unwrap();
                     let _ = listed(&index, &question);
                 }
@@ -373,23 +476,36 @@ fn a_question_has_bounds() {
     for (text, code) in [
         (format!("msdynci_customerprofiles?$filter={}", "x".repeat(4097)), "invalid_filter"),
         (format!("msdynci_customerprofiles?$filter={}msdynci_known", "not ".repeat(21)), "invalid_filter"),
-        (format!("msdynci_customerprofiles?$filter={}", vec!["msdynci_known eq true"; 60].join(" or ")), "invalid_filter"),
+        (
+            format!("msdynci_customerprofiles?$filter={}", vec!["msdynci_known eq true"; 60].join(" or ")),
+            "invalid_filter",
+        ),
         ("msdynci_customerprofiles?$top=-1".to_owned(), "invalid_query"),
         ("msdynci_customerprofiles?$skip=200001".to_owned(), "invalid_query"),
         ("msdynci_customerprofiles?$count=yes".to_owned(), "invalid_query"),
-        (format!("msdynci_customerprofiles?$orderby={}", vec!["msdynci_known"; 9].join(",")), "invalid_query"),
+        (
+            format!("msdynci_customerprofiles?$orderby={}", ["msdynci_known"; 9].join(",")),
+            "invalid_query",
+        ),
         ("msdynci_customerprofiles?$skiptoken=AAAA".to_owned(), "invalid_query"),
         ("msdynci_customerprofiles?$format=atom".to_owned(), "invalid_query"),
         ("msdynci_customerprofiles?$filter=msdynci_nope eq 1".to_owned(), "invalid_filter"),
         ("msdynci_unifiedactivities?$search=x".to_owned(), "invalid_query"),
-        ("msdynci_customerprofiles?$apply=aggregate(msdynci_firstname with sum as x)".to_owned(), "invalid_query"),
-        ("msdynci_customerprofiles?$apply=groupby((msdynci_known))&$filter=msdynci_known".to_owned(), "invalid_query"),
+        (
+            "msdynci_customerprofiles?$apply=aggregate(msdynci_firstname with sum as x)".to_owned(),
+            "invalid_query",
+        ),
+        (
+            "msdynci_customerprofiles?$apply=groupby((msdynci_known))&$filter=msdynci_known".to_owned(),
+            "invalid_query",
+        ),
         ("msdynci_customerprofiles?$nope=1".to_owned(), "unknown_option"),
     ] {
         assert_eq!(asked(&text).unwrap_err().code, code, "{text:.200}");
     }
     // The longest list of names that a filter can hold still runs.
-    let list = vec!["'a'"; 90].iter().enumerate().map(|(n, _)| format!("'{n}'")).collect::<Vec<_>>().join(",");
+    let list =
+        vec!["'a'"; 90].iter().enumerate().map(|(n, _)| format!("'{n}'")).collect::<Vec<_>>().join(",");
     assert_eq!(found(&format!("msdynci_customerprofiles?$filter=msdynci_firstname in ({list})")).len(), 0);
 }
 
@@ -402,7 +518,10 @@ fn aggregates_add_up() {
     assert_eq!(found, [json!(["x", 120.5, 1, NOW.0 - 997]), json!(["y", 9, 1, NOW.0 - 996])]);
     assert_eq!(apply.names().collect::<Vec<_>>(), ["Properties/kind", "total", "n", "last"]);
     let question = asked("msdynci_customermeasures?$apply=aggregate(Measures/LifetimeValue with average as mean,msdynci_customerid with countdistinct as n)").unwrap();
-    let found = rows(&index, &sql::aggregates(&question, question.apply.as_ref().unwrap(), Store::Index, NOW).unwrap());
+    let found = rows(
+        &index,
+        &sql::aggregates(&question, question.apply.as_ref().unwrap(), Store::Index, NOW).unwrap(),
+    );
     assert_eq!(found, [json!([625.25, 3])]);
 }
 
@@ -422,6 +541,10 @@ fn only_what_searches_is_judged() {
     }
     let recent = asked("msdynci_unifiedactivities?$filter=msdynci_activitytime gt now() sub duration'P1D' and msdynci_title eq 'x'").unwrap();
     let size = &sql::sizes(&recent, NOW)[0];
-    assert!(size.statement.text.contains(&format!("time >= {}", NOW.0 - 86_400_000)), "{}", size.statement.text);
+    assert!(
+        size.statement.text.contains(&format!("time >= {}", NOW.0 - 86_400_000)),
+        "{}",
+        size.statement.text
+    );
     assert_eq!(rows(&index(), &size.statement), [json!(4)]);
 }

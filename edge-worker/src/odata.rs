@@ -13,10 +13,10 @@ use msci_core::odata::{Fault, metadata, model};
 use msci_core::time::Timestamp;
 use worker::{Env, Method, Request, Response};
 
+use crate::access;
 use crate::configuration::Configuration;
 use crate::error::{Error, Result};
 use crate::http::{self, header};
-use crate::access;
 use answer::{Answer, Format};
 
 const CURRENT: &str = "/api/data/v9.2";

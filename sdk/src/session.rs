@@ -37,8 +37,7 @@ impl Session {
         let number = |key| stored.get(key).number().unwrap_or_default();
         let now = facts.time;
         // A clock that went back ends nothing.
-        let over =
-            |start, last| now.saturating_sub(last) > IDLE_MS || now.saturating_sub(start) > LONGEST_MS;
+        let over = |start, last| now.saturating_sub(last) > IDLE_MS || now.saturating_sub(start) > LONGEST_MS;
         let (start, mut stored_at) = (number("start"), number("last"));
         match guid::parse(stored.get("id").text().unwrap_or_default()) {
             Some(id) if !over(start, stored_at) => {

@@ -70,8 +70,17 @@ pub type Options = Map<String, String>;
 
 /// Options that a set can have. A name that begins with `@` is an alias.
 const OPTIONS: [&str; 11] = [
-    "$apply", "$count", "$expand", "$filter", "$format", "$orderby", "$search", "$select", "$skip",
-    "$skiptoken", "$top",
+    "$apply",
+    "$count",
+    "$expand",
+    "$filter",
+    "$format",
+    "$orderby",
+    "$search",
+    "$select",
+    "$skip",
+    "$skiptoken",
+    "$top",
 ];
 
 /// The legacy root has members of a segment as an option without a value.
@@ -96,7 +105,11 @@ pub fn parse(dialect: Dialect, path: &str, query: &str) -> Result<Address, Fault
     if path.len() + query.len() > ADDRESS_BYTES {
         return Err(Fault::query(format!("an address has at most {ADDRESS_BYTES} bytes")));
     }
-    Ok(Address { dialect, path: parse_path(&decoded(path, false)?)?, options: parse_options(dialect, query)? })
+    Ok(Address {
+        dialect,
+        path: parse_path(&decoded(path, false)?)?,
+        options: parse_options(dialect, query)?,
+    })
 }
 
 fn parse_path(path: &str) -> Result<Path, Fault> {
@@ -129,7 +142,11 @@ fn parse_path(path: &str) -> Result<Path, Fault> {
 pub fn argument(text: &str) -> Result<Argument, Fault> {
     let mut reader = Reader { text };
     let argument = reader.argument()?;
-    if reader.text.trim().is_empty() { Ok(argument) } else { Err(Fault::query(format!("{text:.40?} is no value"))) }
+    if reader.text.trim().is_empty() {
+        Ok(argument)
+    } else {
+        Err(Fault::query(format!("{text:.40?} is no value")))
+    }
 }
 
 /// Reads what stands in parentheses.
@@ -233,7 +250,7 @@ fn parse_options(dialect: Dialect, query: &str) -> Result<Options, Fault> {
             if name == "select" {
                 name.insert(0, '$');
             } else if let Some(segment) = name.strip_prefix(MEMBER).filter(|_| value.is_empty()) {
-                value = segment.to_owned();
+                segment.clone_into(&mut value);
                 MEMBER.clone_into(&mut name);
             }
         }

@@ -1,7 +1,8 @@
 //! `$apply`: `filter(…)/groupby((a,b),aggregate(x with sum as y,$count as n))`, or a part of it.
 
+use super::entity::Rows;
 use super::model::{Edm, Source};
-use super::question::{Filter, Rows, direction};
+use super::question::{Filter, direction};
 use super::{Fault, search};
 use crate::expr::{Expr, Type};
 
@@ -89,14 +90,20 @@ pub(super) fn read(
 }
 
 fn unknown(step: &str) -> Fault {
-    Fault::query(format!("$apply: {step:.80?} is none of filter(…), then aggregate(…) or groupby((…),aggregate(…))"))
+    Fault::query(format!(
+        "$apply: {step:.80?} is none of filter(…), then aggregate(…) or groupby((…),aggregate(…))"
+    ))
 }
 
 impl Apply {
     fn group(&mut self, text: &str, rows: &Rows<'_>) -> Result<(), Fault> {
         let parts = search::split(text, ',');
         let (list, rest) = parts.split_first().ok_or_else(|| unknown(text))?;
-        let list = list.trim().strip_prefix('(').and_then(|list| list.strip_suffix(')')).ok_or_else(|| unknown(text))?;
+        let list = list
+            .trim()
+            .strip_prefix('(')
+            .and_then(|list| list.strip_suffix(')'))
+            .ok_or_else(|| unknown(text))?;
         for name in list.split(',') {
             let (source, kind) = rows.path(name)?;
             self.groups.push((name.trim().to_owned(), source, edm(kind)));
@@ -104,7 +111,8 @@ impl Apply {
         match rest {
             [] => Ok(()),
             [aggregate] => {
-                let inner = aggregate.trim().strip_prefix("aggregate(").and_then(|inner| inner.strip_suffix(')'));
+                let inner =
+                    aggregate.trim().strip_prefix("aggregate(").and_then(|inner| inner.strip_suffix(')'));
                 self.aggregates = aggregates(inner.ok_or_else(|| unknown(aggregate))?, rows)?;
                 Ok(())
             }
@@ -129,7 +137,8 @@ impl Apply {
         for part in text.split(',') {
             let (name, descending) = direction(part)?;
             let column = self.names().position(|own| own.eq_ignore_ascii_case(name));
-            let column = column.ok_or_else(|| Fault::query(format!("$orderby: $apply gives no column {name:.80}")))?;
+            let column =
+                column.ok_or_else(|| Fault::query(format!("$orderby: $apply gives no column {name:.80}")))?;
             self.order.push((column, descending));
         }
         Ok(())

@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::address::{Argument, Dialect};
 use super::Fault;
+use super::address::{Argument, Dialect};
 use crate::config::{Bundle, Column as Imported};
 use crate::expr::Type;
 
@@ -342,7 +342,8 @@ pub fn columns(set: Set, bundle: &Bundle) -> Vec<Column> {
         Set::Views | Set::Actions => {
             let mut columns: Vec<Column> = SIGNAL.into_iter().map(column).collect();
             // The name and title that an action carries are its own.
-            let of_view = |field| if set == Set::Views { Source::Field(Cow::Borrowed(field)) } else { Source::Nothing };
+            let of_view =
+                |field| if set == Set::Views { Source::Field(Cow::Borrowed(field)) } else { Source::Nothing };
             columns.insert(10, column(("ViewName", Edm::Text, of_view("name"))));
             columns.insert(11, column(("ViewTitle", Edm::Text, of_view("title"))));
             for (name, property) in OPTIMIZELY {
@@ -422,7 +423,11 @@ fn customer_columns(bundle: &Bundle) -> Vec<Column> {
     columns.push(Column::new("FirstSeen", Edm::Time, Source::First));
     columns.push(Column::new("LastSeen", Edm::Time, Source::Last));
     let keys = bundle.tables.iter().map(|(name, table)| {
-        Column::new(identifier(&format!("{name}_{}", table.primary_key)), Edm::Text, Source::Key(name.clone()))
+        Column::new(
+            identifier(&format!("{name}_{}", table.primary_key)),
+            Edm::Text,
+            Source::Key(name.clone()),
+        )
     });
     let attributes = attributes
         .into_iter()
@@ -484,8 +489,21 @@ pub(crate) mod tests {
         assert_eq!(
             names(Set::Customers).iter().map(|name| name.strip_prefix(PREFIX).unwrap()).collect::<Vec<_>>(),
             [
-                "customerid", "known", "fullname", "firstname", "lastname", "email", "cookieids", "firstseen",
-                "lastseen", "loyaltysignups_loyaltyid", "loyaltyid", "_2nd", "home_town", "spend", "vip"
+                "customerid",
+                "known",
+                "fullname",
+                "firstname",
+                "lastname",
+                "email",
+                "cookieids",
+                "firstseen",
+                "lastseen",
+                "loyaltysignups_loyaltyid",
+                "loyaltyid",
+                "_2nd",
+                "home_town",
+                "spend",
+                "vip"
             ]
         );
     }

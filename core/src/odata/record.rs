@@ -165,7 +165,7 @@ impl Record {
                 let segments = self.body("segments").as_array();
                 segments.is_some_and(|segments| segments.iter().any(|segment| segment == name)).into()
             }
-            Source::Id => told.map(|told| told.id()).into(),
+            Source::Id => told.map(Told::id).into(),
             Source::Time => instant(told.map(|told| told.time)),
             Source::Type => told.map(|told| told.kind.as_str()).into(),
             Source::Title => told.map(|told| told.title.as_str()).into(),

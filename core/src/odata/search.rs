@@ -18,7 +18,9 @@ pub(super) fn terms(text: &str) -> Result<Vec<String>, Fault> {
         for word in part.split_whitespace() {
             match word {
                 "AND" => {}
-                "OR" | "NOT" => return Err(Fault::query("$search finds what has all of its words; no OR, no NOT")),
+                "OR" | "NOT" => {
+                    return Err(Fault::query("$search finds what has all of its words; no OR, no NOT"));
+                }
                 word => terms.push(word.to_ascii_lowercase()),
             }
         }

@@ -1,16 +1,20 @@
 //! A question as SQL: of the index, or of the signals that one customer's object holds. Names in the text
 //! are constants of this file; whatever came from outside is a parameter.
 
+mod columns;
+
 use serde_json::Value;
+
+use columns::{column, field_of};
 
 use super::apply::{Apply, Method};
 use super::model::{Edm, Set, Source};
 use super::question::{Filter, Order, Question, is_plain, window};
 use super::record::{Record, time_of_id};
 use super::{Fault, keys};
+use crate::expr::Type;
 use crate::expr::resolve::QueryField;
-use crate::expr::sql::{Column, Param, Parameters, SqlError, condition, path};
-use crate::expr::{Scalar, Type};
+use crate::expr::sql::{Column, Param, Parameters, SqlError, condition};
 use crate::time::Timestamp;
 
 /// Rows of customers, memberships and measures that a search may look at.
@@ -74,17 +78,9 @@ const PERSONS: &str = "(SELECT c.id AS id, i.source AS source, c.auth AS key, c.
 /// Keys of identity tables; a row without an owner is from before there was one.
 const KEYS: &str = "(SELECT object AS id, source, key FROM imported_row WHERE object <> '') AS r0";
 
-/// What an activity is, of the kinds that objects hold.
-const OBJECT_TYPE: &str = "CASE r0.type WHEN 'view' THEN 'View' WHEN 'action' THEN 'Action' \
-    ELSE r0.fields ->> '$.name' END";
-const OBJECT_TITLE: &str = "coalesce(nullif(r0.fields ->> '$.title', ''), nullif(r0.fields ->> '$.name', ''), \
-    nullif(r0.fields ->> '$.uri', ''), '')";
-
 /// Activities that are not their cookie's owner's: from before that one was erased.
 fn owned(row: usize) -> String {
-    format!(
-        "NOT EXISTS (SELECT 1 FROM customer AS c WHERE c.id = k{row}.customer AND c.since > r{row}.time)"
-    )
+    format!("NOT EXISTS (SELECT 1 FROM customer AS c WHERE c.id = k{row}.customer AND c.since > r{row}.time)")
 }
 
 /// A column to sort by.
@@ -141,15 +137,18 @@ impl<'a> Builder<'a> {
         if matches!(set, Set::Users | Set::Cookies) {
             from.push_str(", json_each(r0.cookies) AS e0");
         }
-        wheres.extend(match (set, self.store) {
-            (Set::Users, _) => Some("r0.key IS NOT NULL"),
-            (Set::Activities, Store::Object(_)) => Some("r0.type IN ('view', 'action', 'event')"),
-            (Set::Views, Store::Object(_)) => Some("r0.type = 'view'"),
-            (Set::Actions, Store::Object(_)) => Some("r0.type = 'action'"),
-            (Set::Views, Store::Index) => Some("r0.type = 'View'"),
-            (Set::Actions, Store::Index) => Some("r0.type = 'Action'"),
-            _ => None,
-        }.map(str::to_owned));
+        wheres.extend(
+            match (set, self.store) {
+                (Set::Users, _) => Some("r0.key IS NOT NULL"),
+                (Set::Activities, Store::Object(_)) => Some("r0.type IN ('view', 'action', 'event')"),
+                (Set::Views, Store::Object(_)) => Some("r0.type = 'view'"),
+                (Set::Actions, Store::Object(_)) => Some("r0.type = 'action'"),
+                (Set::Views, Store::Index) => Some("r0.type = 'View'"),
+                (Set::Actions, Store::Index) => Some("r0.type = 'Action'"),
+                _ => None,
+            }
+            .map(str::to_owned),
+        );
         for term in &self.question.search {
             let term = self.parameters.text(term)?;
             wheres.push(format!("instr(r0.search, {term})"));
@@ -169,7 +168,9 @@ impl<'a> Builder<'a> {
 
     fn filter(&mut self, filter: &Filter) -> Result<String, Fault> {
         let (question, store) = (self.question, self.store);
-        let columns = |field: &QueryField<Source>, parameters: &mut Parameters| field_of(field, question, store, parameters);
+        let columns = |field: &QueryField<Source>, parameters: &mut Parameters| {
+            field_of(field, question, store, parameters)
+        };
         Ok(condition(filter, self.now, &columns, &mut self.parameters)?)
     }
 
@@ -185,7 +186,9 @@ impl<'a> Builder<'a> {
             let text = match self.column(&order.source)? {
                 Column::Typed(text, Type::Text) => format!("lower({text})"),
                 Column::Typed(text, _) | Column::Lower(text) => text,
-                Column::Json(document, path) if order.edm == Edm::Text => format!("lower({document} ->> {path})"),
+                Column::Json(document, path) if order.edm == Edm::Text => {
+                    format!("lower({document} ->> {path})")
+                }
                 Column::Json(document, path) => format!("({document} ->> {path})"),
                 Column::Rows(..) => return Err(SqlError::Unsearchable.into()),
             };
@@ -242,7 +245,7 @@ impl<'a> Builder<'a> {
                 (Some(value), true) => format!("({text} < {value} OR {text} IS NULL)"),
             };
             any.push(format!("({same}{after})"));
-            same.push_str(&format!("{text} IS {} AND ", value.as_deref().unwrap_or("NULL")));
+            same.extend([text, " IS ", value.as_deref().unwrap_or("NULL"), " AND "]);
         }
         Ok(format!("({})", any.join(" OR ")))
     }
@@ -264,8 +267,10 @@ pub fn page(question: &Question, store: Store<'_>, now: Timestamp) -> Result<Pag
     }
     let names: Vec<&str> = terms.iter().map(|term| term.text.as_str()).collect();
     let place = format!("json_array({})", names.join(", "));
-    let order: Vec<String> =
-        terms.iter().map(|term| format!("{}{}", term.text, if term.descending { " DESC" } else { "" })).collect();
+    let order: Vec<String> = terms
+        .iter()
+        .map(|term| format!("{}{}", term.text, if term.descending { " DESC" } else { "" }))
+        .collect();
     if !builder.by_id {
         tail = format!("{tail} ORDER BY {}", order.join(", "));
     }
@@ -282,7 +287,9 @@ impl Page {
                 "k0.customer, '', (SELECT c.auth FROM customer AS c WHERE c.id = k0.customer), NULL, NULL, NULL, \
                  r0.object, r0.stream, r0.seq, r0.time, r0.type, r0.title, json(r0.fields)"
             }
-            Set::Keys => "r0.id, r0.source, r0.key, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL",
+            Set::Keys => {
+                "r0.id, r0.source, r0.key, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
+            }
             Set::Users | Set::Cookies => {
                 "r0.id, r0.source, r0.key, r0.first, r0.last, json_object('attributes', json(r0.attributes)), \
                  e0.value, NULL, NULL, NULL, NULL, NULL, NULL"
@@ -335,7 +342,9 @@ pub fn aggregates(
         let of = match builder.column(&aggregate.of)? {
             Column::Typed(text, _) | Column::Lower(text) => text,
             Column::Json(document, path) if numbers => {
-                format!("iif(json_type({document}, {path}) IN ('integer', 'real'), {document} ->> {path}, NULL)")
+                format!(
+                    "iif(json_type({document}, {path}) IN ('integer', 'real'), {document} ->> {path}, NULL)"
+                )
             }
             Column::Json(document, path) => format!("({document} ->> {path})"),
             Column::Rows(..) => return Err(SqlError::Unsearchable.into()),
@@ -351,15 +360,21 @@ pub fn aggregates(
     }
     let groups: Vec<String> = (1..=apply.groups.len()).map(|at| at.to_string()).collect();
     let names: Vec<String> = (0..columns.len()).map(|at| format!("c{at}")).collect();
-    let listed: Vec<String> = columns.iter().zip(&names).map(|(column, name)| format!("{column} AS {name}")).collect();
-    let mut order: Vec<String> =
-        apply.order.iter().map(|(at, descending)| format!("c{at}{}", if *descending { " DESC" } else { "" })).collect();
+    let listed: Vec<String> =
+        columns.iter().zip(&names).map(|(column, name)| format!("{column} AS {name}")).collect();
+    let mut order: Vec<String> = apply
+        .order
+        .iter()
+        .map(|(at, descending)| format!("c{at}{}", if *descending { " DESC" } else { "" }))
+        .collect();
     order.extend(names.iter().take(apply.groups.len()).cloned());
     // What is JSON stays JSON, and times are told apart by the caller.
     let shown: Vec<String> = names
         .iter()
         .zip(apply.groups.iter().map(|(_, _, edm)| Some(*edm)).chain(std::iter::repeat(None)))
-        .map(|(name, edm)| if edm == Some(Edm::Bool) { format!("json(iif({name}, 'true', 'false'))") } else { name.clone() })
+        .map(|(name, edm)| {
+            if edm == Some(Edm::Bool) { format!("json(iif({name}, 'true', 'false'))") } else { name.clone() }
+        })
         .collect();
     let rows = builder.rows()?;
     let group = if groups.is_empty() { String::new() } else { format!(" GROUP BY {}", groups.join(", ")) };
@@ -441,171 +456,4 @@ pub fn sizes(question: &Question, now: Timestamp) -> Vec<Size> {
         sizes.push(activities((None, None)));
     }
     sizes
-}
-
-fn field_of(
-    field: &QueryField<Source>,
-    question: &Question,
-    store: Store<'_>,
-    parameters: &mut Parameters,
-) -> Result<Column, SqlError> {
-    match field {
-        QueryField::Column { row, column: source } => {
-            let of_activities = *row > 0 || question.set.is_of_activities();
-            column(source, *row, of_activities, store, parameters)
-        }
-        QueryField::Count { row, item, collection: Source::Activities, .. } => Ok(Column::Rows(
-            format!("cookie AS k{item} CROSS JOIN activity AS r{item} ON r{item}.object = k{item}.object"),
-            format!("k{item}.customer = r{row}.id AND {}", owned(*item)),
-        )),
-        QueryField::Count { .. } => Err(SqlError::Unsearchable),
-    }
-}
-
-/// The SQL of a column of a row.
-fn column(
-    source: &Source,
-    row: usize,
-    of_activities: bool,
-    store: Store<'_>,
-    parameters: &mut Parameters,
-) -> Result<Column, SqlError> {
-    let text = |text: String| Ok(Column::Typed(text, Type::Text));
-    match source {
-        Source::Constant(constant) => return text(parameters.text(constant)?),
-        Source::Nothing => return text("NULL".to_owned()),
-        _ => {}
-    }
-    if of_activities {
-        return column_of_signal(source, row, store, parameters);
-    }
-    Ok(match source {
-        Source::Customer => Column::Lower("r0.id".to_owned()),
-        Source::Known => Column::Typed("(instr(r0.id, '-') = 0)".to_owned(), Type::Bool),
-        Source::Key(table) => {
-            let table = parameters.text(table)?;
-            return text(format!("iif(r0.source = {table}, r0.key, NULL)"));
-        }
-        Source::AnyKey => return text("r0.key".to_owned()),
-        Source::Table => return text("r0.source".to_owned()),
-        Source::Attribute(name) => Column::Json("r0.attributes".to_owned(), parameters.text(&path(&[name]))?),
-        Source::Cookies => return text("r0.cookies".to_owned()),
-        Source::Cookie => Column::Lower("e0.value".to_owned()),
-        Source::First => Column::Typed("r0.first".to_owned(), Type::Time),
-        Source::Last => Column::Typed("r0.last".to_owned(), Type::Time),
-        Source::Segments => return text("r0.segments".to_owned()),
-        Source::Measures => return text("r0.measures".to_owned()),
-        Source::Measure(name) => Column::Json("r0.measures".to_owned(), parameters.text(&path(&[name]))?),
-        Source::Member(name) => {
-            let name = parameters.text(name)?;
-            let member = format!("EXISTS (SELECT 1 FROM json_each(r0.segments) AS s WHERE s.value = {name})");
-            Column::Typed(format!("({member})"), Type::Bool)
-        }
-        _ => return Err(SqlError::Unsearchable),
-    })
-}
-
-fn column_of_signal(
-    source: &Source,
-    row: usize,
-    store: Store<'_>,
-    parameters: &mut Parameters,
-) -> Result<Column, SqlError> {
-    let fields = format!("r{row}.fields");
-    let kind = match store {
-        Store::Index => format!("r{row}.type"),
-        Store::Object(_) => format!("({OBJECT_TYPE})"),
-    };
-    let text = |text: String| Ok(Column::Typed(text, Type::Text));
-    Ok(match (source, store) {
-        (Source::Customer, Store::Index) => Column::Lower(format!("k{row}.customer")),
-        (Source::Customer, Store::Object(record)) => return text(parameters.text(&record.customer)?),
-        (Source::AnyKey, Store::Index) => {
-            return text(format!("(SELECT c.auth FROM customer AS c WHERE c.id = k{row}.customer)"));
-        }
-        (Source::AnyKey, Store::Object(record)) => match &record.auth {
-            Some((_, key)) => return text(parameters.text(key)?),
-            None => return text("NULL".to_owned()),
-        },
-        // The index names the cookie's object, which tells the cookie to nobody.
-        (Source::Cookie, Store::Index) => return Err(SqlError::Unsearchable),
-        (Source::Cookie, Store::Object(_)) => Column::Lower("r0.cookie".to_owned()),
-        (Source::Id, _) => {
-            let r = format!("r{row}");
-            Column::Lower(format!(
-                "printf('%08x-%04x-8%s-9%s-%s%s%08x', {r}.time >> 16 & 4294967295, {r}.time & 65535, \
-                 substr({r}.stream, 1, 3), substr({r}.stream, 4, 3), substr({r}.stream, 7, 2), \
-                 substr({r}.stream, 10, 2), {r}.seq & 4294967295)"
-            ))
-        }
-        (Source::Time, _) => Column::Typed(format!("r{row}.time"), Type::Time),
-        (Source::Type, _) => return text(kind),
-        (Source::Title, Store::Index) => return text(format!("r{row}.title")),
-        (Source::Title, Store::Object(_)) => return text(OBJECT_TITLE.to_owned()),
-        (Source::Name, _) => return text(format!("coalesce({fields} ->> '$.name', {kind})")),
-        (Source::Field(name), _) => Column::Json(fields, parameters.text(&path(&[name]))?),
-        (Source::Property(name), _) => Column::Json(fields, parameters.text(&path(&["properties", name]))?),
-        (Source::Properties, _) => return text(format!("({fields} -> '$.properties')")),
-        (Source::Host, _) => {
-            let uri = format!("({fields} ->> '$.uri')");
-            let rest = format!("substr({uri}, instr({uri}, '://') + 3)");
-            let ends: Vec<String> =
-                ["/", "?", "#"].iter().map(|end| format!("instr({rest} || '{end}', '{end}')")).collect();
-            let host = format!("substr({rest}, 1, min({}) - 1)", ends.join(", "));
-            return text(format!("iif(instr({uri}, '://'), {host}, NULL)"));
-        }
-        (Source::Duration, _) => Column::Typed(
-            format!(
-                "iif(json_type({fields}, '$.sessionStart') IN ('integer', 'real'), \
-                 CAST(max(0, r{row}.time - ({fields} ->> '$.sessionStart')) AS INTEGER), NULL)"
-            ),
-            Type::Number,
-        ),
-        _ => return Err(SqlError::Unsearchable),
-    })
-}
-
-/// Rows of a few customers that are all at hand, as the question wants them: filtered, in order.
-pub fn in_memory(question: &Question, records: Vec<Record>, now: Timestamp) -> Vec<Record> {
-    let edm = |source: &Source| {
-        let column = question.columns.iter().find(|column| column.source == *source);
-        column.map_or(Edm::Text, |column| column.edm)
-    };
-    let scalar = |record: &Record, source: &Source| record.scalar(source, edm(source));
-    let holds = |record: &Record| {
-        question.looks_at().is_none_or(|filter| {
-            let field = |field: &QueryField<Source>| match field {
-                QueryField::Column { column, .. } => scalar(record, column),
-                QueryField::Count { .. } => Scalar::Null,
-            };
-            crate::expr::eval::holds(filter, &field, now)
-        })
-    };
-    let mut kept: Vec<Record> = Vec::new();
-    for record in records.into_iter().filter(holds) {
-        let place = kept.partition_point(|other| {
-            let mut order = std::cmp::Ordering::Equal;
-            for by in &question.order {
-                let one = compare(&scalar(other, &by.source), &scalar(&record, &by.source));
-                order = order.then(if by.descending { one.reverse() } else { one });
-            }
-            let key = |record: &Record| (record.customer.clone(), record.cookie.clone());
-            order.then_with(|| key(other).cmp(&key(&record))).is_le()
-        });
-        kept.insert(place, record);
-    }
-    kept
-}
-
-/// As the database sorts: null first, then numbers, then text without regard to case.
-fn compare(left: &Scalar, right: &Scalar) -> std::cmp::Ordering {
-    let key = |scalar: &Scalar| match scalar {
-        Scalar::Null => (0, 0.0, String::new()),
-        Scalar::Bool(truth) => (1, f64::from(u8::from(*truth)), String::new()),
-        Scalar::Number(number) => (1, *number, String::new()),
-        Scalar::Time(time) => (1, time.0 as f64, String::new()),
-        Scalar::Text(text) => (2, 0.0, text.to_ascii_lowercase()),
-    };
-    let (left, right) = (key(left), key(right));
-    left.0.cmp(&right.0).then(left.1.total_cmp(&right.1)).then_with(|| left.2.cmp(&right.2))
 }

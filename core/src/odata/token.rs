@@ -18,7 +18,8 @@ pub(super) fn write(left: Option<usize>, place: &[Value]) -> String {
 
 pub(super) fn read(token: &str) -> Result<(Option<usize>, Vec<Value>), Fault> {
     let bad = || Fault::query("$skiptoken should be one that an earlier answer gave");
-    let bytes = (token.len() <= BYTES).then(|| URL_SAFE_NO_PAD.decode(token).ok()).flatten().ok_or_else(bad)?;
+    let bytes =
+        (token.len() <= BYTES).then(|| URL_SAFE_NO_PAD.decode(token).ok()).flatten().ok_or_else(bad)?;
     let value = strict_json::parse(&bytes).map_err(|_| bad())?;
     let place = value.get(1).and_then(Value::as_array).ok_or_else(bad)?;
     if place.iter().any(|part| part.is_array() || part.is_object()) {

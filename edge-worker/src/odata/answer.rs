@@ -75,7 +75,8 @@ pub(super) fn preferred_page(prefer: &str) -> Option<usize> {
     let page = |part: &str| {
         let (name, value) = part.split_once('=')?;
         let name = name.trim();
-        let wanted = name.eq_ignore_ascii_case("odata.maxpagesize") || name.eq_ignore_ascii_case("maxpagesize");
+        let wanted =
+            name.eq_ignore_ascii_case("odata.maxpagesize") || name.eq_ignore_ascii_case("maxpagesize");
         value.trim().parse().ok().filter(|page| wanted && *page > 0)
     };
     prefer.split([',', ';']).find_map(page)
@@ -91,8 +92,9 @@ pub(super) fn response(answer: Answer, asked: &Asked<'_>) -> Result<Response> {
             (kind, serde_json::to_string(&value)?)
         }
     };
-    let builder =
-        ResponseBuilder::new().with_header("Cache-Control", "no-store")?.with_header("Content-Type", &kind)?;
+    let builder = ResponseBuilder::new()
+        .with_header("Cache-Control", "no-store")?
+        .with_header("Content-Type", &kind)?;
     let response = builder.fixed(text.into_bytes());
     if let Some(page) = asked.page {
         let applied = format!("odata.maxpagesize={}", page.min(msci_core::odata::question::PAGE));
@@ -111,7 +113,12 @@ pub(super) fn with_context(asked: &Asked<'_>, of: &str) -> Map<String, Value> {
 }
 
 /// One row of a set.
-pub(super) fn row(asked: &Asked<'_>, set: Set, columns: &[(String, &Column)], record: &Record) -> Map<String, Value> {
+pub(super) fn row(
+    asked: &Asked<'_>,
+    set: Set,
+    columns: &[(String, &Column)],
+    record: &Record,
+) -> Map<String, Value> {
     let dialect = asked.address.dialect;
     let mut row = Map::new();
     if asked.format == Format::Full {

@@ -40,13 +40,17 @@ impl Arguments {
                 ("cookieid", Argument::Text(cookie) | Argument::Bare(cookie)) => arguments.cookie = cookie,
                 ("include", Argument::List(parts)) if function == Function::Profile => {
                     if let Some(other) = parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
-                        return Err(invalid(format!("{other:.40} cannot be included; there are {}", PARTS.join(", "))));
+                        return Err(invalid(format!(
+                            "{other:.40} cannot be included; there are {}",
+                            PARTS.join(", ")
+                        )));
                     }
                     arguments.include = parts;
                 }
                 ("top", Argument::Bare(top)) if function != Function::Profile => {
                     let top = top.parse().ok().filter(|top| (1..=ACTIVITIES_PER_ANSWER).contains(top));
-                    let message = || invalid(format!("top should be a number from 1 to {ACTIVITIES_PER_ANSWER}"));
+                    let message =
+                        || invalid(format!("top should be a number from 1 to {ACTIVITIES_PER_ANSWER}"));
                     arguments.top = top.ok_or_else(message)?;
                 }
                 _ => return Err(invalid(format!("there is no argument {name:.40?} like this"))),
@@ -77,13 +81,15 @@ pub(super) async fn call(
 ) -> Result<Answer> {
     let arguments = Arguments::read(function, &asked.address, given)?;
     let snapshot = objects::of_cookie(asked, &arguments.cookie).await?;
-    let snapshot = snapshot.ok_or_else(|| Error::client(404, "profile_not_found", "no profile has this cookieid"))?;
+    let snapshot =
+        snapshot.ok_or_else(|| Error::client(404, "profile_not_found", "no profile has this cookieid"))?;
     let set = match function {
         Function::Profile => return profile(asked, &arguments, &snapshot).await,
         Function::Views => Set::Views,
         Function::Actions => Set::Actions,
     };
-    let mut answer = with_context(asked, &format!("Collection(MSCI.{})", set.type_name(asked.address.dialect)));
+    let mut answer =
+        with_context(asked, &format!("Collection(MSCI.{})", set.type_name(asked.address.dialect)));
     answer.insert("value".to_owned(), signals(asked, set, &Record::of(&snapshot), arguments.top).await?);
     Ok(Answer::Json(Value::Object(answer)))
 }
@@ -95,7 +101,8 @@ async fn signals(asked: &Asked<'_>, set: Set, of: &Record, top: usize) -> Result
     question.page = top;
     let columns = question.shown();
     let found = objects::page(asked, &question, of).await?;
-    let rows = found.iter().take(top).map(|(record, _)| Value::Object(answer::row(asked, set, &columns, record)));
+    let rows =
+        found.iter().take(top).map(|(record, _)| Value::Object(answer::row(asked, set, &columns, record)));
     Ok(rows.collect())
 }
 
@@ -121,4 +128,3 @@ async fn profile(asked: &Asked<'_>, arguments: &Arguments, snapshot: &Snapshot) 
     }
     Ok(Answer::Json(Value::Object(answer)))
 }
-

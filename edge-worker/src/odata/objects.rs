@@ -1,11 +1,11 @@
 //! Customers as their objects know them, now; and those who have none yet.
 
+use msci_core::expr::sql::Param;
 use msci_core::ids::{CookieId, CustomerId};
 use msci_core::json;
 use msci_core::odata::question::Question;
 use msci_core::odata::record::Record;
 use msci_core::odata::sql::{self, Store};
-use msci_core::expr::sql::Param;
 use msci_core::snapshot::Snapshot;
 use serde_json::Value;
 

@@ -1,10 +1,10 @@
 //! The index as the read API asks it: SQL that `msci_core::odata::sql` made, rows that are JSON.
 
+use msci_core::expr::sql::Param;
 use msci_core::ids::{CookieId, CustomerId};
 use msci_core::json;
 use msci_core::object::Customer;
 use msci_core::odata::sql::Statement;
-use msci_core::expr::sql::Param;
 use msci_core::profile::Imported;
 use serde_json::Value;
 use wasm_bindgen::JsValue;

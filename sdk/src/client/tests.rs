@@ -485,7 +485,10 @@ fn a_campaign_goes_with_each_view_of_its_session_and_ends_with_it() {
     browser.now += 29 * 60_000;
     browser.next_page("{}");
     browser.after(1_000);
-    assert_eq!((of_views(&browser), browser.sent().unwrap().get("session").0), (vec![mail], session.as_str()));
+    assert_eq!(
+        (of_views(&browser), browser.sent().unwrap().get("session").0),
+        (vec![mail], session.as_str())
+    );
     // Too late for that session.
     browser.now += 31 * 60_000;
     browser.next_page("{}");
