@@ -66,7 +66,7 @@ const FORMS = [
     [`11 ${set}, imported`, `${set}?$filter=msdynci_customerid eq '{IMPORTED}'`, "msdynci_title", []],
     [`11 ${set}, nobody`, `${set}?$filter=msdynci_customerid eq '{NOBODY}'`, "msdynci_title", []],
   ])),
-  ["12, all", "msdynci_unifiedactivities", "msdynci_activitytype", ["order_completed", "Action", "View", "View"]],
+  ["12, all", "msdynci_unifiedactivities?$orderby=msdynci_activitytype", "msdynci_activitytype", ["Action", "order_completed", "View", "View"]],
   ["13", "msdynci_pageviews(cookieid='{HER}',top=10)", "msdynci_viewname", ["aurora"]],
   ["13", "msdynci_p13npageviews(cookieid='{HER}',top=10)", "msdynci_viewname", ["aurora"]],
   ["13", "msdynci_pageclicks(cookieid='{HER}',top=10)", "msdynci_actiontype", ["LClick"]],
