@@ -27,6 +27,7 @@ use data::{Dice, Row, Set, rows};
 use filters::Author;
 use msci_core::expr::ExprError;
 use msci_core::expr::resolve::query;
+use msci_core::expr::sql;
 use msci_core::time::Timestamp;
 use tables::Tables;
 
@@ -126,6 +127,18 @@ fn keys_and_times_are_looked_up_in_their_index() {
     ] {
         let plan = pair.tables.plan(&query(filter, &[], &Set::Customers).unwrap(), NOW);
         assert!(plan.contains(index), "{filter}: {plan}");
+    }
+}
+
+#[test]
+fn a_member_that_a_filter_can_name_is_found_by_its_path_and_no_name_finds_another() {
+    for name in ["", "a", "a b", "x.y", "$", "[0]", "größe", "🙂", "it's", "#", "@p"] {
+        assert_eq!(tables::member(&sql::path(&["in", name]), name), Ok(Some("found".to_owned())), "{name:?}");
+    }
+    // No filter can be written with these; some versions of SQLite find them.
+    for name in ["a\"b", "\"", "\".\"more", "c\\d", "\\", "e\u{1}\n"] {
+        let found = tables::member(&sql::path(&["in", name]), name).unwrap();
+        assert!(found.is_none_or(|found| found == "found"), "{name:?}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Names resolved, types checked: from the untyped tree to [`Expr`]. One set of checks, and three
-//! kinds of places where names are looked up: the customer and the activity of definitions
-//! ([`definition`]), and the entities of the read API ([`query`](mod@query)).
+//! kinds of places where names are looked up: the customer and the activity of definitions, and the
+//! entities of the read API.
 
 mod definition;
 mod query;

@@ -117,7 +117,8 @@ pub fn condition<C>(
     Compiler { columns, now, parameters }.condition(filter)
 }
 
-/// Path to a member of a JSON document: `["properties", "total"]` as `$."properties"."total"`.
+/// Path to a member of a JSON document: `["properties", "total"]` as `$."properties"."total"`. Names with
+/// quotes or backslashes, which no filter can write, are found by newer versions of `SQLite` only.
 pub fn path(names: &[&str]) -> String {
     names.iter().fold("$".to_owned(), |mut path, name| {
         path.push('.');

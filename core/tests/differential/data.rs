@@ -38,15 +38,33 @@ pub(crate) const TEXTS: [&str; 34] = [
 ];
 
 #[rustfmt::skip] // a list, not a column
-pub(crate) const NUMBERS: [&str; 42] = [
+pub(crate) const NUMBERS: &[&str] = &[
     "0", "-0.0", "1", "-1", "2", "3", "4", "0.1", "0.3", "0.30000000000000004", "-2.5", "1e15", "1e-15",
     "12345.678", "1e308", "-1e308", "1.7976931348623157e308", "5e-324", "2.2250738585072014e-308",
     "2.2250738585072011e-308", "9007199254740991", "9007199254740992", "9007199254740993",
-    "9223372036854775807", "-9223372036854775808", "18446744073709551615", "1e19", "1e22", "1e23",
+    "-9223372036854775808", "1e19", "1e22", "1e23",
     "8.41e21", "9.5e-3", "6.02214076e23", "1.2345678901234567e22", "123456789.12345679",
     "0.1234567890123456", "7.038531e-26", "1.1e-17", "3.14159265358979", "1448997445238699",
     "2.718281828459045e-10", "4.35", "0.000001",
 ];
+
+/// Whole numbers that doubles cannot tell from their neighbours, and integers can; and what times are in
+/// a table, though no number equals a time.
+pub(crate) const WIDE: [&str; 9] = [
+    "0",
+    "1795000000000",
+    "1709164800000",
+    "9007199254740991",
+    "9007199254740992",
+    "9007199254740993",
+    "9223372036854775807",
+    "9223372036854775808",
+    "18446744073709551615",
+];
+
+pub(crate) fn numeral(dice: &mut Dice) -> &'static str {
+    if dice.one_in(3) { dice.of(&WIDE) } else { dice.of(NUMBERS) }
+}
 
 /// Milliseconds: around the epoch, midnights, leap days, the ends of the calendar and beyond, now.
 #[rustfmt::skip] // a list, not a column
@@ -85,7 +103,7 @@ impl Row {
         let segments: Vec<_> = SEGMENTS.iter().filter(|_| dice.one_in(2)).collect();
         Self {
             name: some(dice).then(|| (dice.of(&TEXTS)).to_owned()),
-            spend: some(dice).then(|| number_of(dice.of(&NUMBERS))),
+            spend: some(dice).then(|| number_of(numeral(dice))),
             vip: some(dice).then(|| dice.one_in(2)),
             seen: some(dice).then(|| dice.of(&TIMES)),
             body: json!({ "properties": properties, "segments": segments }),
@@ -129,7 +147,7 @@ fn property(dice: &mut Dice) -> Value {
         1 => json!(dice.one_in(2)),
         2 => json!([1]),
         3 => json!({ "a": "b" }),
-        4 | 5 => serde_json::from_str(dice.of(&NUMBERS)).unwrap(),
+        4 | 5 => serde_json::from_str(numeral(dice)).unwrap(),
         _ => json!(dice.of(&TEXTS)),
     }
 }

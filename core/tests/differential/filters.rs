@@ -4,7 +4,7 @@ use msci_core::expr::parse::parse;
 use msci_core::limits::{FILTER_BYTES, FILTER_DEPTH, FILTER_NODES};
 use msci_core::time::Timestamp;
 
-use crate::data::{Dice, NUMBERS, PROPERTIES, SEGMENTS, TEXTS, TIMES};
+use crate::data::{Dice, PROPERTIES, SEGMENTS, TEXTS, TIMES, numeral};
 
 const DURATIONS: [&str; 6] = ["P1D", "P30D", "PT1H", "-P1D", "PT1S", "P36500D"];
 
@@ -205,7 +205,7 @@ impl Author {
             .map(|_| match (self.dice.below(8), left.1) {
                 (0, _) => "null".to_owned(),
                 (_, 0) => self.literal_text(),
-                (_, 1) => (self.dice.of(&NUMBERS)).to_owned(),
+                (_, 1) => numeral(&mut self.dice).to_owned(),
                 (_, 2) => self.literal_time(),
                 (_, 3) => self.id(),
                 (_, 4) => (self.dice.of(&["true", "false"])).to_owned(),
@@ -251,7 +251,7 @@ impl Author {
     fn any_literal(&mut self) -> String {
         match self.dice.below(4) {
             0 => self.literal_time(),
-            1 | 2 => (self.dice.of(&NUMBERS)).to_owned(),
+            1 | 2 => numeral(&mut self.dice).to_owned(),
             _ => self.literal_text(),
         }
     }
@@ -297,7 +297,7 @@ impl Author {
             5 if depth > 0 => self.counted(0).unwrap_or_else(|| "1".to_owned()),
             6 => self.dice.below(32).to_string(),
             7 => (self.dice.of(&["1970", "2000", "2024", "9999", "0", "12", "23"])).to_owned(),
-            8 => (self.dice.of(&NUMBERS)).to_owned(),
+            8 => numeral(&mut self.dice).to_owned(),
             _ => self.field("Spend"),
         }
     }

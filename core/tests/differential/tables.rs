@@ -8,6 +8,7 @@ use msci_core::time::Timestamp;
 use rusqlite::limits::Limit;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
+use serde_json::json;
 
 use crate::data::Row;
 
@@ -79,6 +80,13 @@ impl Tables {
         let found = statement.query_map(params_from_iter(values), |row| row.get(column))?;
         found.collect()
     }
+}
+
+/// What is at a path of a document whose member of that name says "found".
+pub(crate) fn member(path: &str, name: &str) -> rusqlite::Result<Option<String>> {
+    let document = json!({ "in": { "other": "a", name: "found", "more": "b" } }).to_string();
+    let db = Connection::open_in_memory()?;
+    db.query_row("SELECT ?1 ->> ?2", params![document, path], |row| row.get(0))
 }
 
 fn insert(db: &Connection, into: &str, row: &Row, customer: Option<String>) {
