@@ -1,5 +1,6 @@
 //! Maps and sets as sorted vectors. What is held in them is small, and every kind of tree, or of sorting
-//! routine, of the libraries would bring 3 to 8 KB of its own into the Worker.
+//! routine, of the libraries would bring 3 to 8 KB of its own into the Worker. What grows with the number
+//! of definitions is [`Map::gathered`]: sorted once, by the one routine there is.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -69,6 +70,32 @@ impl<K: Ord, V> Map<K, V> {
         &mut self.0[at].1
     }
 
+    /// A map of many things: as if they were inserted one after the other, in time that is not quadratic.
+    pub fn gathered(items: Vec<(K, V)>) -> Self {
+        let before = |left: usize, right: usize| match (items.get(left), items.get(right)) {
+            (Some((left, _)), Some((right, _))) => left <= right,
+            _ => true,
+        };
+        let order = in_order(items.len(), &before);
+        let mut items: Vec<_> = items.into_iter().map(Some).collect();
+        let mut sorted: Vec<(K, V)> = Vec::with_capacity(items.len());
+        for item in order.into_iter().filter_map(|place| items.get_mut(place)?.take()) {
+            match sorted.last_mut().filter(|last| last.0 == item.0) {
+                Some(last) => *last = item,
+                None => sorted.push(item),
+            }
+        }
+        Self(sorted)
+    }
+
+    /// In which place a key stands, from 0.
+    pub fn position<Q: Ord + ?Sized>(&self, key: &Q) -> Option<usize>
+    where
+        K: Borrow<Q>,
+    {
+        self.place(key).ok()
+    }
+
     /// Takes away what stands under a key.
     pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
@@ -93,6 +120,11 @@ impl<K, V> Map<K, V> {
     /// All of them away.
     pub fn clear(&mut self) {
         self.0.clear();
+    }
+
+    /// What stands in a place.
+    pub fn nth(&self, place: usize) -> Option<(&K, &V)> {
+        self.0.get(place).map(|(key, value)| (key, value))
     }
 
     /// Keys and values.
@@ -187,9 +219,27 @@ impl<K: Ord> Set<K> {
         self.0.contains_key(item)
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes one away; says whether it was there.
+    pub fn remove(&mut self, item: &K) -> bool {
+        self.0.remove(item).is_some()
+    }
+
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = &K> {
         self.0.keys()
+    }
+}
+
+impl<K> IntoIterator for Set<K> {
+    type Item = K;
+    type IntoIter = std::iter::Map<std::vec::IntoIter<(K, ())>, fn((K, ())) -> K>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter().map(|(item, ())| item)
     }
 }
 
@@ -217,6 +267,33 @@ pub fn sorted_by_key<T, K: Ord>(items: impl IntoIterator<Item = T>, key: impl Fn
     sorted
 }
 
+/// Places of `count` things so that each comes before the next; equal ones as they came. `before(a, b)`
+/// says whether the thing in place `a` may come before the one in place `b`. One routine for all kinds.
+pub fn in_order(count: usize, before: &dyn Fn(usize, usize) -> bool) -> Vec<usize> {
+    let mut from: Vec<usize> = (0..count).collect();
+    let mut width = 1;
+    while width < count {
+        let mut merged = Vec::with_capacity(count);
+        for pair in from.chunks(width.saturating_mul(2)) {
+            let (mut left, mut right) = pair.split_at(width.min(pair.len()));
+            while let (Some((one, ones)), Some((other, others))) = (left.split_first(), right.split_first()) {
+                if before(*one, *other) {
+                    merged.push(*one);
+                    left = ones;
+                } else {
+                    merged.push(*other);
+                    right = others;
+                }
+            }
+            merged.extend_from_slice(left);
+            merged.extend_from_slice(right);
+        }
+        from = merged;
+        width = width.saturating_mul(2);
+    }
+    from
+}
+
 /// A JSON object, collected one by one: `collect` would sort.
 pub fn json_object(
     items: impl IntoIterator<Item = (String, serde_json::Value)>,
@@ -240,6 +317,14 @@ mod tests {
             let mut expected = items.clone();
             expected.sort_by_key(|(key, _)| *key);
             prop_assert_eq!(sorted_by_key(items, |(key, _)| *key), expected);
+        }
+
+        #[test]
+        fn many_things_gathered_are_a_map_of_them(items in prop::collection::vec((0_u8..9, any::<u8>()), 0..40)) {
+            let places = in_order(items.len(), &|left, right| items[left].0 <= items[right].0);
+            let sorted: Vec<_> = places.into_iter().map(|place| items[place]).collect();
+            prop_assert_eq!(sorted, sorted_by_key(items.clone(), |(key, _)| *key));
+            prop_assert_eq!(Map::gathered(items.clone()), items.into_iter().collect());
         }
 
         #[test]

@@ -239,6 +239,9 @@ pub struct Measure {
     /// Over which activities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
+    /// Of how long until now, as in `P30D`; none is of all time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
     /// How people see it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display: Option<Value>,

@@ -1,15 +1,21 @@
 //! A configuration, compiled: every filter resolved, every counter named, segments in an order in
 //! which each comes after those it refers to. What compiles here can be evaluated without an error.
 
+mod order;
+mod reach;
+
 use crate::activity::ActivityField;
-use crate::collections::{Map, Set, sorted_by_key};
+use crate::collections::{Map, in_order, sorted_by_key};
 use crate::config::{Action, Bundle, Change, Column, Experience};
-use crate::counter::{Aggregate, Counter, CounterId, Counting};
+use crate::counter::{Aggregate, Counter, CounterId, Counting, WINDOW_COUNT, Window};
 use crate::expr::resolve::{self, CustomerField, Resolved, Schema};
-use crate::expr::{Expr, ExprError, Type};
+use crate::expr::{self, Expr, ExprError, Type};
 use crate::page::Pattern;
+use crate::snapshot::Snapshot;
 use crate::template::Template;
-use crate::time::Timestamp;
+use crate::time::{DAY_MS, SECOND_MS, Timestamp};
+
+pub(crate) use self::reach::{Place, Reach};
 
 /// Why a configuration is refused; each is an HTTP 400 and nothing is stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,10 +52,6 @@ impl DefinitionError {
     }
 }
 
-/// Largest number that activities of a time window are compared with. A profile keeps the times of as
-/// many, and writes them again with each one more.
-pub const WINDOW_COUNT: usize = 1000;
-
 /// A compiled configuration.
 #[derive(Debug, Default)]
 pub struct Definitions {
@@ -63,6 +65,9 @@ pub struct Definitions {
     pub segments: Vec<(String, Expr<CustomerField>)>,
     /// Active experiences, in the order in which they apply.
     pub experiences: Vec<CompiledExperience>,
+    pub(crate) reach: Reach,
+    /// A visitor of whom nothing is known, where that does not depend on the time.
+    pub(crate) stranger: Option<Box<Snapshot>>,
 }
 
 /// An experience, ready to be decided.
@@ -101,14 +106,19 @@ impl Definitions {
     pub fn compile(bundle: Bundle) -> Result<Self, DefinitionError> {
         let mut out = Self::default();
         let names = Names::of(&bundle);
+        let mut counters = Vec::new();
+        let mut measures = Vec::new();
         for (name, measure) in bundle.measures.iter() {
             let what = format!("measure {name}");
             let filter = measure.filter.as_deref().map(resolve::activity).transpose();
             let filter = filter.map_err(|error| DefinitionError::Filter { what: what.clone(), error })?;
             if filter.as_ref().is_some_and(Expr::mentions_now) {
-                let message = "the filter of a measure cannot look at now()".to_owned();
+                let message = "the filter of a measure cannot look at now(): say its window".to_owned();
                 return Err(DefinitionError::Invalid { what, message });
             }
+            let window = measure.window.as_deref().map(window).transpose();
+            let window =
+                window.map_err(|message| DefinitionError::Invalid { what: what.clone(), message })?;
             let field = measure.property.clone().map(|property| match property.strip_prefix("Properties/") {
                 Some(name) => ActivityField::Property(name.to_owned()),
                 None => ActivityField::Property(property),
@@ -117,61 +127,96 @@ impl Definitions {
                 let message = "property is missing".to_owned();
                 return Err(DefinitionError::Invalid { what, message });
             }
-            let counting = Counting::values(filter, measure.aggregate, field);
-            out.measures.insert(name.clone(), counting.id.clone());
-            out.counters.insert(counting.id.clone(), counting);
+            let counting = Counting::values(filter, measure.aggregate, field, window);
+            measures.push((name.clone(), counting.id));
+            counters.push(counting);
         }
-        let mut resolved = Map::new();
+        out.measures = Map::gathered(measures);
+        let mut resolved = Vec::new();
         for (name, segment) in bundle.segments.iter().filter(|(_, segment)| segment.active) {
             let what = format!("segment {name}");
-            resolved.insert(name.clone(), out.resolve(&segment.filter, &names, what)?);
+            resolved.push((name.clone(), resolved_filter(&segment.filter, &names, what, &mut counters)?));
         }
-        out.segments = in_order(resolved)?;
+        out.segments = order::after_what_they_ask(resolved)?;
         let experiences = bundle.experiences.iter().filter(|(_, experience)| experience.active);
         // By name they are already.
         for (name, experience) in sorted_by_key(experiences, |(_, e)| std::cmp::Reverse(e.priority)) {
             let what = format!("experience {name}");
             let audience = match experience.audience.trim() {
                 "" => None,
-                filter => Some(out.resolve(filter, &names, what.clone())?),
+                filter => Some(resolved_filter(filter, &names, what.clone(), &mut counters)?),
             };
             let compiled = CompiledExperience::compile(name, experience, audience);
             let compiled = compiled.map_err(|message| DefinitionError::Invalid { what, message })?;
             out.experiences.push(compiled);
         }
         out.bundle = bundle;
-        Ok(out)
-    }
-
-    fn resolve(
-        &mut self,
-        filter: &str,
-        names: &Names,
-        what: String,
-    ) -> Result<Expr<CustomerField>, DefinitionError> {
-        let Resolved { expr, counters } = resolve::customer(filter, names)
-            .map_err(|error| DefinitionError::Filter { what: what.clone(), error })?;
-        for counting in counters {
-            if counting.keep > WINDOW_COUNT {
-                let message = format!("activities of a time window are counted up to {WINDOW_COUNT}");
-                return Err(DefinitionError::Invalid { what, message });
-            }
-            let kept = self.counters.get_or_insert_with(counting.id.clone(), || counting.clone());
-            kept.keep = kept.keep.max(counting.keep);
+        out.counters = joined(counters);
+        out.reach = Reach::of(&out);
+        if out.reach.is_timeless() {
+            out.stranger = Some(Box::new(Snapshot::stranger(&out, Timestamp(0))));
         }
-        Ok(expr)
+        Ok(out)
     }
 
     /// The counting and state of a counter; the empty state where nothing was counted.
     pub fn counter<'a>(
         &'a self,
-        id: &CounterId,
+        id: CounterId,
         states: &'a Map<CounterId, Counter>,
     ) -> Option<(&'a Counting, &'a Counter)> {
         static NOTHING: Counter = Counter::NOTHING;
-        Some((self.counters.get(id)?, states.get(id).unwrap_or(&NOTHING)))
+        Some((self.counters.get(&id)?, states.get(&id).unwrap_or(&NOTHING)))
     }
 }
+
+/// A filter over the customer; what it counts joins the others' counters.
+fn resolved_filter(
+    filter: &str,
+    names: &Names,
+    what: String,
+    counters: &mut Vec<Counting>,
+) -> Result<Expr<CustomerField>, DefinitionError> {
+    let faulty = |error| DefinitionError::Filter { what: what.clone(), error };
+    let resolved: Resolved = resolve::customer(filter, names).map_err(faulty)?;
+    if resolved.counters.iter().any(|counting| counting.keep > WINDOW_COUNT) {
+        let message = format!("activities of a time window are counted up to {WINDOW_COUNT}");
+        return Err(DefinitionError::Invalid { what, message });
+    }
+    if !reach::has_edges_only(&resolved.expr) {
+        let message = "now() can only be compared with a constant time, or with ActivityTime in a lambda";
+        return Err(faulty(ExprError::unsupported(0, message)));
+    }
+    counters.extend(resolved.counters);
+    Ok(resolved.expr)
+}
+
+/// One counter for each name.
+fn joined(counters: Vec<Counting>) -> Map<CounterId, Counting> {
+    let before =
+        |one: usize, other: usize| counters.get(one).map(|c| c.id) <= counters.get(other).map(|c| c.id);
+    let order = in_order(counters.len(), &before);
+    let mut apart: Vec<Option<Counting>> = counters.into_iter().map(Some).collect();
+    let mut joined: Vec<(CounterId, Counting)> = Vec::with_capacity(apart.len());
+    for counting in order.into_iter().filter_map(|place| apart.get_mut(place)?.take()) {
+        match joined.last_mut().filter(|(id, _)| *id == counting.id) {
+            Some((_, kept)) => kept.join(&counting),
+            None => joined.push((counting.id, counting)),
+        }
+    }
+    Map::gathered(joined)
+}
+
+/// The window of a measure: so long until now, as in `P30D`.
+fn window(text: &str) -> Result<Window, String> {
+    match expr::duration(text) {
+        Some(ms) if (SECOND_MS..=WINDOW_DAYS * DAY_MS).contains(&ms) => Ok(Window::last(ms)),
+        _ => Err(format!("window should be a duration from PT1S to P{WINDOW_DAYS}D, as in P30D")),
+    }
+}
+
+/// Longest window of a measure, in days.
+const WINDOW_DAYS: i64 = 3660;
 
 impl CompiledExperience {
     fn compile(
@@ -246,38 +291,6 @@ fn compile_change(change: &Change) -> Result<CompiledChange, String> {
     Ok(CompiledChange { change: change.clone(), template })
 }
 
-/// Segments so that each stands after those it refers to.
-fn in_order(
-    mut left: Map<String, Expr<CustomerField>>,
-) -> Result<Vec<(String, Expr<CustomerField>)>, DefinitionError> {
-    let mut out: Vec<(String, Expr<CustomerField>)> = Vec::new();
-    while !left.is_empty() {
-        let ready: Vec<String> = left
-            .iter()
-            .filter(|(_, expr)| !references(expr).iter().any(|name| left.contains_key(name)))
-            .map(|(name, _)| name.clone())
-            .collect();
-        if ready.is_empty() {
-            let stuck = left.keys().next().cloned().unwrap_or_default();
-            return Err(DefinitionError::Cycle(stuck));
-        }
-        for name in ready {
-            out.extend(left.remove(&name).map(|filter| (name, filter)));
-        }
-    }
-    Ok(out)
-}
-
-fn references(expr: &Expr<CustomerField>) -> Set<String> {
-    let mut found = Set::default();
-    expr.walk(&mut |node| {
-        if let Expr::Field(CustomerField::Member(name)) = node {
-            found.insert(name.clone());
-        }
-    });
-    found
-}
-
 /// Attributes that a browser can give, by the field of `setUser`.
 pub const BROWSER_ATTRIBUTES: [(&str, &str); 4] =
     [("name", "FullName"), ("email", "Email"), ("localId", "LocalId"), ("authType", "AuthType")];
@@ -321,7 +334,8 @@ impl Names {
             (name.to_ascii_lowercase(), (name.clone(), kind))
         });
         let segments = bundle.segments.keys().map(|name| (name.to_ascii_lowercase(), name.clone()));
-        Self { attributes, measures: measures.collect(), segments: segments.collect() }
+        let (measures, segments) = (measures.collect(), segments.collect());
+        Self { attributes, measures: Map::gathered(measures), segments: Map::gathered(segments) }
     }
 }
 

@@ -13,6 +13,8 @@ pub mod sql;
 
 use serde::Serialize;
 
+pub(crate) use self::lexer::duration;
+
 use crate::time::Timestamp;
 
 /// A fault in a filter, with the byte where it stands.

@@ -29,6 +29,7 @@ use crate::definitions::Definitions;
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId, LogId};
 use crate::json;
+use crate::membership::Cause;
 use crate::mutants::planted;
 use crate::profile::{Imported, Profile};
 use crate::signal::Signal;
@@ -386,9 +387,25 @@ impl Object {
     /// The imported row arrived (or its absence was found: version 0).
     pub fn import(&mut self, row: Imported, context: Context<'_>) -> Vec<Write> {
         let mut out = Vec::new();
-        if self.profile.import(row) {
-            self.changed(context, &mut out);
+        if self.profile.import(context.definitions, row, context.now) {
+            self.changed(context, Cause::Import, &mut out);
         }
+        out
+    }
+
+    /// The imported row arrived for the first time, with the memberships that it alone has led to: they were
+    /// told to others, and go on here.
+    pub fn adopt_row(
+        &mut self,
+        row: Imported,
+        memberships: Vec<(String, Timestamp)>,
+        context: Context<'_>,
+    ) -> Vec<Write> {
+        let mut out = Vec::new();
+        if self.profile.imported_version().is_none() {
+            self.profile.inherit(memberships, &mut out);
+        }
+        out.extend(self.import(row, context));
         out
     }
 
@@ -406,8 +423,9 @@ impl Object {
         if self.has_profile() {
             // Copies made with older definitions are behind, also where nobody moved.
             let redefined = self.owed.n < context.definitions.bundle.n && !planted(38);
-            if self.profile.evaluate(context.definitions, context.now, &mut out) || redefined {
-                self.changed(context, &mut out);
+            let cause = if redefined { Cause::Definition } else { Cause::Time };
+            if self.profile.evaluate(context.definitions, context.now, cause, &mut out) || redefined {
+                self.changed(context, cause, &mut out);
             }
         }
         out
@@ -419,8 +437,8 @@ impl Object {
     }
 
     /// The profile changed: memberships again, one more version, its copies are behind.
-    fn changed(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
-        self.profile.evaluate(context.definitions, context.now, out);
+    fn changed(&mut self, context: Context<'_>, cause: Cause, out: &mut Vec<Write>) {
+        self.profile.evaluate(context.definitions, context.now, cause, out);
         self.profile.bump(out);
         let n = context.definitions.bundle.n.max(self.owed.n);
         if self.owed.n != n {

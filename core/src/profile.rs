@@ -2,20 +2,20 @@
 //! definitions and now (law 1). Folding a signal is commutative and is done once per identity; the
 //! size of what is kept does not depend on how many there were (law 9).
 
+mod evaluate;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::activity;
 use crate::attributes::Attributes;
-use crate::collections::Map;
+use crate::collections::{Map, Set};
 use crate::consent::{Consents, Decisions};
-use crate::counter::{Counter, CounterId, Counting};
-use crate::definitions::{BROWSER_ATTRIBUTES, Definitions};
+use crate::counter::{Counter, CounterId};
+use crate::definitions::{BROWSER_ATTRIBUTES, Definitions, Place};
 use crate::effects::{Table, Write};
-use crate::expr::resolve::CustomerField;
-use crate::expr::{Expr, Scalar, eval};
 use crate::ids::{CustomerId, SignalKey};
 use crate::json;
+use crate::membership::{Cause, Membership, Move};
 use crate::mutants::planted;
 use crate::object::UnknownFields;
 use crate::signal::{Kind, Signal, Source};
@@ -52,13 +52,18 @@ struct Head {
     consent: Consents,
     /// Experiences whose audience it is in.
     audiences: Vec<String>,
+    /// What memberships and audiences were last evaluated with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evaluated: Option<Evaluated>,
 }
 
-/// Since when somebody is in a segment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Membership {
-    /// When it was entered, as processed.
-    pub since: Timestamp,
+/// As of when memberships hold. None means that every filter is to be evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Evaluated {
+    /// Version of the definitions.
+    n: u64,
+    /// Time.
+    at: Timestamp,
 }
 
 /// What is kept of a profile.
@@ -68,7 +73,15 @@ pub struct Profile {
     counters: Map<CounterId, Counter>,
     memberships: Map<String, Membership>,
     /// Counters that are not written yet.
-    dirty: Vec<CounterId>,
+    dirty: Set<CounterId>,
+    /// Filters to be evaluated: what they ask for has changed.
+    touched: Set<Place>,
+    /// Memberships that are not written yet.
+    moved: Set<String>,
+    /// Whether time alone changed something that readers see.
+    stirred: bool,
+    /// Segments entered and left since they were last taken.
+    moves: Vec<Move>,
 }
 
 const HEAD: &str = "head";
@@ -108,6 +121,29 @@ impl Profile {
         self.memberships.keys().map(String::as_str)
     }
 
+    /// Segments it is in, with since when and why.
+    pub fn memberships(&self) -> impl Iterator<Item = (&str, &Membership)> {
+        self.memberships.iter().map(|(name, membership)| (name.as_str(), membership))
+    }
+
+    /// Segments entered and left since this was last asked, in the order in which it happened.
+    pub fn take_moves(&mut self) -> Vec<Move> {
+        std::mem::take(&mut self.moves)
+    }
+
+    /// Segments entered and left that nobody is to hear of go.
+    pub(crate) fn keep_moves(&mut self, keep: impl FnMut(&Move) -> bool) {
+        self.moves.retain(keep);
+    }
+
+    /// Nothing is left of it but the news of what it left.
+    pub(crate) fn leave_all(&mut self, at: Timestamp, cause: Cause) -> Self {
+        let mut moves = std::mem::take(&mut self.moves);
+        let names = self.memberships.keys().cloned();
+        moves.extend(names.map(|segment| Move { segment, entered: false, at, cause }));
+        Self { moves, ..Self::default() }
+    }
+
     /// What was agreed to: the newest decision of whoever is merged here.
     pub fn consent(&self) -> Decisions {
         self.head.consent.decisions()
@@ -137,10 +173,13 @@ impl Profile {
 
     /// Folds a signal that is new to this profile. [`Self::bump`] writes what it changed.
     pub fn fold(&mut self, definitions: &Definitions, key: SignalKey, signal: &Signal, now: Timestamp) {
+        // What time changed until now was before this signal.
+        self.pass(definitions, now);
         self.head.first_seen = Some(self.head.first_seen.map_or(signal.time, |seen| seen.min(signal.time)));
         self.head.last_seen = Some(self.head.last_seen.map_or(signal.time, |seen| seen.max(signal.time)));
         match signal.kind {
             Kind::User => {
+                let mut touched = Vec::new();
                 let given = match signal.source {
                     Source::Browser => &mut self.head.browser,
                     Source::Server => &mut self.head.server,
@@ -148,17 +187,20 @@ impl Profile {
                 for (field, attribute) in BROWSER_ATTRIBUTES {
                     if let Some(value) = signal.fields.get(field) {
                         given.give(attribute, signal.time, key, value);
+                        touched.extend(definitions.reach.of_attribute(attribute));
                     }
                 }
                 let traits = signal.fields.get("traits").and_then(Value::as_object);
                 for (name, value) in traits.into_iter().flatten() {
                     given.give(name, signal.time, key, value);
+                    touched.extend(definitions.reach.of_attribute(name));
                 }
+                self.touch(&touched);
             }
             Kind::Consent => self.head.consent.note(key, signal),
             Kind::View | Kind::Action | Kind::Event => {
-                for (id, counting) in definitions.counters.iter().filter(|(_, c)| c.matches(signal)) {
-                    self.count(id, counting, key, signal, now);
+                for place in definitions.reach.counters(signal) {
+                    self.count(definitions, place, key, signal, now);
                 }
             }
         }
@@ -166,25 +208,53 @@ impl Profile {
 
     fn count(
         &mut self,
-        id: &CounterId,
-        counting: &Counting,
+        definitions: &Definitions,
+        place: u32,
         key: SignalKey,
         signal: &Signal,
         now: Timestamp,
     ) {
-        if self.counters.get_or_insert_with(id.clone(), Counter::default).fold(counting, key, signal, now) {
-            self.dirty.retain(|dirty| dirty != id);
-            self.dirty.push(id.clone());
+        let Some((id, counting)) = definitions.counters.nth(place as usize) else { return };
+        if counting.matches(signal)
+            && self.counters.get_or_insert_with(*id, Counter::default).fold(counting, key, signal, now)
+        {
+            self.dirty.insert(*id);
+            if !planted(50) {
+                self.touch(definitions.reach.of_counter(place as usize));
+            }
         }
     }
 
+    fn touch(&mut self, places: &[Place]) {
+        self.touched.extend(places.iter().copied());
+    }
+
     /// Takes the imported row, unless a newer one is there. Says whether it was taken.
-    pub fn import(&mut self, row: Imported) -> bool {
+    pub fn import(&mut self, definitions: &Definitions, row: Imported, now: Timestamp) -> bool {
         let newer = self.head.imported.as_ref().is_none_or(|old| row.version > old.version);
         if newer {
+            self.pass(definitions, now);
+            let old = self.head.imported.take().unwrap_or_default();
+            for name in old.values.keys().chain(row.values.keys()) {
+                if old.values.get(name) != row.values.get(name) {
+                    self.touch(definitions.reach.of_attribute(name));
+                }
+            }
             self.head.imported = Some(row);
         }
         newer
+    }
+
+    /// Goes on with memberships that were kept elsewhere so far. The next evaluation looks at all of them,
+    /// and says what differs.
+    pub fn inherit(&mut self, memberships: Vec<(String, Timestamp)>, out: &mut Vec<Write>) {
+        for (name, since) in memberships {
+            let since = self.memberships.get(&name).map_or(since, |own| own.since.min(since));
+            let membership = Membership { since, cause: Some(Cause::Import) };
+            out.push(Write::put(Table::Membership, &name, &membership));
+            self.memberships.insert(name, membership);
+            self.head.evaluated = None;
+        }
     }
 
     /// Counters that the definitions ask for and this profile cannot answer: they need one look at the
@@ -199,18 +269,20 @@ impl Profile {
             .filter(|(id, counting)| {
                 self.counters.get(id).is_none_or(|counter| counter.kept() < counting.keep)
             })
-            .map(|(id, _)| id.clone())
+            .map(|(id, _)| *id)
             .collect()
     }
 
     /// Starts the missing counters anew; [`Self::backfill`] then folds the timeline into them.
     pub fn restart(&mut self, missing: &[CounterId]) {
         for id in missing {
-            self.counters.remove(id);
+            if self.counters.remove(id).is_some() {
+                self.dirty.insert(*id);
+            }
         }
     }
 
-    /// Folds one signal of the timeline into the missing counters only.
+    /// Folds one signal of the timeline into the missing counters only; they are in order.
     pub fn backfill(
         &mut self,
         definitions: &Definitions,
@@ -219,83 +291,44 @@ impl Profile {
         signal: &Signal,
         now: Timestamp,
     ) {
-        for id in missing {
-            if let Some(counting) = definitions.counters.get(id).filter(|counting| counting.matches(signal)) {
-                self.count(id, counting, key, signal, now);
+        for place in definitions.reach.counters(signal) {
+            let counter = definitions.counters.nth(place as usize);
+            if counter.is_some_and(|(id, _)| missing.binary_search(id).is_ok()) {
+                self.count(definitions, place, key, signal, now);
             }
         }
     }
 
-    /// Adopts a new version of the definitions, whose missing counters were filled.
-    pub fn adopt(&mut self, definitions: &Definitions, filled: &[CounterId], out: &mut Vec<Write>) {
+    /// Adopts a new version of the definitions, whose missing counters were filled. The next evaluation
+    /// looks at all of them.
+    pub fn adopt(&mut self, definitions: &Definitions, out: &mut Vec<Write>) {
         if self.head.n >= definitions.bundle.n {
             return;
         }
-        let gone: Vec<_> =
-            self.counters.keys().filter(|id| !definitions.counters.contains_key(id)).cloned().collect();
-        for id in gone {
+        let gone = self.counters.keys().filter(|id| !definitions.counters.contains_key(*id));
+        for id in gone.copied().collect::<Vec<_>>() {
             self.counters.remove(&id);
-            out.push(Write::delete(Table::Measure, id.as_str()));
+            self.dirty.insert(id);
         }
-        for id in filled {
-            self.dirty.retain(|dirty| dirty != id);
-            out.push(self.measure_row(id));
-        }
-        // Also where there is nothing to count: the next change of definitions starts from here.
-        out.push(Write::put(Table::Profile, HEAD, &Head { n: definitions.bundle.n, ..self.head.clone() }));
+        self.write_counters(out);
         self.head.n = definitions.bundle.n;
-    }
-
-    /// Evaluates segments and audiences at `now`: each segment after those it refers to, so one pass
-    /// moves all of them. Says whether anything changed.
-    pub fn evaluate(&mut self, definitions: &Definitions, now: Timestamp, out: &mut Vec<Write>) -> bool {
-        let mut changed = false;
-        for (name, filter) in &definitions.segments {
-            let is_in = self.holds(definitions, filter, now);
-            if is_in == self.memberships.contains_key(name) {
-                continue;
-            }
-            changed = true;
-            if is_in {
-                let membership = Membership { since: now };
-                out.push(Write::put(Table::Membership, name, &membership));
-                self.memberships.insert(name.clone(), membership);
-            } else {
-                self.memberships.remove(name);
-                out.push(Write::delete(Table::Membership, name));
-            }
-        }
-        let defined = |name: &String| definitions.segments.iter().any(|(segment, _)| segment == name);
-        let gone: Vec<_> = self.memberships.keys().filter(|name| !defined(name)).cloned().collect();
-        for name in gone {
-            self.memberships.remove(&name);
-            out.push(Write::delete(Table::Membership, &name));
-            changed = true;
-        }
-        let audiences: Vec<String> = definitions
-            .experiences
-            .iter()
-            .filter(|e| e.audience.as_ref().is_none_or(|audience| self.holds(definitions, audience, now)))
-            .map(|e| e.name.clone())
-            .collect();
-        changed |= audiences != self.head.audiences;
-        self.head.audiences = audiences;
-        changed
+        // Also where there is nothing to count: the next change of definitions starts from here.
+        out.push(Write::put(Table::Profile, HEAD, &self.head));
     }
 
     /// One more version of this profile, and the rows of what changed.
     pub fn bump(&mut self, out: &mut Vec<Write>) {
         self.head.version += 1;
-        for id in std::mem::take(&mut self.dirty) {
-            out.push(self.measure_row(&id));
-        }
+        self.write_counters(out);
         out.push(Write::put(Table::Profile, HEAD, &self.head));
     }
 
-    fn measure_row(&self, id: &CounterId) -> Write {
-        match self.counters.get(id) {
-            Some(counter) => Write::put(Table::Measure, id.as_str(), counter),
-            None => Write::delete(Table::Measure, id.as_str()),
+    fn write_counters(&mut self, out: &mut Vec<Write>) {
+        for id in std::mem::take(&mut self.dirty) {
+            out.push(match self.counters.get(&id) {
+                Some(counter) => Write::put(Table::Measure, &id.text(), counter),
+                None => Write::delete(Table::Measure, &id.text()),
+            });
         }
     }
 
@@ -312,33 +345,15 @@ impl Profile {
 
     /// Forgets everything that came from signals, to fold the remaining ones again. What came from
     /// elsewhere stays, and so do memberships: only what then differs is entered or left.
-    pub fn unfold(&mut self, definitions: &Definitions) {
+    pub fn unfold(&mut self, definitions: &Definitions, now: Timestamp) {
+        self.pass(definitions, now);
         let Head { version, imported, audiences, .. } = std::mem::take(&mut self.head);
         self.head = Head { version, imported, audiences, n: definitions.bundle.n, ..Head::default() };
         if !planted(17) {
             self.counters.clear();
         }
-        self.dirty.clear();
-    }
-
-    fn holds(&self, definitions: &Definitions, filter: &Expr<CustomerField>, now: Timestamp) -> bool {
-        eval::holds(filter, &|field| self.field(definitions, field, now), now)
-    }
-
-    fn field(&self, definitions: &Definitions, field: &CustomerField, now: Timestamp) -> Scalar {
-        match field {
-            CustomerField::Attribute(name) => activity::scalar(self.attribute(name)),
-            CustomerField::Measure(name) => {
-                let measure = definitions.measures.get(name);
-                let found = measure.and_then(|id| definitions.counter(id, &self.counters));
-                activity::scalar(found.map(|(counting, counter)| counter.value(counting)).as_ref())
-            }
-            CustomerField::Count(id) => match definitions.counter(id, &self.counters) {
-                Some((counting, counter)) => Scalar::Number(counter.count_at(counting, now) as f64),
-                None => Scalar::Null,
-            },
-            CustomerField::Member(name) => Scalar::Bool(self.memberships.contains_key(name)),
-        }
+        self.dirty = Set::default();
+        self.touched = Set::default();
     }
 
     /// An attribute: the imported row before the site's servers before the browser.
@@ -357,15 +372,6 @@ impl Profile {
         all
     }
 
-    /// The next instant after `now` at which time alone may change a membership.
-    pub fn next_change(&self, definitions: &Definitions, now: Timestamp) -> Option<Timestamp> {
-        definitions
-            .counters
-            .iter()
-            .filter_map(|(id, counting)| self.counters.get(id)?.next_change(counting, now))
-            .min()
-    }
-
     /// The view of it at `now`; the caller adds what it knows of identity.
     pub fn snapshot(
         &self,
@@ -375,8 +381,8 @@ impl Profile {
         now: Timestamp,
     ) -> Snapshot {
         let measures = definitions.measures.iter().filter_map(|(name, id)| {
-            let (counting, counter) = definitions.counter(id, &self.counters)?;
-            Some((name.clone(), counter.value(counting)))
+            let (counting, counter) = definitions.counter(*id, &self.counters)?;
+            Some((name.clone(), counter.value(counting, now)))
         });
         Snapshot {
             customer,

@@ -10,6 +10,7 @@ use crate::consent::{self, Decisions};
 use crate::definitions::Definitions;
 use crate::ids::{CookieId, CustomerId};
 use crate::json;
+use crate::membership::Cause;
 use crate::object::Customer;
 use crate::profile::{Imported, Profile};
 use crate::time::Timestamp;
@@ -62,16 +63,19 @@ impl Snapshot {
     /// A visitor of whom nothing is known: what a page is decided with when there is no cookie, no
     /// proof, or no profile.
     pub fn stranger(definitions: &Definitions, now: Timestamp) -> Self {
+        if let Some(stranger) = &definitions.stranger {
+            return Self::clone(stranger);
+        }
         let mut profile = Profile::default();
-        profile.evaluate(definitions, now, &mut Vec::new());
+        profile.evaluate(definitions, now, Cause::Signal, &mut Vec::new());
         profile.snapshot(definitions, CustomerId::Unknown(0), String::new(), now)
     }
 
     /// A customer who was imported and never seen: what their object would say if there were one.
     pub fn imported(definitions: &Definitions, of: &Customer, row: Imported, now: Timestamp) -> Self {
         let mut profile = Profile::default();
-        profile.import(row);
-        profile.evaluate(definitions, now, &mut Vec::new());
+        profile.import(definitions, row, now);
+        profile.evaluate(definitions, now, Cause::Import, &mut Vec::new());
         let auth = Some((of.table.clone(), of.auth_id.clone()));
         Self { auth, ..profile.snapshot(definitions, of.id, String::new(), now) }
     }

@@ -3,6 +3,7 @@
 
 mod customers;
 mod rows;
+mod segments;
 
 use msci_core::json;
 use serde_json::{Map, Value, json};
@@ -59,12 +60,22 @@ pub(crate) async fn any(
             let work = Work::Rebuild { cursor: None };
             http::json(&calls::job(env, &JobCall::Start(work)).await?)
         }
+        (Method::Post, ["index", "tidy"]) => {
+            let work = Work::Retain { behind: None };
+            http::json(&calls::job(env, &JobCall::Start(work)).await?)
+        }
         (Method::Get, ["jobs"]) => http::json(&json!({ "items": calls::job(env, &JobCall::List).await? })),
         (Method::Get, ["jobs", id]) => http::json(&calls::job(env, &JobCall::Get((*id).to_owned())).await?),
         (Method::Delete, ["jobs", id]) => {
             http::json(&calls::job(env, &JobCall::Cancel((*id).to_owned())).await?)
         }
         (Method::Post, ["tables", name, "rows"]) => rows::import(request, env, configuration, name).await,
+        (Method::Post, ["segments", "preview"]) => {
+            segments::preview(env, configuration, &body(&request).await?).await
+        }
+        (Method::Get, ["segments", name, "members"]) => {
+            segments::members(&request, env, configuration, name).await
+        }
         (Method::Get, [kind]) if is_kind(kind) => {
             let items: Vec<Value> = definitions(configuration, kind)?
                 .into_iter()
@@ -76,22 +87,29 @@ pub(crate) async fn any(
             let mut definitions = definitions(configuration, kind)?;
             let definition = definitions.remove(*name).ok_or_else(Error::not_found)?;
             let mut answer = named(name, definition);
-            if let Some(table) = answer.as_object_mut().filter(|_| *kind == "tables") {
-                table.insert("rows".to_owned(), index::count(env, name).await?.into());
+            if let Some(answer) = answer.as_object_mut() {
+                match *kind {
+                    "tables" => {
+                        answer.insert("rows".to_owned(), index::count(env, name).await?.into());
+                    }
+                    "segments" => segments::add_size(env, name, answer).await?,
+                    _ => {}
+                }
             }
             http::json(&answer)
         }
         (Method::Put, [kind, name]) if is_kind(kind) => {
             check_name(name)?;
+            if (*kind, *name) == ("segments", "preview") {
+                return Err(Error::client(400, "invalid_name", "preview is a name of this API's own"));
+            }
             let definition = body(&request).await?;
-            let (kind, name) = ((*kind).to_owned(), (*name).to_owned());
-            let answer = named(&name, definition.clone());
-            change(env, Change::Definition { kind, name, body: Some(definition) }).await?;
+            let answer = named(name, definition.clone());
+            define(env, kind, name, Some(definition)).await?;
             http::json(&answer)
         }
         (Method::Delete, [kind, name]) if is_kind(kind) => {
-            let (kind, name) = ((*kind).to_owned(), (*name).to_owned());
-            change(env, Change::Definition { kind, name, body: None }).await?;
+            define(env, kind, name, None).await?;
             http::json(&json!({ "deleted": true }))
         }
         (
@@ -101,7 +119,8 @@ pub(crate) async fn any(
             | ["tables", _, "rows"]
             | ["customers", _, "timeline" | "unlink"]
             | ["privacy", "erase"]
-            | ["index", "rebuild"],
+            | ["index", "rebuild" | "tidy"]
+            | ["segments", _, "members"],
         ) => Err(Error::method_not_allowed()),
         (_, [kind] | [kind, _]) if is_kind(kind) => Err(Error::method_not_allowed()),
         _ => Err(Error::not_found()),
@@ -136,9 +155,29 @@ fn check_name(name: &str) -> Result<()> {
     Err(Error::client(400, "invalid_name", "a name has 1 to 64 letters, digits, - or _"))
 }
 
-async fn change(env: &Env, change: Change) -> Result<()> {
-    calls::config_change(env, &change).await?;
+async fn change(env: &Env, change: Change) -> Result<u64> {
+    let n = calls::config_change(env, &change).await?;
     configuration::forget();
+    Ok(n)
+}
+
+/// Puts or deletes a definition; a job brings every customer to it. Where that cannot begin, the caller
+/// hears so, and does the same again: what is stored already changes nothing.
+async fn define(env: &Env, kind: &str, name: &str, body: Option<Value>) -> Result<()> {
+    let drops = body.is_none() && kind == "tables";
+    let table = name.to_owned();
+    let definition = Change::Definition { kind: kind.to_owned(), name: name.to_owned(), body };
+    let n = match change(env, definition).await {
+        // Of a table that went an hour ago rows may be left.
+        Err(error) if drops && error.code() == "not_found" && index::count(env, name).await? > 0 => None,
+        changed => Some(changed?),
+    };
+    if drops {
+        calls::job(env, &JobCall::Later(Work::Drop { table })).await?;
+    }
+    if let Some(n) = n {
+        calls::job(env, &JobCall::Later(Work::evaluate(n))).await?;
+    }
     Ok(())
 }
 

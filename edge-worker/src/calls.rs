@@ -2,9 +2,10 @@
 
 use msci_core::ids::{CookieId, CustomerId, StreamId};
 use msci_core::json;
-use msci_core::object::{CollectAnswer, CollectCall, Drop, Page as LogPage, Purge, ShipAnswer};
+use msci_core::object::{CollectAnswer, CollectCall, Drop, Page, Purge, ShipAnswer};
 use msci_core::profile::Imported;
 use msci_core::snapshot::Snapshot;
+use msci_core::time::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,7 +27,7 @@ pub(crate) enum ProfileCall {
     /// Take a batch.
     Collect(CollectCall),
     /// Take a page of a linked log.
-    Ship(LogPage),
+    Ship(Page),
     /// Say what readers see.
     Read {
         /// How many of the newest activities to add.
@@ -46,6 +47,8 @@ pub(crate) enum ProfileCall {
     Purge(Purge),
     /// Say whether somebody is still to be told of an erasure.
     Erasing,
+    /// Follow the definitions of this call, and time.
+    Wake,
     /// Make all copies again; answers the cookies' objects that belong to it.
     CopyAgain,
     /// Say which links there are.
@@ -57,28 +60,20 @@ pub(crate) enum ProfileCall {
         /// Most signals.
         limit: usize,
     },
-    /// Signals that the read API asks for, each with its place in the order asked for.
-    Page(Page),
-    /// Values that the read API asks for, made of signals.
-    Values(Statement),
+    /// What the read API asks of the signals.
+    Search(Statement),
 }
 
 /// SQL over an object's signals, made by `msci_core::odata::sql`.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Statement {
+    /// Of a page, what tells the place of a row; the columns are the object's own. Empty where the text is
+    /// a whole statement, whose rows are JSON.
+    pub(crate) place: String,
     /// The text.
     pub(crate) text: String,
     /// Numbers and texts to bind.
     pub(crate) parameters: Vec<Value>,
-}
-
-/// A page of signals.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Page {
-    /// What tells the place of a row.
-    pub(crate) place: String,
-    /// What stands behind the columns.
-    pub(crate) rest: Statement,
 }
 
 /// A call with what every call carries.
@@ -149,8 +144,10 @@ pub(crate) enum Change {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum JobCall {
-    /// Begin; answers the job's id.
+    /// Begin, with what can be done at once; answers the job's id.
     Start(Work),
+    /// Begin, and answer before anything is done.
+    Later(Work),
     /// All jobs, newest first.
     List,
     /// One job.
@@ -177,8 +174,64 @@ pub(crate) enum Work {
         #[serde(default)]
         begun: bool,
     },
-    /// Tell objects of imported rows that changed.
-    Push {},
+    /// Carry imported rows that changed to where they count: to the customer's object, or, where there is
+    /// none, into the memberships.
+    Push {
+        /// Changes that came after it began.
+        #[serde(default)]
+        news: u64,
+    },
+    /// Bring every customer to definitions that changed.
+    Evaluate(Evaluation),
+    /// Take the rows of a deleted table away.
+    Drop {
+        /// Which table.
+        table: String,
+    },
+    /// Take out of the index what is too old, or nobody's.
+    Retain {
+        /// Behind which membership those of customers who are gone are looked for; first comes all else.
+        #[serde(default)]
+        behind: Option<(String, String)>,
+    },
+}
+
+/// How far customers are brought to changed definitions.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Evaluation {
+    /// Version of the configuration.
+    pub(crate) n: u64,
+    /// Nobody is to hear who entered and left: memberships that were lost are made again.
+    #[serde(default)]
+    pub(crate) quiet: bool,
+    /// What comes next.
+    pub(crate) stage: Stage,
+}
+
+/// Part of an [`Evaluation`].
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Stage {
+    /// Nothing is done.
+    Begin,
+    /// Customers with an object are asked to follow.
+    Objects {
+        /// Those behind this one.
+        behind: String,
+        /// The first time all, then those who still do not follow.
+        round: u32,
+        /// How many were asked in this round.
+        asked: u64,
+        /// Not before.
+        due: Timestamp,
+    },
+    /// Customers without an object are judged by their imported rows, behind this table and key.
+    Rows {
+        /// Table.
+        source: String,
+        /// Key.
+        key: String,
+    },
 }
 
 impl Work {
@@ -187,7 +240,37 @@ impl Work {
         match self {
             Self::Rebuild { .. } => "rebuild",
             Self::Erase { .. } => "erase",
-            Self::Push {} => "push",
+            Self::Push { .. } => "push",
+            Self::Evaluate(_) => "evaluate",
+            Self::Drop { .. } => "drop",
+            Self::Retain { .. } => "retain",
+        }
+    }
+
+    /// Brings customers to the definitions of this version.
+    pub(crate) fn evaluate(n: u64) -> Self {
+        Self::Evaluate(Evaluation { n, quiet: false, stage: Stage::Begin })
+    }
+
+    /// This and work of the same kind that is under way, as one.
+    pub(crate) fn joined(&self, running: &Self) -> Option<Self> {
+        match (self, running) {
+            (Self::Push { .. }, Self::Push { news }) => Some(Self::Push { news: news + 1 }),
+            // From the beginning: who was already brought to the earlier ones is to follow once more.
+            (Self::Evaluate(new), Self::Evaluate(old)) => Some(Self::Evaluate(Evaluation {
+                n: new.n.max(old.n),
+                quiet: new.quiet && old.quiet,
+                stage: Stage::Begin,
+            })),
+            (Self::Drop { table: new }, Self::Drop { table: old }) if new == old => Some(running.clone()),
+            (Self::Erase { customer: new, .. }, Self::Erase { customer: old, begun: false })
+                if new == old =>
+            {
+                Some(running.clone())
+            }
+            (Self::Retain { .. }, Self::Retain { .. })
+            | (Self::Rebuild { .. }, Self::Rebuild { cursor: None }) => Some(running.clone()),
+            _ => None,
         }
     }
 }
@@ -230,7 +313,7 @@ fn is_overloaded(error: &worker::Error) -> bool {
 }
 
 /// Ships a page to the customer's object.
-pub(crate) async fn ship(env: &Env, n: u64, page: LogPage) -> Result<ShipAnswer> {
+pub(crate) async fn ship(env: &Env, n: u64, page: Page) -> Result<ShipAnswer> {
     let name = page.customer.id;
     profile(env, n, name, ProfileCall::Ship(page)).await
 }

@@ -15,8 +15,8 @@ use crate::configuration::Told;
 use crate::error::{Error, Result};
 use crate::names;
 use crate::platform::{random_bytes, within};
-use crate::storage::snapshots;
 use crate::storage::sql::{self, Statements};
+use crate::storage::{index, snapshots};
 
 /// How long KV may hold up the answer to a change.
 const KV_BUDGET_MS: i64 = 1000;
@@ -61,6 +61,8 @@ impl ConfigObject {
         let statements = Statements::new();
         statements.push("CREATE TABLE IF NOT EXISTS secret (name TEXT PRIMARY KEY, body TEXT NOT NULL)", &[]);
         statements.push("CREATE TABLE IF NOT EXISTS bundle (n INTEGER PRIMARY KEY, body TEXT NOT NULL)", &[]);
+        statements
+            .push("CREATE TABLE IF NOT EXISTS retired (name TEXT PRIMARY KEY, body TEXT NOT NULL)", &[]);
         for name in [NAMES, PROOFS] {
             let fresh = serde_json::to_string(random_bytes::<32>().as_slice())?;
             statements.push("INSERT OR IGNORE INTO secret VALUES (?, ?)", &[name.into(), fresh.into()]);
@@ -101,18 +103,61 @@ impl ConfigObject {
         Ok(serde_json::to_string(&(granted, most.saturating_sub(lease.1)))?)
     }
 
+    /// A table's key names customers: it cannot change once it has, also where the table was deleted since.
+    async fn protect(&self, change: &Change) -> Result<()> {
+        let Change::Definition { kind, name, body: Some(after) } = change else { return Ok(()) };
+        if kind != "tables" {
+            return Ok(());
+        }
+        let present = self.told()?.bundle.tables.get(name).map(|table| {
+            let key = (&table.primary_key, table.case_insensitive_key);
+            serde_json::to_string(&key)
+        });
+        let before = match present {
+            Some(key) => key?,
+            None => {
+                if index::count(&self.env, name).await? > 0 {
+                    let message = "rows of a table of this name that was deleted are still being taken away";
+                    return Err(Error::client(409, "being_deleted", message));
+                }
+                let query = "SELECT body FROM retired WHERE name = ?";
+                let rows = sql::query(&self.state.storage(), query, vec![name.into()])?;
+                let Some(row) = rows.first() else { return Ok(()) };
+                sql::text(row, 0)?.to_owned()
+            }
+        };
+        let fold = after.get("caseInsensitiveKey").and_then(Value::as_bool).unwrap_or(false);
+        let after = serde_json::to_string(&(after.get("primaryKey"), fold))?;
+        if after == before || !index::is_used(&self.env, name).await? {
+            return Ok(());
+        }
+        let message = "primaryKey and caseInsensitiveKey cannot change once there are rows or customers";
+        Err(Error::client(400, "key_is_fixed", message))
+    }
+
     async fn change(&self, body: &str) -> Result<u64> {
         let change: Change = json::from_str(body)?;
+        self.protect(&change).await?;
         let before = self.told()?.bundle;
+        let deletes = matches!(change, Change::Definition { body: None, .. });
         let mut next = changed(&before, change)?;
         if next == before {
             return Ok(before.n);
         }
         next.n = before.n + 1;
         let n = next.n;
-        let definitions = Definitions::compile(next)
-            .map_err(|error| Error::client(400, error.code(), error.to_string()))?;
+        // What was there compiled: where it no longer does, somebody needs what was taken away.
+        let definitions = Definitions::compile(next).map_err(|error| {
+            let message = error.to_string();
+            if deletes { in_use(&message) } else { Error::client(400, error.code(), message) }
+        })?;
         let statements = Statements::new();
+        for (name, table) in
+            before.tables.iter().filter(|(name, _)| !definitions.bundle.tables.contains_key(*name))
+        {
+            let key = serde_json::to_string(&(&table.primary_key, table.case_insensitive_key))?;
+            statements.push("INSERT OR REPLACE INTO retired VALUES (?, ?)", &[name.into(), key.into()]);
+        }
         let text = serde_json::to_string(&definitions.bundle)?;
         statements.push("INSERT INTO bundle VALUES (?, ?)", &[(n as f64).into(), text.as_str().into()]);
         statements.commit(&self.state.storage())?;
@@ -122,6 +167,10 @@ impl ConfigObject {
         }
         Ok(n)
     }
+}
+
+fn in_use(by: &str) -> Error {
+    Error::client(409, "in_use", format!("this is still used: {by}"))
 }
 
 /// The bundle after a change, not yet compiled.
@@ -141,7 +190,6 @@ fn changed(before: &Bundle, change: Change) -> Result<Bundle> {
                 .ok_or_else(|| Error::damaged(format!("no kind {kind}")))?;
             match body {
                 Some(body) => {
-                    protect(&kind, definitions.get(&name), &body)?;
                     definitions.insert(name, body);
                 }
                 None => {
@@ -155,23 +203,13 @@ fn changed(before: &Bundle, change: Change) -> Result<Bundle> {
     if let Some(table) =
         next.settings.tracking_table.as_ref().filter(|table| !next.tables.contains_key(*table))
     {
+        if before.settings.tracking_table == next.settings.tracking_table {
+            return Err(in_use("the settings name it as trackingTable"));
+        }
         let message = format!("there is no table named {table}");
         return Err(Error::client(400, "invalid_settings", message));
     }
     Ok(next)
-}
-
-/// A table's key names customers: it cannot change once it is there.
-fn protect(kind: &str, before: Option<&Value>, after: &Value) -> Result<()> {
-    let Some(before) = before.filter(|_| kind == "tables") else { return Ok(()) };
-    let fixed = |table: &Value| {
-        let fold = table.get("caseInsensitiveKey").and_then(Value::as_bool).unwrap_or(false);
-        (table.get("primaryKey").cloned(), fold)
-    };
-    if fixed(before) == fixed(after) {
-        return Ok(());
-    }
-    Err(Error::client(400, "key_is_fixed", "primaryKey and caseInsensitiveKey of a table cannot change"))
 }
 
 /// Merges deeply; lists and plain values replace.

@@ -67,6 +67,14 @@ impl Error {
         matches!(*self.0, Fault::Platform(_))
     }
 
+    /// What the client is told it is; empty where it is not the client's.
+    pub(crate) fn code(&self) -> &str {
+        match &*self.0 {
+            Fault::Client { code, .. } => code,
+            Fault::Platform(_) | Fault::Overloaded | Fault::Late(_) | Fault::Damaged(_) => "",
+        }
+    }
+
     /// 404.
     pub(crate) fn not_found() -> Self {
         Self::client(404, "not_found", "there is nothing at this address")

@@ -45,26 +45,56 @@ pub(crate) async fn body(request: &Request, limit: usize) -> Result<Vec<u8>> {
     if header(request, "content-length").parse::<usize>().is_ok_and(|length| length > limit) {
         return Err(too_large(limit));
     }
-    match request.inner().body() {
-        Some(stream) => bounded(&stream, limit).await,
-        None => Ok(Vec::new()),
-    }
+    bounded(Pieces::of(request, false)?, limit).await
 }
 
-/// Reads a gzip body that holds at most `limit` bytes. It is unpacked only as fast as it is read, so a
-/// bomb costs no more than the bound.
+/// Reads a gzip body that holds at most `limit` bytes.
 ///
 /// # Errors
 /// 413 beyond it, 400 when it is not gzip.
 pub(crate) async fn gzip_body(request: &Request, limit: usize) -> Result<Vec<u8>> {
-    let Some(packed) = request.inner().body() else { return Ok(Vec::new()) };
-    let unpacked = packed.pipe_through(DecompressionStream::new("gzip")?.unchecked_ref());
-    bounded(&unpacked, limit).await.map_err(|error| {
-        if error.is_of_the_platform() {
-            return Error::client(400, "invalid_gzip", "the body is not valid gzip");
+    bounded(Pieces::of(request, true)?, limit).await
+}
+
+/// A body as it arrives.
+pub(crate) struct Pieces {
+    reader: web_sys::ReadableStreamDefaultReader,
+    gzip: bool,
+}
+
+impl Pieces {
+    /// Of a request that has a body. Gzip is unpacked only as fast as it is read, so a bomb costs no more
+    /// than what the reader takes of it.
+    pub(crate) fn of(request: &Request, gzip: bool) -> Result<Option<Self>> {
+        let Some(mut stream) = request.inner().body() else { return Ok(None) };
+        if gzip {
+            stream = stream.pipe_through(DecompressionStream::new("gzip")?.unchecked_ref());
         }
-        error
-    })
+        Ok(Some(Self { reader: stream.get_reader().unchecked_into(), gzip }))
+    }
+
+    /// The next piece; none at the end.
+    ///
+    /// # Errors
+    /// 400 when it should be gzip and is not.
+    pub(crate) async fn next(&self) -> Result<Option<Vec<u8>>> {
+        let chunk = match JsFuture::from(self.reader.read()).await {
+            Ok(chunk) => chunk,
+            Err(_) if self.gzip => {
+                return Err(Error::client(400, "invalid_gzip", "the body is not valid gzip"));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if js_sys::Reflect::get(&chunk, &"done".into())?.is_truthy() {
+            return Ok(None);
+        }
+        Ok(Some(js_sys::Uint8Array::new(&js_sys::Reflect::get(&chunk, &"value".into())?).to_vec()))
+    }
+
+    /// Nobody waits for the rest; how the sender takes that is its own affair.
+    pub(crate) fn stop(&self) {
+        let _ = self.reader.cancel();
+    }
 }
 
 #[wasm_bindgen]
@@ -79,22 +109,17 @@ fn too_large(limit: usize) -> Error {
     Error::client(413, "too_large", format!("the body may have {limit} bytes"))
 }
 
-async fn bounded(stream: &web_sys::ReadableStream, limit: usize) -> Result<Vec<u8>> {
-    let reader: web_sys::ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+async fn bounded(pieces: Option<Pieces>, limit: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    loop {
-        let chunk = JsFuture::from(reader.read()).await?;
-        if js_sys::Reflect::get(&chunk, &"done".into())?.is_truthy() {
-            return Ok(bytes);
-        }
-        let chunk = js_sys::Uint8Array::new(&js_sys::Reflect::get(&chunk, &"value".into())?);
-        if bytes.len() + chunk.length() as usize > limit {
-            // Nobody waits for the rest; how the sender takes that is its own affair.
-            let _ = reader.cancel();
+    let Some(pieces) = pieces else { return Ok(bytes) };
+    while let Some(piece) = pieces.next().await? {
+        if bytes.len() + piece.len() > limit {
+            pieces.stop();
             return Err(too_large(limit));
         }
-        bytes.extend_from_slice(&chunk.to_vec());
+        bytes.extend_from_slice(&piece);
     }
+    Ok(bytes)
 }
 
 /// Media type without parameters, lower case.

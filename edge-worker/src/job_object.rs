@@ -1,18 +1,24 @@
 //! The one Durable Object that does long work, a step at a time: each step is an alarm, so that a job
-//! survives whatever ends the instance it runs on, and goes on where it was.
+//! survives whatever ends the instance it runs on, and goes on where it was. What a step did counts only
+//! if nobody has changed the work meanwhile, by news that joined it or by cancelling it; so every step can
+//! be done twice.
+
+mod definitions;
+mod rows;
+mod upkeep;
 
 use msci_core::ids::LogId;
 use msci_core::json;
-use msci_core::time::{SECOND_MS, Timestamp};
+use msci_core::time::{DAY_MS, SECOND_MS, Timestamp};
 use serde_json::{Value, json};
+use wasm_bindgen::JsValue;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
-use crate::calls::{self, JobCall, ProfileCall, Work};
-use crate::configuration;
+use crate::calls::{JobCall, Work};
 use crate::error::{Error, Result};
 use crate::platform::{now, random_bits};
+use crate::storage::index;
 use crate::storage::sql::{self, Statements};
-use crate::storage::{index, snapshots};
 
 /// Long work.
 #[durable_object(alarm)]
@@ -35,16 +41,14 @@ impl DurableObject for JobObject {
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
-        let pause = match self.run().await {
+        let pause = match self.go_on().await {
             Ok(pause) => pause,
             Err(error) => {
                 worker::console_error!("jobs: {error}");
-                Some(LONGEST_PAUSE_MS)
+                LONGEST_PAUSE_MS
             }
         };
-        if let Some(pause) = pause {
-            self.state.storage().set_alarm(pause).await?;
-        }
+        self.state.storage().set_alarm(pause).await?;
         Response::empty()
     }
 }
@@ -53,12 +57,14 @@ impl DurableObject for JobObject {
 const LONGEST_PAUSE_MS: i64 = 30 * SECOND_MS;
 /// Between two steps.
 const PAUSE_MS: i64 = 20;
+/// So long an alarm takes step after step.
+const AT_A_TIME_MS: i64 = 250;
 /// How long the beginning of a job may hold up its answer.
 const AT_ONCE_MS: i64 = 1500;
 /// Between two looks at something that others do.
 const LOOK_MS: i64 = 500;
-/// Imported rows that one step tells objects of.
-const PUSHED: u32 = 100;
+/// So long after the last job somebody looks whether an import that was broken off has left anything.
+const LEFT_MS: i64 = 30 * SECOND_MS;
 /// Jobs that are remembered after their end.
 const REMEMBERED: u32 = 100;
 
@@ -81,6 +87,14 @@ struct Step {
     /// What is left; none when the job is done.
     left: Option<Work>,
     pause: i64,
+    /// What people should know of how it ended.
+    note: String,
+}
+
+impl Step {
+    fn new(done: u64, total: u64, left: Option<Work>) -> Self {
+        Self { done, total: total.max(done), left, pause: PAUSE_MS, note: String::new() }
+    }
 }
 
 impl JobObject {
@@ -88,7 +102,8 @@ impl JobObject {
     async fn answer(&self, text: &str) -> Result<String> {
         self.create()?;
         let answer = match json::from_str(text)? {
-            JobCall::Start(work) => self.start(&work).await?,
+            JobCall::Start(work) => self.start(&work, AT_ONCE_MS).await?,
+            JobCall::Later(work) => self.start(&work, 0).await?,
             JobCall::List => Value::Array(self.shown("ORDER BY begun DESC, id", Vec::new())?),
             JobCall::Get(id) => {
                 self.shown("WHERE id = ?", vec![id.into()])?.pop().ok_or_else(Error::not_found)?
@@ -114,47 +129,52 @@ impl JobObject {
              begun INTEGER NOT NULL)",
             &[],
         );
+        statements.push("CREATE TABLE IF NOT EXISTS due (what TEXT PRIMARY KEY, at INTEGER NOT NULL)", &[]);
+        statements.push(
+            "INSERT OR IGNORE INTO due VALUES ('retention', ?)",
+            &[(now().plus(DAY_MS).0 as f64).into()],
+        );
         statements.commit(&self.state.storage())
     }
 
-    /// Begins, and does what can be done at once. The same work that is under way already is not begun
-    /// twice, but for news: those under way may have been read before these came.
-    async fn start(&self, work: &Work) -> Result<Value> {
-        let soon = !matches!(work, Work::Rebuild { .. });
-        let again = !matches!(work, Work::Push {});
-        let work = serde_json::to_string(work)?;
-        let storage = self.state.storage();
-        let same = sql::query(
-            &storage,
-            "SELECT id FROM job WHERE state = 'running' AND work = ? AND ?",
-            vec![work.as_str().into(), i32::from(again).into()],
-        )?;
-        let id = match same.first() {
-            Some(row) => sql::text(row, 0)?.to_owned(),
-            None => {
-                let id = LogId::from_bits(random_bits()).to_string();
-                let statements = Statements::new();
-                statements.push(
-                    "INSERT INTO job VALUES (?, 'running', 0, 1, '', ?, 0, ?)",
-                    &[id.as_str().into(), work.into(), (now().0 as f64).into()],
-                );
-                statements.push(
-                    "DELETE FROM job WHERE state <> 'running' AND id NOT IN \
-                     (SELECT id FROM job ORDER BY begun DESC LIMIT ?)",
-                    &[REMEMBERED.into()],
-                );
-                statements.commit(&storage)?;
-                id
-            }
-        };
+    /// Begins, and does what can be done within so many milliseconds if people wait for it.
+    async fn start(&self, work: &Work, budget: i64) -> Result<Value> {
+        let soon = matches!(work, Work::Erase { .. } | Work::Push { .. });
+        let id = self.enqueue(work)?;
+        // Whoever asked may go away before this answers.
+        self.state.storage().set_alarm(if soon { budget.max(1) } else { 1 }).await?;
         let begun = now();
-        while soon && now() < begun.plus(AT_ONCE_MS) && self.runs(&id)? && self.run().await? <= Some(PAUSE_MS)
-        {
-        }
-        if self.runs(&id)? {
-            storage.set_alarm(1).await?;
-        }
+        while soon && now() < begun.plus(budget) && self.runs(&id)? && self.run().await? <= Some(PAUSE_MS) {}
+        let pause = if self.runs(&id)? { 1 } else { self.rest().await? };
+        self.state.storage().set_alarm(pause).await?;
         Ok(json!({ "job": id }))
+    }
+
+    /// Joins what is under way of the same kind, or makes a new job.
+    fn enqueue(&self, work: &Work) -> Result<String> {
+        let storage = self.state.storage();
+        let statements = Statements::new();
+        let running = "SELECT id, work FROM job WHERE state = 'running' ORDER BY begun";
+        for row in sql::query(&storage, running, Vec::new())? {
+            let Some(joined) = work.joined(&json::from_str(sql::text(&row, 1)?)?) else { continue };
+            let id = sql::text(&row, 0)?;
+            let joined = serde_json::to_string(&joined)?;
+            statements.push("UPDATE job SET work = ? WHERE id = ?", &[joined.into(), id.into()]);
+            statements.commit(&storage)?;
+            return Ok(id.to_owned());
+        }
+        let id = LogId::from_bits(random_bits()).to_string();
+        statements.push(
+            "INSERT INTO job VALUES (?, 'running', 0, 1, '', ?, 0, ?)",
+            &[id.as_str().into(), serde_json::to_string(work)?.into(), (now().0 as f64).into()],
+        );
+        statements.push(
+            "DELETE FROM job WHERE state <> 'running' AND id NOT IN \
+             (SELECT id FROM job ORDER BY begun DESC LIMIT ?)",
+            &[REMEMBERED.into()],
+        );
+        statements.commit(&storage)?;
+        Ok(id)
     }
 
     fn runs(&self, id: &str) -> Result<bool> {
@@ -163,7 +183,7 @@ impl JobObject {
     }
 
     /// Jobs as the admin API shows them.
-    fn shown(&self, which: &str, parameters: Vec<wasm_bindgen::JsValue>) -> Result<Vec<Value>> {
+    fn shown(&self, which: &str, parameters: Vec<JsValue>) -> Result<Vec<Value>> {
         let rows =
             sql::query(&self.state.storage(), &format!("SELECT {COLUMNS} FROM job {which}"), parameters)?;
         rows.iter()
@@ -182,107 +202,107 @@ impl JobObject {
             .collect()
     }
 
-    /// One step of the oldest job that runs. Answers how long to wait for the next one.
+    /// Steps for a moment, or the rest after the last one. Answers how long to wait for the next alarm.
+    async fn go_on(&self) -> Result<i64> {
+        let begun = now();
+        loop {
+            match self.run().await? {
+                Some(pause) if pause > PAUSE_MS || now() > begun.plus(AT_A_TIME_MS) => return Ok(pause),
+                Some(_) => {}
+                None => return self.rest().await,
+            }
+        }
+    }
+
+    /// With nothing to do, until when; what comes due by itself begins here.
+    async fn rest(&self) -> Result<i64> {
+        let storage = self.state.storage();
+        let due = sql::query(&storage, "SELECT what, at FROM due ORDER BY at LIMIT 1", Vec::new())?;
+        let Some(due) = due.first() else { return Ok(DAY_MS) };
+        let (what, left) = (sql::text(due, 0)?, sql::integer(due, 1)? - now().0);
+        if left > 0 {
+            return Ok(left.min(DAY_MS));
+        }
+        let statements = Statements::new();
+        if what == "retention" {
+            let next: JsValue = (now().plus(DAY_MS).0 as f64).into();
+            statements.push("UPDATE due SET at = ? WHERE what = ?", &[next, what.into()]);
+            self.enqueue(&Work::Retain { behind: None })?;
+        } else {
+            if index::has_news(&self.env).await? {
+                self.enqueue(&Work::Push { news: 0 })?;
+            }
+            statements.push("DELETE FROM due WHERE what = ?", &[what.into()]);
+        }
+        statements.commit(&storage)?;
+        Ok(1)
+    }
+
+    /// One step of a job that runs: what people wait for first, then the oldest. Answers how long to wait
+    /// for the next one.
     async fn run(&self) -> Result<Option<i64>> {
         self.create()?;
         let storage = self.state.storage();
         let rows = sql::query(
             &storage,
             // One that failed lets the others go first.
-            &format!("SELECT {COLUMNS} FROM job WHERE state = 'running' ORDER BY failures, begun LIMIT 1"),
+            &format!(
+                "SELECT {COLUMNS} FROM job WHERE state = 'running' ORDER BY failures, \
+                 work ->> '$.erase' IS NULL, work ->> '$.push' IS NULL, begun LIMIT 1"
+            ),
             Vec::new(),
         )?;
         let Some(row) = rows.first() else { return Ok(None) };
+        let before = sql::text(row, 5)?;
         let job = Job {
             id: sql::text(row, 0)?.to_owned(),
             done: sql::integer(row, 2)?.unsigned_abs(),
             total: sql::integer(row, 3)?.unsigned_abs(),
-            work: json::from_str(sql::text(row, 5)?)?,
+            work: json::from_str(before)?,
             failures: u32::try_from(sql::integer(row, 6)?).unwrap_or(u32::MAX),
             begun: Timestamp(sql::integer(row, 7)?),
         };
-        let (state, step, error, pause) = match self.step(&job).await {
-            Ok(step) => {
-                let state = if step.left.is_some() { "running" } else { "done" };
-                let pause = step.pause;
-                (state, step, String::new(), pause)
-            }
+        let (state, step, failures) = match self.step(&job).await {
+            Ok(step) => (if step.left.is_some() { "running" } else { "done" }, step, 0),
             Err(error) => {
                 let pause = (SECOND_MS << job.failures.min(5)).min(LONGEST_PAUSE_MS);
-                let same = Step { done: job.done, total: job.total, left: Some(job.work), pause };
-                ("running", same, error.to_string(), pause)
+                let (done, total, left) = (job.done, job.total, Some(job.work));
+                let same = Step { done, total, left, pause, note: error.to_string() };
+                ("running", same, job.failures.saturating_add(1))
             }
         };
         let statements = Statements::new();
-        let failures = if error.is_empty() { 0 } else { job.failures.saturating_add(1) };
         let work = step.left.map(|work| serde_json::to_string(&work)).transpose()?;
         statements.push(
             "UPDATE job SET state = ?, done = ?, total = ?, error = ?, work = coalesce(?, work), failures = ? \
-             WHERE id = ? AND state = 'running'",
+             WHERE id = ? AND state = 'running' AND work = ?",
             &[
                 state.into(),
                 (step.done as f64).into(),
                 (step.total as f64).into(),
-                error.into(),
-                work.map_or(wasm_bindgen::JsValue::NULL, Into::into),
+                step.note.into(),
+                work.map_or(JsValue::NULL, Into::into),
                 failures.into(),
                 job.id.into(),
+                before.into(),
             ],
         );
+        statements.push(
+            "INSERT OR REPLACE INTO due VALUES ('what is left', ?)",
+            &[(now().plus(LEFT_MS).0 as f64).into()],
+        );
         statements.commit(&storage)?;
-        Ok(Some(pause))
+        Ok(Some(step.pause))
     }
 
     async fn step(&self, job: &Job) -> Result<Step> {
-        let n = configuration::current(&self.env, now()).await?.n();
         match &job.work {
-            Work::Rebuild { cursor } => {
-                let (names, next) = snapshots::list(&self.env, cursor.as_deref()).await?;
-                let mut done = job.done;
-                for name in names {
-                    let call = ProfileCall::CopyAgain;
-                    let cookies: Vec<_> = calls::profile(&self.env, n, name, call).await?;
-                    for cookie in cookies {
-                        let call = ProfileCall::CopyAgain;
-                        calls::profile::<Vec<msci_core::ids::CustomerId>>(&self.env, n, cookie, call).await?;
-                        done += 1;
-                    }
-                    done += 1;
-                }
-                if next.is_none() {
-                    index::sweep(&self.env, job.begun).await?;
-                }
-                let left = next.map(|cursor| Work::Rebuild { cursor: Some(cursor) });
-                let total = done + u64::from(left.is_some());
-                Ok(Step { done, total, left, pause: PAUSE_MS })
-            }
-            Work::Erase { customer, begun: false } => {
-                index::forget_row(&self.env, *customer).await?;
-                calls::profile::<()>(&self.env, n, *customer, ProfileCall::Erase).await?;
-                let left = Some(Work::Erase { customer: *customer, begun: true });
-                Ok(Step { done: 0, total: 1, left, pause: PAUSE_MS })
-            }
-            Work::Erase { customer, begun: true } => {
-                let call = ProfileCall::Erasing;
-                if calls::profile::<bool>(&self.env, n, *customer, call).await? {
-                    return Ok(Step { done: 0, total: 1, left: Some(job.work.clone()), pause: LOOK_MS });
-                }
-                // An object that was just asking for its row may have marked it again.
-                index::forget_row(&self.env, *customer).await?;
-                Ok(Step { done: 1, total: 1, left: None, pause: PAUSE_MS })
-            }
-            Work::Push {} => {
-                let mut done = job.done;
-                let behind = index::behind(&self.env, PUSHED).await?;
-                let left = (behind.len() >= PUSHED as usize).then_some(Work::Push {});
-                for (customer, row) in behind {
-                    let version = row.version;
-                    calls::profile::<()>(&self.env, n, customer, ProfileCall::Import(row)).await?;
-                    index::pushed(&self.env, customer, version).await?;
-                    done += 1;
-                }
-                Ok(Step { done, total: done.max(1), left, pause: PAUSE_MS })
-            }
+            Work::Rebuild { cursor } => self.rebuild(job, cursor.as_deref()).await,
+            Work::Erase { customer, begun } => self.erase(job, *customer, *begun).await,
+            Work::Push { .. } => self.push(job).await,
+            Work::Evaluate(evaluation) => self.evaluate(job, evaluation).await,
+            Work::Drop { table } => self.drop_table(job, table).await,
+            Work::Retain { behind } => self.retain(job, behind.as_ref()).await,
         }
     }
 }

@@ -99,13 +99,13 @@ impl ProfileObject {
             ProfileCall::Erase => told(&self.erase(c, now).await?),
             ProfileCall::Purge(purge) => told(&self.purge(&purge, c, now).await?),
             ProfileCall::Erasing => told(&self.peek(|object| object.next_purge().is_some())),
+            ProfileCall::Wake => told(&self.follow(c, now).await?),
             ProfileCall::CopyAgain => told(&self.copy_again(c, now).await?),
             ProfileCall::Links => told(&self.peek(Object::links)),
             ProfileCall::Timeline { behind, limit } => {
                 told(&sql::newest(&self.state.storage(), behind, true, limit)?)
             }
-            ProfileCall::Page(page) => told(&sql::page(&self.state.storage(), &page)?),
-            ProfileCall::Values(statement) => told(&sql::values(&self.state.storage(), &statement)?),
+            ProfileCall::Search(asked) => told(&sql::search(&self.state.storage(), &asked)?),
         }
     }
 
@@ -285,6 +285,12 @@ impl ProfileObject {
         self.arm(configuration, now).await
     }
 
+    /// Definitions, or time, may have moved a membership; the copies follow.
+    async fn follow(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
+        self.step(configuration, now, |object, context| ((), object.wake(context)))?;
+        self.arm(configuration, now).await
+    }
+
     /// Every copy is made again; answers whose activities belong to this customer.
     async fn copy_again(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<Vec<CustomerId>> {
         self.step(configuration, now, |object, context| ((), object.copy_again(context.now)))?;
@@ -392,7 +398,7 @@ impl ProfileObject {
                     return (Err(error), Vec::new());
                 }
             }
-            object.profile.adopt(definitions, &missing, &mut writes);
+            object.profile.adopt(definitions, &mut writes);
             (Ok(()), writes)
         })?;
         if fitted.is_err() {
@@ -428,6 +434,8 @@ impl ProfileObject {
     fn commit(&self, held: &mut Option<Object>, mut writes: Vec<Write>) -> Result<()> {
         if let Some(object) = held {
             object.keep_unknown_fields(&mut writes);
+            // Nobody is told of them yet.
+            object.profile.take_moves();
         }
         let written = sql::write(&self.state.storage(), &writes);
         if written.is_err() {
@@ -470,11 +478,11 @@ impl ProfileCall {
             | Self::Forget
             | Self::Purge(_)
             | Self::Erasing
+            | Self::Wake
             | Self::CopyAgain
             | Self::Links
             | Self::Timeline { .. }
-            | Self::Page(_)
-            | Self::Values(_) => true,
+            | Self::Search(_) => true,
         }
     }
 
@@ -484,9 +492,7 @@ impl ProfileCall {
             Self::Read { .. } => told(&Seen::Nothing),
             Self::Unlink(_) => told(&Unlinked::NotLinked),
             Self::Erasing => told(&false),
-            Self::CopyAgain | Self::Links | Self::Timeline { .. } | Self::Page(_) | Self::Values(_) => {
-                told(&[(); 0])
-            }
+            Self::CopyAgain | Self::Links | Self::Timeline { .. } | Self::Search(_) => told(&[(); 0]),
             _ => told(&()),
         }
     }

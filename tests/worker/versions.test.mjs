@@ -262,3 +262,23 @@ test("F22 calls as the version before this one made them are answered as it expe
   const nobody = (await msci.object(customer, read)).body.profile[0];
   assert.deepEqual([nobody.cookieIds, nobody.measures.PageViews], [[], 0]);
 });
+
+test("F23 an index of a version without memberships gets them, of customers with an object and of those without", async () => {
+  const { phone } = await people();
+  await until(async () => (await msci.admin("GET", "/segments/LoyalCustomers")).body.members > 0, "there are members");
+  const members = async () => (await msci.index("SELECT segment, customer FROM membership ORDER BY segment, customer"));
+  await until(async () => (await msci.admin("GET", "/jobs")).body.items.every((/** @type {any} */ job) => job.state !== "running"), "all is quiet", 30_000);
+  const before = await members();
+  for (const table of ["membership", "moved", "judged"]) await msci.index(`DROP TABLE ${table}`);
+  await msci.index("DROP INDEX imported_news");
+  await msci.index("CREATE INDEX imported_behind ON imported_row (object) WHERE marked = 1 AND pushed < version");
+  await msci.index("UPDATE customer SET body = json_remove(body, '$.n')");
+  await msci.index("UPDATE imported_row SET pushed = 0 WHERE marked = 0");
+  const rows = () => msci.index("SELECT source, key, version, body, object, marked FROM imported_row ORDER BY source, key");
+  const imported = await rows();
+  await msci.restart();
+  await msci.admin("POST", "/index/rebuild");
+  await until(async () => JSON.stringify(await members()) === JSON.stringify(before), "the memberships are there", 30_000);
+  assert.deepEqual(await rows(), imported);
+  assert.equal((await profile(msci, phone.cookieId)).status, 200);
+});

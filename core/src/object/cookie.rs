@@ -9,6 +9,7 @@ use crate::consent::{self, Consents, Decisions};
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId, LogId, StreamId};
 use crate::limits::SHIP_BYTES;
+use crate::membership::Cause;
 use crate::mutants::planted;
 use crate::signal::{Kind, Signal};
 use crate::stream::Stream;
@@ -196,7 +197,7 @@ impl Object {
             out.push(Write::put(Table::Link, OWN_LINK, &self.link));
         }
         if folded {
-            self.changed(context, &mut out);
+            self.changed(context, Cause::Signal, &mut out);
         }
         (answer, out)
     }

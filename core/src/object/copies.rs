@@ -26,6 +26,8 @@ pub struct Indexing {
     pub version: u64,
     /// The customer's row; none is a tombstone.
     pub customer: Option<Box<Snapshot>>,
+    /// The segments that the customer is in, and since when.
+    pub memberships: Vec<(String, Timestamp)>,
     /// Of a cookie's object: whose its activities are, and the order of that news.
     pub cookie: Option<(CustomerId, i64)>,
     /// The activities that are there go first.
@@ -153,11 +155,19 @@ impl Object {
             };
             owner.unwrap_or((self.name, own))
         });
+        let customer = self.snapshot(context).map(Box::new);
+        let memberships = match customer {
+            Some(_) => {
+                self.profile.memberships().map(|(name, is_in)| (name.to_owned(), is_in.since)).collect()
+            }
+            None => Vec::new(),
+        };
         Indexing {
             object: self.name,
             tag: self.tag(),
             version: self.profile.version(),
-            customer: self.snapshot(context).map(Box::new),
+            customer,
+            memberships,
             cookie,
             purge: self.owed.unindex,
             log: self.log.as_ref().map(|log| log.cookie).filter(|_| !planted(34)),
@@ -172,8 +182,14 @@ impl Object {
     pub fn farewell(&mut self, context: Context<'_>) -> (Indexing, Vec<Write>) {
         let mut out = Vec::new();
         self.profile.bump(&mut out);
-        let farewell =
-            Indexing { customer: None, cookie: None, purge: true, log: None, ..self.indexing(context) };
+        let farewell = Indexing {
+            customer: None,
+            memberships: Vec::new(),
+            cookie: None,
+            purge: true,
+            log: None,
+            ..self.indexing(context)
+        };
         if !planted(41) {
             self.recopy(context.now, &mut out);
         }

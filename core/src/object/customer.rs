@@ -8,6 +8,7 @@ use crate::consent::Decisions;
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId, LogId, SignalKey};
 use crate::limits::FUTURE_MS;
+use crate::membership::Cause;
 use crate::mutants::planted;
 use crate::signal::Signal;
 use crate::time::{DAY_MS, Timestamp};
@@ -186,6 +187,8 @@ impl Object {
             out.push(Write::put(Table::Meta, KNOWN, &known));
             self.known = Some(known);
         }
+        // The first page of a link is the merge; what comes later are signals like any others.
+        let cause = if copy.up_to == 0 { Cause::Merge } else { Cause::Signal };
         self.tidy_copies(context, out);
         let erased = self.erased.as_ref().map(|erased| erased.at);
         let cutoff = Self::cutoff(context);
@@ -211,7 +214,7 @@ impl Object {
         copy.up_to = if planted(6) { page.from } else { page.to };
         self.remember(page.cookie, copy, out);
         if !planted(5) {
-            self.changed(context, out);
+            self.changed(context, cause, out);
         }
         ShipOutcome::Taken { up_to: page.to }
     }

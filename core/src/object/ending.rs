@@ -9,6 +9,7 @@ use crate::consent::{Consents, Decisions};
 use crate::effects::{Table, Write};
 use crate::ids::{CustomerId, LogId};
 use crate::limits::QUEUE_DAYS;
+use crate::membership::Cause;
 use crate::mutants::planted;
 use crate::time::{DAY_MS, Timestamp};
 
@@ -52,6 +53,7 @@ impl Object {
     /// stays: random ids and numbers, by which a resend still goes where it went.
     pub fn forget(&mut self, context: Context<'_>) -> Vec<Write> {
         let mut out = Vec::new();
+        let had_profile = self.has_profile();
         self.cut(&mut out);
         if let Some(log) = &mut self.log {
             log.purged = true;
@@ -63,8 +65,14 @@ impl Object {
             out.push(Write::Remove(log.cookie));
         }
         self.unindex(&mut out);
-        self.profile.clear(&mut out);
-        self.changed(context, &mut out);
+        if had_profile {
+            self.unfold(context, &mut out);
+        } else {
+            self.profile.clear(&mut out);
+        }
+        self.changed(context, Cause::Removal, &mut out);
+        // Nobody enters anything by being forgotten.
+        self.profile.keep_moves(|moved| !moved.entered);
         out
     }
 
@@ -139,13 +147,13 @@ impl Object {
 
     /// Begins to fold the timeline again: everything that came from signals is forgotten.
     pub fn unfold(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
-        self.profile.unfold(context.definitions);
+        self.profile.unfold(context.definitions, context.now);
         out.push(Write::Clear(Table::Measure));
     }
 
     /// The timeline is folded again.
     pub fn refolded(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
-        self.changed(context, out);
+        self.changed(context, Cause::Removal, out);
     }
 
     /// Erases what this object holds: of a customer, or of a cookie that nobody is linked to. What is left
@@ -191,7 +199,9 @@ impl Object {
         let Owed { purges, drops, repeat, .. } = std::mem::take(&mut self.owed);
         let repeat = repeat.filter(|_| !planted(45));
         let (life, refused, patience, unsure) = (self.life, self.refused, self.patience, self.unsure);
+        let left = self.profile.leave_all(now, Cause::Removal);
         *self = Self { life, refused, patience, unsure, ..Self::born(self.name, 0).0 };
+        self.profile = left;
         out.push(Write::Wipe);
         out.push(Write::put(Table::Meta, LIFE, &self.life));
         out.push(Write::put(Table::Meta, ERASED, &erased));
@@ -282,7 +292,8 @@ impl Object {
             out.push(Write::Remove(log.cookie));
             self.unindex(&mut out);
             self.profile.clear(&mut out);
-            self.changed(context, &mut out);
+            self.changed(context, Cause::Removal, &mut out);
+            self.profile.keep_moves(|moved| !moved.entered);
         }
         out
     }

@@ -56,7 +56,7 @@ impl<'a> Rows<'a> {
             ActivityField::Type => Source::Type,
             ActivityField::Time => Source::Time,
             ActivityField::Wire(name) => Source::Field(name.into()),
-            ActivityField::Property(name) => Source::Property(name),
+            ActivityField::Property(name) => Source::Property(name.into()),
         };
         Some((source, kind))
     }
@@ -77,7 +77,7 @@ impl Entity<Source> for Rows<'_> {
                     Aggregate::First | Aggregate::Last => Type::Any,
                     _ => Type::Number,
                 };
-                Some((Source::Measure(name.clone()), kind))
+                Some((Source::Measure(name.clone().into()), kind))
             }
             [..] => self.of_signal(path),
         }
@@ -91,6 +91,6 @@ impl Entity<Source> for Rows<'_> {
 
     fn segment(&self, name: &str) -> Option<Source> {
         let mut segments = self.bundle.segments.keys().filter(|_| !self.set.is_of_activities());
-        segments.find(|own| own.eq_ignore_ascii_case(name)).map(|own| Source::Member(own.clone()))
+        segments.find(|own| own.eq_ignore_ascii_case(name)).map(|own| Source::Member(own.clone().into()))
     }
 }

@@ -219,7 +219,7 @@ impl Question {
             return Some(Named::Cookies(cookies));
         }
         let mut keys = self.columns.iter().filter_map(|column| match &column.source {
-            Source::Key(table) => few(&column.source).map(|keys| Named::Keys(table.clone(), keys)),
+            Source::Key(table) => few(&column.source).map(|keys| Named::Keys(table.to_string(), keys)),
             _ => None,
         });
         keys.next()

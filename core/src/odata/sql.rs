@@ -72,7 +72,7 @@ const PERSONS: &str = "(SELECT c.id AS id, i.source AS source, c.auth AS key, c.
     FROM customer AS c LEFT JOIN imported_row AS i ON i.object = c.id WHERE c.gone = 0 \
     UNION ALL SELECT i.object, i.source, i.key, NULL, NULL, \
     (SELECT lower(group_concat(given.value, char(10))) FROM json_each(i.body) AS given WHERE given.type = 'text'), \
-    i.body, '[]', '[]', {unseen} FROM imported_row AS i WHERE i.body IS NOT NULL AND i.object <> '' AND NOT EXISTS \
+    i.body, '[]', (SELECT json_group_array(m.segment) FROM membership AS m WHERE m.customer = i.object), {unseen} FROM imported_row AS i WHERE i.body IS NOT NULL AND i.object <> '' AND NOT EXISTS \
     (SELECT 1 FROM customer AS c WHERE c.id = i.object AND c.gone = 0){order}) AS r0";
 
 /// Keys of identity tables; a row without an owner is from before there was one.
@@ -125,7 +125,9 @@ impl<'a> Builder<'a> {
             (Set::Activities | Set::Views | Set::Actions, Store::Object(_)) => ("signal AS r0", Vec::new()),
             (Set::Keys, _) => (KEYS, Vec::new()),
             (Set::Customers | Set::Measures | Set::Users | Set::Cookies, _) => (PERSONS, Vec::new()),
-            (Set::Memberships, _) => (PERSONS, vec!["r0.segments <> '[]'".to_owned()]),
+            (Set::Memberships, _) => {
+                (PERSONS, vec!["EXISTS (SELECT 1 FROM membership AS m WHERE m.customer = r0.id)".to_owned()])
+            }
         };
         let mut from = from.to_owned();
         if from == PERSONS {

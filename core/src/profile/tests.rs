@@ -66,10 +66,10 @@ fn folded(definitions: &Definitions, signals: &[Signal], evaluated_between: bool
     for signal in signals {
         profile.fold(definitions, signal.key(cookie), signal, NOW);
         if evaluated_between {
-            profile.evaluate(definitions, NOW, &mut Vec::new());
+            profile.evaluate(definitions, NOW, Cause::Signal, &mut Vec::new());
         }
     }
-    profile.evaluate(definitions, NOW, &mut Vec::new());
+    profile.evaluate(definitions, NOW, Cause::Signal, &mut Vec::new());
     profile.snapshot(definitions, CustomerId::Unknown(1), String::new(), NOW)
 }
 
@@ -117,11 +117,11 @@ proptest! {
             profile.fold(&definitions, signal.key(CookieId::from_bits(1)), signal, NOW);
         }
         let mut now = NOW;
-        profile.evaluate(&definitions, now, &mut Vec::new());
+        profile.evaluate(&definitions, now, Cause::Signal, &mut Vec::new());
         while let Some(next) = profile.next_change(&definitions, now) {
             // Just before it nothing moves; at it, everything is as if folded then.
-            prop_assert!(!profile.evaluate(&definitions, next.plus(-1), &mut Vec::new()));
-            profile.evaluate(&definitions, next, &mut Vec::new());
+            prop_assert!(!profile.evaluate(&definitions, next.plus(-1), Cause::Signal, &mut Vec::new()));
+            profile.evaluate(&definitions, next, Cause::Signal, &mut Vec::new());
             prop_assert_eq!(profile.segments().collect::<Vec<_>>(), from_scratch(&signals, next));
             now = next;
         }
@@ -140,8 +140,8 @@ proptest! {
         for signal in &signals {
             late.backfill(&definitions, &missing, signal.key(cookie), signal, NOW);
         }
-        late.adopt(&definitions, &missing, &mut Vec::new());
-        late.evaluate(&definitions, NOW, &mut Vec::new());
+        late.adopt(&definitions, &mut Vec::new());
+        late.evaluate(&definitions, NOW, Cause::Signal, &mut Vec::new());
         let snapshot = late.snapshot(&definitions, CustomerId::Unknown(1), String::new(), NOW);
         prop_assert_eq!(Snapshot { n: 0, ..snapshot }, folded(&definitions, &signals, false));
     }
@@ -184,13 +184,13 @@ fn a8_the_row_beats_the_server_beats_the_browser_and_the_newest_of_a_source_wins
         let mut profile = Profile::default();
         let row: Imported = serde_json::from_value(row.clone()).unwrap();
         if turn.is_multiple_of(2) {
-            profile.import(row.clone());
+            profile.import(&definitions(), row.clone(), NOW);
         }
         let (one, two) = signals.split_at(turn);
         for signal in two.iter().chain(one).chain(&signals[..2]) {
             profile.fold(&definitions(), signal.key(CookieId::from_bits(1)), signal, NOW);
         }
-        profile.import(row);
+        profile.import(&definitions(), row, NOW);
         let snapshot = profile.snapshot(&definitions(), CustomerId::Known(1), String::new(), NOW);
         assert_eq!(json!(snapshot.attributes), expected);
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use msci_core::ids::{CookieId, CustomerId, SignalKey};
+use msci_core::membership::Cause;
 use msci_core::object::{Context, Object};
 use msci_core::profile::Profile;
 use msci_core::snapshot::Snapshot;
@@ -100,7 +101,7 @@ impl Oracle<'_> {
         for (key, (_, signal)) in &node.timeline {
             fresh.fold(definitions, *key, signal, now);
         }
-        fresh.evaluate(definitions, now, &mut Vec::new());
+        fresh.evaluate(definitions, now, Cause::Signal, &mut Vec::new());
         let consents = (object.profile.consent(), fresh.consent());
         let fresh = fresh.snapshot(definitions, name, String::new(), now);
         if (&kept.measures, &kept.segments, &kept.attributes)

@@ -100,7 +100,7 @@ impl<'a> World<'a> {
             object.profile.backfill(definitions, &missing, *key, signal, self.now);
         }
         let mut writes = Vec::new();
-        object.profile.adopt(definitions, &missing, &mut writes);
+        object.profile.adopt(definitions, &mut writes);
         node.apply(writes);
     }
 
@@ -122,6 +122,7 @@ impl<'a> World<'a> {
             return None;
         }
         object.keep_unknown_fields(&mut writes);
+        object.profile.take_moves();
         let takes = writes.iter().any(|w| matches!(w, Write::Wipe | Write::Remove(_) | Write::Prune(_)));
         let had = if takes && !name.is_known() { node.timeline.clone() } else { BTreeMap::new() };
         for write in &writes {

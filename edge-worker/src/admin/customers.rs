@@ -25,7 +25,7 @@ fn invalid(message: &str) -> Error {
 }
 
 /// `top` and `skiptoken` of a list.
-fn paging(query: &web_sys::UrlSearchParams) -> Result<(u32, Option<String>)> {
+pub(super) fn paging(query: &web_sys::UrlSearchParams) -> Result<(u32, Option<String>)> {
     let top = match query.get("top") {
         Some(top) => top.parse().ok().filter(|top| (1..=MOST).contains(top)),
         None => Some(TOP),
@@ -34,7 +34,7 @@ fn paging(query: &web_sys::UrlSearchParams) -> Result<(u32, Option<String>)> {
     Ok((top, query.get("skiptoken").filter(|token| !token.is_empty())))
 }
 
-fn bad_token() -> Error {
+pub(super) fn bad_token() -> Error {
     invalid("skiptoken should be one that an earlier answer gave")
 }
 
@@ -63,16 +63,22 @@ pub(super) async fn list(request: &Request, env: &Env) -> Result<Response> {
     let last = rows.last().filter(|_| more).and_then(|row| {
         Some(format!("{}.{}", row.get("lastSeen")?.as_i64()?, row.get("customerId")?.as_str()?))
     });
-    for row in rows.iter_mut().filter_map(Value::as_object_mut) {
-        // Segments and measures are the detail's.
-        row.remove("segments");
-        row.remove("measures");
-        for seen in ["firstSeen", "lastSeen"] {
-            let instant = row.get(seen).and_then(Value::as_i64).filter(|ms| *ms > 0);
-            row.insert(seen.to_owned(), instant.map_or(Value::Null, |ms| Timestamp(ms).to_rfc3339().into()));
-        }
-    }
+    rows.iter_mut().for_each(as_listed);
     http::json(&json!({ "customers": rows, "count": count, "skiptoken": last }))
+}
+
+/// A row of the index as lists show it.
+pub(super) fn as_listed(row: &mut Value) {
+    let Some(row) = row.as_object_mut() else { return };
+    // Segments and measures are the detail's.
+    for detail in ["segments", "measures", "n"] {
+        row.remove(detail);
+    }
+    let of_a_member = if row.contains_key("since") { Some("since") } else { None };
+    for instant in ["firstSeen", "lastSeen"].into_iter().chain(of_a_member) {
+        let ms = row.get(instant).and_then(Value::as_i64).filter(|ms| *ms > 0);
+        row.insert(instant.to_owned(), ms.map_or(Value::Null, |ms| Timestamp(ms).to_rfc3339().into()));
+    }
 }
 
 /// `GET /customers/{id}`
@@ -81,10 +87,10 @@ pub(super) async fn one(env: &Env, configuration: &Configuration, id: &str) -> R
     let Seen::Profile(snapshot, _) = seen else {
         // Imported, and never seen on the web.
         let row = index::row_of(env, customer).await?;
-        let (key, values) = row.ok_or_else(Error::not_found)?;
+        let (key, values, segments) = row.ok_or_else(Error::not_found)?;
         return http::json(&json!({
             "customerId": customer, "known": true, "cookieIds": [], "authId": key, "attributes": values,
-            "firstSeen": null, "lastSeen": null, "measures": {}, "segments": [], "links": [], "version": 0,
+            "firstSeen": null, "lastSeen": null, "measures": {}, "segments": segments, "links": [], "version": 0,
         }));
     };
     let links: Vec<LinkView> = calls::profile(env, configuration.n(), customer, ProfileCall::Links).await?;

@@ -119,8 +119,8 @@ impl ProfileObject {
     /// The imported row of a customer that never asked for it. Signals do not wait for this, readers do.
     pub(super) async fn fetch_row(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
         let Some(customer) = self.peek(|object| object.wants_row().cloned()) else { return Ok(()) };
-        let row = index::adopt_row(&self.env, &customer).await?;
-        self.step(configuration, now, |object, context| ((), object.import(row, context)))
+        let (row, memberships) = index::adopt_row(&self.env, &customer).await?;
+        self.step(configuration, now, |object, context| ((), object.adopt_row(row, memberships, context)))
     }
 
     /// Brings KV up to date.

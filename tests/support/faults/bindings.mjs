@@ -8,7 +8,7 @@ const ROW_BYTES = 2_000_000;
 
 /** What KV held when, by key. @type {Map<string, { at: number, value: unknown }[]>} */
 const history = new Map();
-/** The runtime's own statements by their proxies. @type {WeakMap<object, object>} */
+/** The runtime's own statements by their proxies, and what they say. @type {WeakMap<object, { target: object, sql: string }>} */
 const statements = new WeakMap();
 
 /**
@@ -74,8 +74,11 @@ function store(target) {
 function database(target) {
   return around(target, getters({
     prepare: (/** @type {string} */ sql) => now("d1.prepare", sql, () => statement(target.prepare(sql), sql)),
-    batch: (/** @type {object[]} */ list) =>
-      later("d1", "batch", () => target.batch(list.map((one) => statements.get(one)))),
+    batch: (/** @type {object[]} */ list) => {
+      const known = list.map((one) => statements.get(one));
+      const subject = `batch ${known.map((one) => one?.sql).join("; ")}`;
+      return later("d1", subject, () => target.batch(known.map((one) => one?.target)));
+    },
   }));
 }
 
@@ -90,7 +93,7 @@ function statement(target, sql) {
     return statement(target.bind(...parameters), sql);
   };
   const proxy = around(target, getters({ bind, ...Object.fromEntries(calls) }));
-  statements.set(proxy, target);
+  statements.set(proxy, { target, sql });
   return proxy;
 }
 

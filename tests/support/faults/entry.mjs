@@ -11,7 +11,7 @@ export const handler = (worker) => ({
     if (new URL(request.url).pathname !== "/__faults") return worker.fetch(request, bindings(env), context);
     if (request.method === "PUT") await replace(await request.json());
     if (request.method === "DELETE") exhaust();
-    return Response.json(report());
+    return Response.json({ ...report(), memory: memory().buffer.byteLength });
   },
 });
 

@@ -5,7 +5,7 @@
 /**
  * A fault. A call at `on` whose subject contains `match` meets it; the first rule that fits counts.
  * @typedef {object} Rule
- * @property {string} on `kv.get`, `kv.put`, … (subject: the key), `d1` and `d1.prepare` (the statement),
+ * @property {string} on `kv.get`, `kv.put`, … (subject: the key), `d1` and `d1.prepare` (the statement, or all of a batch),
  *   `stub` and `object` (`<call> <object's name>`), `sql` (`<object's name> <statement>`); by the object's
  *   name `alarm` (setting it), `storage` (getting at it) and `full` (no room for another row)
  * @property {string} [match] part of the subject

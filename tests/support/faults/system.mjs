@@ -38,12 +38,12 @@ export async function faultySystem(test, options) {
   const control = async (/** @type {string} */ method, /** @type {Rule[] | undefined} */ body = undefined) => {
     const answer = await msci.fetch("/__faults", { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
     if (answer.status !== 200) throw new Error(`the shim answered ${answer.status}: ${answer.body}`);
-    return /** @type {ReturnType<typeof import("./plan.mjs").report>} */ (answer.body);
+    return /** @type {ReturnType<typeof import("./plan.mjs").report> & { memory: number }} */ (answer.body);
   };
   return Object.assign(msci, {
     /** Replaces the plan; what waited for that goes on. @param {Rule[]} rules */
     faults: (...rules) => control("PUT", rules),
-    /** What met the rules, and what was counted since the runtime began. */
+    /** What met the rules, what was counted since the runtime began, and how much memory the Worker has. */
     told: () => control("GET"),
     /** Takes all memory that the present instance may have. */
     exhaust: () => control("DELETE"),

@@ -80,7 +80,7 @@ fn f22_calls_and_answers_of_the_version_before_this_one_are_understood() {
     let context = Context { now: NOW, definitions: &definitions };
     let golden = golden();
     let (mut c, mut k) = (Disk::new(CustomerId::Unknown(1), 7), Disk::new(customer().id, 9));
-    k.object.profile.adopt(&definitions, &[], &mut Vec::new());
+    k.object.profile.adopt(&definitions, &mut Vec::new());
     let mut answers = Vec::new();
     for call in golden["collect"].as_array().unwrap() {
         let call: CollectCall = read(call);

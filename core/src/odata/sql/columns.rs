@@ -71,7 +71,9 @@ pub(super) fn column(
         Source::Measure(name) => Column::Json("r0.measures".to_owned(), parameters.text(&path(&[name]))?),
         Source::Member(name) => {
             let name = parameters.text(name)?;
-            let member = format!("EXISTS (SELECT 1 FROM json_each(r0.segments) AS s WHERE s.value = {name})");
+            let member = format!(
+                "EXISTS (SELECT 1 FROM membership AS m WHERE m.segment = {name} AND m.customer = r0.id)"
+            );
             Column::Typed(format!("({member})"), Type::Bool)
         }
         _ => return Err(SqlError::Unsearchable),

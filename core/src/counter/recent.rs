@@ -1,0 +1,188 @@
+//! What a moving window asks for: instants of the newest activities, and their values where more is
+//! asked than how many. Newest first.
+//!
+//! How many are kept is bounded, whoever sends whatever, and which ones is a function of their set:
+//! - Of those that the window's end has passed, the `keep` newest: who is older leaves the window
+//!   earlier, so no comparison with up to `keep`, and no measure of the `keep` newest, ever asks for it.
+//! - Of those still ahead of it (a window that ended days ago; clocks ahead of ours), the `keep` newest
+//!   in each of some [`CELLS`] equal stretches of time. Only where more than `keep` fall into the very
+//!   stretch that the window's end is passing may the count be short, until it has passed.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    Aggregate, Counter, Counting, WINDOW_TEXT_BYTES, distinct, json_of, millionths, of_millionths, summand,
+};
+use crate::expr::Scalar;
+use crate::json;
+use crate::limits::FUTURE_MS;
+use crate::mutants::planted;
+use crate::time::{SECOND_MS, Timestamp};
+
+/// Into so many stretches is divided what a window's end has not reached.
+const CELLS: i64 = 16;
+
+/// A moving window, in milliseconds relative to now: activities in `(now + after, now + until]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Window {
+    /// Exclusive begin; none means since ever.
+    pub after: Option<i64>,
+    /// Inclusive end.
+    pub until: i64,
+}
+
+impl Window {
+    /// The time that is over since `ms` ago.
+    pub fn last(ms: i64) -> Self {
+        Self { after: Some(ms.saturating_neg()), until: 0 }
+    }
+
+    /// Both windows at once.
+    #[must_use]
+    pub fn narrowed(self, other: Self) -> Self {
+        Self { after: self.after.max(other.after), until: self.until.min(other.until) }
+    }
+
+    fn begin(self, now: Timestamp) -> Timestamp {
+        self.after.map_or(Timestamp(i64::MIN), |after| now.plus(after))
+    }
+
+    fn end(self, now: Timestamp) -> Timestamp {
+        now.plus(self.until)
+    }
+
+    /// First instant of the stretch that holds `time`, and of the next one.
+    fn cell(self, time: Timestamp) -> (Timestamp, Timestamp) {
+        let width = FUTURE_MS.saturating_sub(self.until).div_euclid(CELLS).max(SECOND_MS);
+        let start = Timestamp(time.0.div_euclid(width).saturating_mul(width));
+        (start, start.plus(width))
+    }
+}
+
+impl Counter {
+    /// How many instants lie after `time`.
+    fn after(&self, time: Timestamp) -> usize {
+        self.recent.partition_point(|other| *other > time)
+    }
+
+    /// Places of those in the window, newest first.
+    fn inside(&self, window: Window, now: Timestamp) -> (usize, usize) {
+        let ahead = self.after(window.end(now));
+        (ahead, self.after(window.begin(now)).max(ahead))
+    }
+
+    /// Folds one activity. Says whether anything changed.
+    pub(super) fn note_recent(
+        &mut self,
+        counting: &Counting,
+        window: Window,
+        time: Timestamp,
+        value: Option<Scalar>,
+        now: Timestamp,
+    ) -> bool {
+        let value = match value.map(|value| kept_value(counting.aggregate, value)) {
+            None => None,
+            Some(None) => return false,
+            Some(value) => value,
+        };
+        let mut place = if planted(27) { 0 } else { self.after(time) };
+        if let Some(value) = value {
+            // At one instant the greater in text comes first: an order without regard to arrival.
+            let text = json::text(&value);
+            while self.recent.get(place) == Some(&time)
+                && self.values.get(place).is_some_and(|other| json::text(other) > text)
+            {
+                place += 1;
+            }
+            self.values.insert(place.min(self.values.len()), value);
+        }
+        self.recent.insert(place, time);
+        self.trim(counting, window, time, now);
+        true
+    }
+
+    fn trim(&mut self, counting: &Counting, window: Window, time: Timestamp, now: Timestamp) {
+        let (start, next) = window.cell(time);
+        let newest = self.after(next.plus(-1));
+        let crowded = newest.saturating_add(counting.keep);
+        let end_of_cell = self.after(start.plus(-1));
+        if crowded < end_of_cell && !planted(52) {
+            self.recent.drain(crowded..end_of_cell);
+            if end_of_cell <= self.values.len() {
+                self.values.drain(crowded..end_of_cell);
+            }
+        }
+        // The stretch that the end is in may still lose some to newer ones.
+        let (passing, _) = window.cell(window.end(now));
+        let ahead = self.after(passing.plus(-1));
+        let reached = self.after(window.begin(now));
+        self.recent.truncate(ahead.saturating_add(counting.keep).min(reached));
+        self.values.truncate(self.recent.len());
+    }
+
+    /// How many activities count now (capped at what is kept, which decides every comparison).
+    pub fn count_at(&self, counting: &Counting, now: Timestamp) -> u64 {
+        let Some(window) = counting.window else { return self.count };
+        let (ahead, end) = self.inside(window, now);
+        (end - ahead) as u64
+    }
+
+    /// The next instant after `now` at which time alone changes what this counter says to who asks.
+    pub fn next_change(&self, counting: &Counting, now: Timestamp) -> Option<Timestamp> {
+        if self.recent.is_empty() {
+            return None;
+        }
+        let window = counting.window?;
+        let (ahead, end) = self.inside(window, now);
+        let enters = self.recent.get(ahead.wrapping_sub(1)).map(|time| time.plus(-window.until));
+        // Until the next one enters they only become fewer.
+        let count = end - ahead;
+        let last_to_stay = match &counting.steps {
+            None => count,
+            Some(steps) => steps.iter().copied().filter(|step| *step <= count).max().unwrap_or(0),
+        };
+        let leaves = self.recent.get((ahead + last_to_stay).wrapping_sub(1)).filter(|_| last_to_stay > 0);
+        let leaves = leaves.zip(window.after).map(|(time, after)| time.plus(-after));
+        enters.into_iter().chain(leaves).min()
+    }
+
+    /// What the newest in the window make, at most `keep` of them.
+    pub(super) fn recent_value(&self, counting: &Counting, window: Window, now: Timestamp) -> Value {
+        let (ahead, end) = self.inside(window, now);
+        let keep = if counting.aggregate == Aggregate::Count { super::WINDOW_COUNT } else { counting.keep };
+        let end = end.min(ahead.saturating_add(keep));
+        let values = self.values.get(ahead..end).unwrap_or_default();
+        let numbers = || values.iter().filter_map(Value::as_f64);
+        let sum = || numbers().map(millionths).fold(0_i128, i128::saturating_add);
+        match counting.aggregate {
+            Aggregate::Count => (end - ahead).into(),
+            Aggregate::CountDistinct => {
+                let mut least = Vec::new();
+                for digest in values.iter().filter_map(Value::as_u64) {
+                    distinct::note(&mut least, digest);
+                }
+                least.len().into()
+            }
+            _ if values.is_empty() => Value::Null,
+            Aggregate::Sum => of_millionths(sum()).into(),
+            Aggregate::Average => (of_millionths(sum()) / values.len() as f64).into(),
+            Aggregate::Min => numbers().reduce(f64::min).into(),
+            Aggregate::Max => numbers().reduce(f64::max).into(),
+            Aggregate::First => values.last().cloned().unwrap_or(Value::Null),
+            Aggregate::Last => values.first().cloned().unwrap_or(Value::Null),
+        }
+    }
+}
+
+/// What is kept of an activity's value; none where it has none.
+fn kept_value(aggregate: Aggregate, value: Scalar) -> Option<Value> {
+    match aggregate {
+        Aggregate::CountDistinct => distinct::digest_of(value).map(Into::into),
+        Aggregate::Sum | Aggregate::Average | Aggregate::Min | Aggregate::Max => {
+            summand(&value).map(Into::into)
+        }
+        Aggregate::First if matches!(&value, Scalar::Text(text) if text.len() > WINDOW_TEXT_BYTES) => None,
+        Aggregate::Count | Aggregate::First | Aggregate::Last => json_of(value),
+    }
+}

@@ -1,0 +1,390 @@
+//! What reaches what: from a signal to the counters that it can move, from a counter, an attribute, a
+//! segment or an instant to the filters that ask for it. So the cost of a signal grows with the
+//! definitions it touches, not with those there are.
+
+use super::Definitions;
+use crate::activity::ActivityField;
+use crate::collections::{Map, Set, in_order};
+use crate::counter::{CounterId, Counting};
+use crate::expr::resolve::CustomerField;
+use crate::expr::{Comparison, Expr, Scalar, TextTest, Unary};
+use crate::signal::Signal;
+use crate::time::Timestamp;
+
+/// A filter, by its place: segments in the order in which they are evaluated, then audiences.
+pub(crate) type Place = u32;
+
+/// Who asks for what.
+#[derive(Debug, Default)]
+pub(crate) struct Reach {
+    signals: Signals,
+    /// By place of the counter.
+    of_counter: Vec<Vec<Place>>,
+    of_attribute: Map<String, Vec<Place>>,
+    /// By place of the segment.
+    of_segment: Vec<Vec<Place>>,
+    /// Instants at which a comparison of `now()` with a constant changes, in order.
+    edges: Vec<(Timestamp, Place)>,
+    /// Places of segments by name.
+    places: Map<String, Place>,
+}
+
+impl Reach {
+    /// Of compiled definitions: segments in their order, counters, measures and audiences.
+    pub(crate) fn of(definitions: &Definitions) -> Self {
+        let names = definitions.segments.iter().zip(0..).map(|((name, _), place)| (name.clone(), place));
+        let places = Map::gathered(names.collect());
+        let segments = definitions.segments.iter().map(|(_, filter)| Some(filter));
+        let audiences = definitions.experiences.iter().map(|experience| experience.audience.as_ref());
+        let mut reach = Self {
+            signals: Signals::of(definitions.counters.values()),
+            of_counter: vec![Vec::new(); definitions.counters.len()],
+            of_attribute: Map::new(),
+            of_segment: vec![Vec::new(); definitions.segments.len()],
+            edges: Vec::new(),
+            places,
+        };
+        let mut attributes = Vec::new();
+        for (filter, place) in segments.chain(audiences).zip(0..) {
+            let Some(filter) = filter else { continue };
+            filter.walk(&mut |node| {
+                for edge in edges(node) {
+                    reach.edges.extend([(edge, place), (edge.plus(1), place)]);
+                }
+                let Expr::Field(field) = node else { return };
+                let counter = |id: &CounterId| definitions.counters.position(id);
+                let asked = match field {
+                    CustomerField::Attribute(name) => {
+                        attributes.push((name.clone(), place));
+                        None
+                    }
+                    CustomerField::Measure(name) => {
+                        let counter = definitions.measures.get(name).and_then(counter);
+                        counter.and_then(|counter| reach.of_counter.get_mut(counter))
+                    }
+                    CustomerField::Count(id) => {
+                        counter(id).and_then(|counter| reach.of_counter.get_mut(counter))
+                    }
+                    CustomerField::Member(name) => {
+                        let segment = reach.places.get(name);
+                        segment.and_then(|segment| reach.of_segment.get_mut(*segment as usize))
+                    }
+                };
+                if let Some(places) = asked.filter(|places| places.last() != Some(&place)) {
+                    places.push(place);
+                }
+            });
+        }
+        for (name, place) in attributes {
+            reach.of_attribute.get_or_insert_with(name, Vec::new).push(place);
+        }
+        reach.edges = sorted(&reach.edges);
+        reach
+    }
+
+    /// Places of the counters that may count this signal, each once.
+    pub(crate) fn counters(&self, signal: &Signal) -> Vec<u32> {
+        self.signals.candidates(signal)
+    }
+
+    /// Who asks for the counter in this place.
+    pub(crate) fn of_counter(&self, counter: usize) -> &[Place] {
+        self.of_counter.get(counter).map_or(&[], Vec::as_slice)
+    }
+
+    /// Who asks for an attribute.
+    pub(crate) fn of_attribute(&self, name: &str) -> &[Place] {
+        self.of_attribute.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Who asks whether somebody is in the segment of this place.
+    pub(crate) fn of_segment(&self, segment: Place) -> &[Place] {
+        self.of_segment.get(segment as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether an active segment has this name.
+    pub(crate) fn has_segment(&self, name: &str) -> bool {
+        self.places.contains_key(name)
+    }
+
+    /// Whether time alone can move somebody of whom nothing is known.
+    pub(crate) fn is_timeless(&self) -> bool {
+        self.edges.is_empty()
+    }
+
+    /// The first instant after `now` at which `now()` passes a constant.
+    pub(crate) fn next_edge(&self, now: Timestamp) -> Option<Timestamp> {
+        let next = self.edges.partition_point(|(at, _)| *at <= now);
+        self.edges.get(next).map(|(at, _)| *at)
+    }
+
+    /// Whose comparison changes at this instant.
+    pub(crate) fn at_edge(&self, at: Timestamp) -> impl Iterator<Item = Place> {
+        let from = self.edges.partition_point(|(edge, _)| *edge < at);
+        self.edges.iter().skip(from).take_while(move |(edge, _)| *edge == at).map(|(_, place)| *place)
+    }
+}
+
+fn sorted(edges: &[(Timestamp, Place)]) -> Vec<(Timestamp, Place)> {
+    let before = |one: usize, other: usize| edges.get(one) <= edges.get(other);
+    in_order(edges.len(), &before).into_iter().filter_map(|place| edges.get(place).copied()).collect()
+}
+
+/// When `now()` is a constant that it is compared with.
+fn edges<F>(node: &Expr<F>) -> Vec<Timestamp> {
+    let at = |offset: &i64, constant: &Scalar| match constant {
+        Scalar::Time(time) => Some(time.plus(offset.saturating_neg())),
+        _ => None,
+    };
+    match node {
+        Expr::Compare(left, _, right) => match (left.as_ref(), right.as_ref()) {
+            (Expr::Now(offset), Expr::Constant(time)) | (Expr::Constant(time), Expr::Now(offset)) => {
+                at(offset, time).into_iter().collect()
+            }
+            _ => Vec::new(),
+        },
+        Expr::In(left, items) => match left.as_ref() {
+            Expr::Now(offset) => items.iter().filter_map(|item| at(offset, item)).collect(),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// Whether all that a filter asks of the time are comparisons of `now()` with constants.
+pub(super) fn has_edges_only<F>(filter: &Expr<F>) -> bool {
+    let (mut asked, mut scheduled) = (0_usize, 0);
+    filter.walk(&mut |node| {
+        asked += usize::from(matches!(node, Expr::Now(_)));
+        scheduled += usize::from(!edges(node).is_empty());
+    });
+    asked == scheduled
+}
+
+/// Counters by what a signal must have for them: of all that a predicate cannot do without, what the
+/// fewest others need. What is found this way is still tried.
+#[derive(Debug, Default)]
+struct Signals {
+    /// Fields that are looked at, and whether for parts of their text.
+    fields: Vec<(ActivityField, bool)>,
+    needs: Table,
+    /// Counters of which more than one need may be met by the same signal.
+    several: Set<u32>,
+    /// Counters that need nothing that could be looked up.
+    others: Vec<u32>,
+}
+
+/// Something that a signal has or has not: a field, a value of it, three bytes in a row of its text.
+type Need = u64;
+
+const GRAM: usize = 3;
+/// Most parts of one text that are considered: its last ones, since beginnings are often alike.
+const GRAMS: usize = 16;
+
+impl Signals {
+    fn of<'a>(counters: impl Iterator<Item = &'a Counting>) -> Self {
+        let mut signals = Self::default();
+        let needs: Vec<Vec<Vec<Need>>> = counters
+            .map(|counting| counting.predicate.as_ref().map_or_else(Vec::new, |it| signals.needs(it)))
+            .collect();
+        let all = needs.iter().flatten().flatten();
+        let mut crowd = Table::with_room(all.clone().count());
+        for need in all {
+            crowd.count(*need);
+        }
+        signals.needs = Table::with_room(needs.len());
+        for (choices, counter) in needs.into_iter().zip(0..) {
+            let crowded = |choice: &Vec<Need>| choice.iter().flat_map(|need| crowd.of(*need)).sum::<u32>();
+            let Some(choice) = choices.into_iter().min_by_key(crowded) else {
+                signals.others.push(counter);
+                continue;
+            };
+            let choice: Set<Need> = choice.into_iter().collect();
+            if choice.iter().nth(1).is_some() {
+                signals.several.insert(counter);
+            }
+            choice.iter().for_each(|need| signals.needs.add(*need, counter));
+        }
+        signals
+    }
+
+    /// What a predicate cannot do without: choices, each of them needs of which one is met at least.
+    fn needs(&mut self, predicate: &Expr<ActivityField>) -> Vec<Vec<Need>> {
+        match predicate {
+            Expr::And(parts) => parts.iter().flat_map(|part| self.needs(part)).collect(),
+            Expr::Or(parts) => {
+                let choices = parts.iter().map(|part| self.needs(part).into_iter().min_by_key(Vec::len));
+                choices.collect::<Option<Vec<_>>>().map(|choices| choices.concat()).into_iter().collect()
+            }
+            Expr::Compare(left, operator, right) => match (field_of(left), right.as_ref()) {
+                (Some(field), Expr::Constant(value)) if *value != Scalar::Null => {
+                    let field = self.field(field, false);
+                    match operator {
+                        Comparison::Eq => vec![vec![value_of(field, value)]],
+                        Comparison::Ne => Vec::new(),
+                        _ => vec![vec![any(field)]],
+                    }
+                }
+                _ => Vec::new(),
+            },
+            Expr::In(left, items) if !items.contains(&Scalar::Null) => match field_of(left) {
+                Some(field) => {
+                    let field = self.field(field, false);
+                    vec![items.iter().map(|item| value_of(field, item)).collect()]
+                }
+                None => Vec::new(),
+            },
+            Expr::Text(TextTest::Contains | TextTest::StartsWith | TextTest::EndsWith, text, part) => {
+                match (field_of(text), part.as_ref()) {
+                    (Some(field), Expr::Constant(Scalar::Text(part))) => {
+                        let field = self.field(field, part.len() >= GRAM);
+                        let grams: Vec<_> = grams(field, part).map(|need| vec![need]).collect();
+                        match grams.len() {
+                            0 => vec![vec![any(field)]],
+                            many => grams.into_iter().skip(many.saturating_sub(GRAMS)).collect(),
+                        }
+                    }
+                    _ => Vec::new(),
+                }
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The number of a field.
+    fn field(&mut self, field: &ActivityField, parts: bool) -> u64 {
+        let known = self.fields.iter().position(|(known, _)| known == field);
+        let place = known.unwrap_or_else(|| {
+            self.fields.push((field.clone(), false));
+            self.fields.len() - 1
+        });
+        if let Some((_, by_parts)) = self.fields.get_mut(place) {
+            *by_parts |= parts;
+        }
+        place as u64
+    }
+
+    fn candidates(&self, signal: &Signal) -> Vec<u32> {
+        let mut found = self.others.clone();
+        let mut met = Set::default();
+        let mut meet = |need: Need| {
+            if self.needs.of(need).next().is_none() || !met.insert(need) {
+                return;
+            }
+            for counter in self.needs.of(need) {
+                if !(self.several.contains(&counter) && found.contains(&counter)) {
+                    found.push(counter);
+                }
+            }
+        };
+        for ((field, by_parts), number) in self.fields.iter().zip(0..) {
+            let value = field.of(signal);
+            if value == Scalar::Null {
+                continue;
+            }
+            meet(any(number));
+            meet(value_of(number, &value));
+            if let (Scalar::Text(text), true) = (&value, *by_parts) {
+                grams(number, text).for_each(&mut meet);
+            }
+        }
+        found
+    }
+}
+
+/// The field whose text decides; in which case it is written makes no difference.
+fn field_of(expr: &Expr<ActivityField>) -> Option<&ActivityField> {
+    match expr {
+        Expr::Field(field) => Some(field),
+        Expr::Unary(Unary::ToLower | Unary::ToUpper, inner) => field_of(inner),
+        _ => None,
+    }
+}
+
+/// The lowest two bits say which kind of need it is.
+fn any(field: u64) -> Need {
+    field << 2
+}
+
+fn value_of(field: u64, value: &Scalar) -> Need {
+    let mut mixed = Mixed(field);
+    match value {
+        Scalar::Null => {}
+        Scalar::Bool(truth) => mixed.byte(u8::from(*truth)),
+        // There are two zeros.
+        Scalar::Number(number) => {
+            (number + 0.0).to_bits().to_le_bytes().into_iter().for_each(|b| mixed.byte(b))
+        }
+        Scalar::Text(text) => text.bytes().for_each(|byte| mixed.byte(byte.to_ascii_lowercase())),
+        Scalar::Time(time) => time.0.to_le_bytes().into_iter().for_each(|byte| mixed.byte(byte)),
+    }
+    (mixed.0 << 2) | 1
+}
+
+fn grams(field: u64, text: &str) -> impl Iterator<Item = Need> {
+    text.as_bytes().windows(GRAM).map(move |bytes| {
+        let bits = bytes.iter().fold(field, |bits, byte| (bits << 8) | u64::from(byte.to_ascii_lowercase()));
+        (bits << 2) | 2
+    })
+}
+
+/// FNV-1a: short texts, and whoever finds two that collide has a predicate tried in vain.
+struct Mixed(u64);
+
+impl Mixed {
+    fn byte(&mut self, byte: u8) {
+        self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+}
+
+/// Numbers by need: chains in a table that is made once.
+#[derive(Debug, Default)]
+struct Table {
+    /// By the top bits of the mixed need: one above the place of the chain's first entry.
+    heads: Vec<u32>,
+    /// Need, number, the next one.
+    entries: Vec<(Need, u32, u32)>,
+}
+
+impl Table {
+    fn with_room(room: usize) -> Self {
+        Self { heads: vec![0; room.next_power_of_two().max(2)], entries: Vec::with_capacity(room) }
+    }
+
+    fn head(&self, need: Need) -> usize {
+        let mixed = need.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        mixed as usize & self.heads.len().wrapping_sub(1)
+    }
+
+    fn add(&mut self, need: Need, number: u32) {
+        let head = self.head(need);
+        let next = self.entries.len() as u32 + 1;
+        if let Some(head) = self.heads.get_mut(head) {
+            self.entries.push((need, number, std::mem::replace(head, next)));
+        }
+    }
+
+    /// One more of this need: one entry, whose number is how many there were.
+    fn count(&mut self, need: Need) {
+        let mut next = self.heads.get(self.head(need)).copied().unwrap_or(0);
+        while let Some((other, number, after)) = self.entries.get_mut((next as usize).wrapping_sub(1)) {
+            if *other == need {
+                *number = number.saturating_add(1);
+                return;
+            }
+            next = *after;
+        }
+        self.add(need, 1);
+    }
+
+    fn of(&self, need: Need) -> impl Iterator<Item = u32> {
+        let mut next = self.heads.get(self.head(need)).copied().unwrap_or(0);
+        std::iter::from_fn(move || {
+            let (need, number, after) = *self.entries.get((next as usize).wrapping_sub(1))?;
+            next = after;
+            Some((need, number))
+        })
+        .filter(move |(other, _)| *other == need)
+        .map(|(_, number)| number)
+    }
+}

@@ -1,0 +1,187 @@
+//! Imported rows: what imports write, objects take and jobs carry on. A row's version grows with each
+//! change; `pushed` is the version that has arrived, at the customer's object or, where there is none, in
+//! the memberships that the row alone gives.
+
+use msci_core::collections::Map;
+use msci_core::ids::CustomerId;
+use msci_core::import::Row;
+use msci_core::json;
+use msci_core::object::Customer;
+use msci_core::profile::Imported;
+use msci_core::time::Timestamp;
+use serde_json::{Value, json};
+use wasm_bindgen::JsValue;
+use worker::{D1PreparedStatement, Env};
+
+use super::{Answer, ask, database, listed, noticed};
+use crate::error::{Error, Result};
+
+/// Bytes of rows that are read at once.
+pub(super) const PAGE_BYTES: u32 = 512 * 1024;
+
+/// A customer who has an imported row: its key, columns and segments.
+pub(crate) async fn row_of(env: &Env, customer: CustomerId) -> Result<Option<(String, Value, Value)>> {
+    let database = database(env).await?;
+    let query = "SELECT json_array(key, json_patch('{}', body), \
+                 json((SELECT json_group_array(segment) FROM membership WHERE customer = object))) AS json \
+                 FROM imported_row WHERE object = ?1 AND body IS NOT NULL";
+    let mut found = listed(ask(&database, query, &[customer.to_string().into()]).await?).into_iter();
+    let key = found.next().and_then(|key| key.as_str().map(str::to_owned));
+    let (values, segments) = (found.next(), found.next());
+    Ok(key.zip(values).zip(segments).map(|((key, values), segments)| (key, values, segments)))
+}
+
+/// A customer's imported row, and the segments that it has brought the customer into, since when. The row
+/// is marked as having an object, so that later imports reach it; where there is none yet, an empty row
+/// carries the mark.
+pub(crate) async fn adopt_row(
+    env: &Env,
+    customer: &Customer,
+) -> Result<(Imported, Vec<(String, Timestamp)>)> {
+    let database = database(env).await?;
+    let query = "INSERT INTO imported_row (source, key, version, body, object, marked, pushed) \
+                 VALUES (?1, ?2, 0, NULL, ?3, 1, 0) \
+                 ON CONFLICT DO UPDATE SET object = ?3, marked = 1, pushed = version \
+                 RETURNING json_array(version, json(body), json((SELECT json_group_array(json_array(segment, since)) \
+                 FROM membership WHERE customer = ?3))) AS json";
+    let parameters =
+        [customer.table.as_str().into(), customer.auth_id.as_str().into(), customer.id.to_string().into()];
+    let found = ask(&database, query, &parameters).await?;
+    let memberships = json::from_value(found.get(2).unwrap_or(&Value::Null))?;
+    Ok((imported(&found)?, memberships))
+}
+
+/// Version and columns out of a list that begins with them.
+pub(super) fn imported(found: &Value) -> Result<Imported> {
+    let version = found.get(0).and_then(Value::as_u64).unwrap_or(0);
+    let values = match found.get(1) {
+        Some(values) if !values.is_null() => json::from_value(values)?,
+        _ => Map::new(),
+    };
+    Ok(Imported { version, values })
+}
+
+/// Inserts or updates rows; those that are the same stay untouched. Answers how many were not there, and
+/// how many changed. One bound JSON array, since D1 takes a hundred parameters at most.
+pub(crate) async fn upsert(env: &Env, table: &str, rows: &[Row]) -> Result<(u64, u64)> {
+    let database = database(env).await?;
+    let list: Vec<Value> = rows.iter().map(|row| json!([row.key, row.customer, row.body])).collect();
+    let written = database
+        .prepare(
+            "INSERT INTO imported_row (source, key, version, object, body) \
+             SELECT ?1, value ->> 0, 1, value ->> 1, value ->> 2 FROM json_each(?2) WHERE true \
+             ON CONFLICT DO UPDATE SET version = version + 1, body = excluded.body, object = excluded.object \
+             WHERE body IS NOT excluded.body OR object <> excluded.object RETURNING json(version = 1) AS json",
+        )
+        .bind(&[table.into(), JsValue::from(serde_json::to_string(&list)?)])?
+        .all()
+        .await;
+    let written = noticed(written)?.results::<Answer>()?;
+    let created = written.iter().filter(|row| row.json.as_deref() == Some("1")).count();
+    Ok((created as u64, (written.len() - created) as u64))
+}
+
+/// Whether some row has not arrived where it belongs.
+pub(crate) async fn has_news(env: &Env) -> Result<bool> {
+    let query = "SELECT '1' AS json FROM imported_row WHERE pushed < version LIMIT 1";
+    Ok(!ask(&database(env).await?, query, &[]).await?.is_null())
+}
+
+/// How many rows have not arrived where they belong.
+pub(crate) async fn count_news(env: &Env) -> Result<u64> {
+    let query = "SELECT json(count(*)) AS json FROM imported_row WHERE pushed < version";
+    Ok(ask(&database(env).await?, query, &[]).await?.as_u64().unwrap_or(0))
+}
+
+/// Some rows that changed since their objects were told.
+pub(crate) async fn behind(env: &Env, limit: u32) -> Result<Vec<(CustomerId, Imported)>> {
+    let database = database(env).await?;
+    let query = "SELECT json_array(version, json(body), object) AS json FROM (SELECT *, \
+                 sum(length(body)) OVER (ORDER BY source, key) - length(body) AS bytes FROM \
+                 (SELECT * FROM imported_row WHERE pushed < version AND marked = 1 \
+                 ORDER BY source, key LIMIT ?1)) WHERE coalesce(bytes, 0) < ?2";
+    let mut behind = Vec::new();
+    for row in super::rows(&database.prepare(query).bind(&[limit.into(), PAGE_BYTES.into()])?).await? {
+        let object = row.get(2).and_then(Value::as_str).and_then(|object| object.parse().ok());
+        let object = object.ok_or_else(|| Error::damaged("an imported row names no customer".to_owned()))?;
+        behind.push((object, imported(&row)?));
+    }
+    Ok(behind)
+}
+
+/// Objects have taken their rows at these versions.
+pub(crate) async fn pushed(env: &Env, taken: &[(CustomerId, u64)]) -> Result<()> {
+    let database = database(env).await?;
+    let statement = database
+        .prepare(
+            "UPDATE imported_row SET pushed = max(pushed, taken.value ->> 1) FROM json_each(?1) AS taken \
+             WHERE object = taken.value ->> 0",
+        )
+        .bind(&[serde_json::to_string(taken)?.into()])?;
+    noticed(statement.run().await)?;
+    Ok(())
+}
+
+/// Forgets a customer's imported row, and what it alone has led to.
+pub(crate) async fn forget_row(env: &Env, customer: CustomerId) -> Result<()> {
+    let database = database(env).await?;
+    let queries = [
+        "DELETE FROM imported_row WHERE object = ?1",
+        "DELETE FROM moved WHERE customer = ?1",
+        "DELETE FROM membership WHERE customer = ?1 \
+         AND NOT EXISTS (SELECT 1 FROM customer WHERE id = ?1 AND gone = 0)",
+    ];
+    let customer = [JsValue::from(customer.to_string())];
+    let bound = queries.iter().map(|query| database.prepare(*query).bind(&customer));
+    let bound: worker::Result<Vec<D1PreparedStatement>> = bound.collect();
+    noticed(database.batch(bound?).await)?;
+    Ok(())
+}
+
+/// How many rows a table has.
+pub(crate) async fn count(env: &Env, table: &str) -> Result<u64> {
+    let query = "SELECT json(count(*)) AS json FROM imported_row WHERE source = ?1 AND body IS NOT NULL";
+    Ok(ask(&database(env).await?, query, &[table.into()]).await?.as_u64().unwrap_or(0))
+}
+
+/// Whether a table has rows, or customers who were once given a name by it.
+pub(crate) async fn is_used(env: &Env, table: &str) -> Result<bool> {
+    let query = "SELECT '1' AS json FROM imported_row WHERE source = ?1 LIMIT 1";
+    Ok(!ask(&database(env).await?, query, &[table.into()]).await?.is_null())
+}
+
+/// Takes some rows of a table away: customers without an object go, the objects of the others are to hear
+/// that their row is empty. Answers how many rows that were.
+pub(crate) async fn drop_rows(env: &Env, table: &str, limit: u32, now: Timestamp) -> Result<u64> {
+    let database = database(env).await?;
+    let query = "SELECT json_array(max(key), count(*)) AS json FROM (SELECT key FROM imported_row \
+                 WHERE source = ?1 AND body IS NOT NULL ORDER BY key LIMIT ?2)";
+    let page = ask(&database, query, &[table.into(), limit.into()]).await?;
+    let (Some(last), Some(rows)) = (page.get(0).and_then(Value::as_str), page.get(1).and_then(Value::as_u64))
+    else {
+        return Ok(0);
+    };
+    let bare = "(SELECT object FROM imported_row WHERE source = ?1 AND key <= ?2 AND marked = 0)";
+    let place = [JsValue::from(table), last.into()];
+    let at = [place.clone().as_slice(), &[(now.0 as f64).into()]].concat();
+    let statements = vec![
+        database
+            .prepare(format!(
+                "INSERT INTO moved (segment, customer, entered, at) \
+                 SELECT segment, customer, 0, ?3 FROM membership WHERE customer IN {bare}"
+            ))
+            .bind(&at)?,
+        database.prepare(format!("DELETE FROM membership WHERE customer IN {bare}")).bind(&place)?,
+        database
+            .prepare("DELETE FROM imported_row WHERE source = ?1 AND key <= ?2 AND marked = 0")
+            .bind(&place)?,
+        database
+            .prepare(
+                "UPDATE imported_row SET body = NULL, version = version + 1 \
+                 WHERE source = ?1 AND key <= ?2 AND body IS NOT NULL",
+            )
+            .bind(&place)?,
+    ];
+    noticed(database.batch(statements).await)?;
+    Ok(rows)
+}

@@ -1,0 +1,78 @@
+//! Who is in a segment, as of the index.
+
+use msci_core::ids::{CookieId, SignalKey};
+use msci_core::json;
+use msci_core::signal::{Kind, Signal, Source};
+use msci_core::time::Timestamp;
+use serde_json::Value;
+use worker::Env;
+
+use super::imported::PAGE_BYTES;
+use super::{ask, database, rows};
+use crate::error::{Error, Result};
+
+/// How many customers are in a segment.
+pub(crate) async fn members(env: &Env, segment: &str) -> Result<u64> {
+    let query = "SELECT json(count(*)) AS json FROM membership WHERE segment = ?1";
+    Ok(ask(&database(env).await?, query, &[segment.into()]).await?.as_u64().unwrap_or(0))
+}
+
+/// Some members of a segment behind this one, as lists show them.
+pub(crate) async fn members_list(env: &Env, segment: &str, behind: &str, top: u32) -> Result<Vec<Value>> {
+    let query = "SELECT json_patch(json_object('customerId', membership.customer, \
+                 'known', json(iif(coalesce(known, 1), 'true', 'false')), 'authId', coalesce(auth, key), \
+                 'firstSeen', first_seen, 'lastSeen', coalesce(last_seen, -1), 'since', membership.since), \
+                 coalesce(customer.body, json_object('cookieIds', json('[]'), \
+                 'attributes', json_patch('{}', imported_row.body)))) AS json \
+                 FROM membership LEFT JOIN customer ON id = membership.customer AND gone = 0 \
+                 LEFT JOIN imported_row ON object = membership.customer \
+                 WHERE segment = ?1 AND membership.customer > ?2 ORDER BY membership.customer LIMIT ?3";
+    let parameters = [segment.into(), behind.into(), top.into()];
+    rows(&database(env).await?.prepare(query).bind(&parameters)?).await
+}
+
+/// Some customers with an object, behind this one, in the order of their ids.
+pub(crate) async fn customers(env: &Env, behind: &str, limit: u32) -> Result<Vec<Value>> {
+    let query = "SELECT json_patch(json_object('customerId', id, 'known', json(iif(known, 'true', 'false')), \
+                 'authId', auth, 'firstSeen', first_seen, 'lastSeen', last_seen), body) AS json FROM \
+                 (SELECT *, sum(length(body)) OVER (ORDER BY id) - length(body) AS bytes FROM \
+                 (SELECT * FROM customer WHERE gone = 0 AND id > ?1 ORDER BY id LIMIT ?2)) WHERE bytes < ?3";
+    let parameters = [behind.into(), limit.into(), PAGE_BYTES.into()];
+    rows(&database(env).await?.prepare(query).bind(&parameters)?).await
+}
+
+/// Activities of the customers behind one, up to another: whose, and what, in the order of customers.
+pub(crate) async fn activities_of(
+    env: &Env,
+    behind: &str,
+    last: &str,
+    limit: u32,
+) -> Result<Vec<(String, SignalKey, Signal)>> {
+    let query = "SELECT json_array(customer, stream, seq, time, type, fields) AS json FROM cookie \
+                 JOIN activity ON activity.object = cookie.object \
+                 WHERE customer > ?1 AND customer <= ?2 ORDER BY customer LIMIT ?3";
+    let parameters = [behind.into(), last.into(), limit.into()];
+    let found = rows(&database(env).await?.prepare(query).bind(&parameters)?).await?;
+    found
+        .iter()
+        .map(|row| {
+            let text = |at: usize| row.get(at).and_then(Value::as_str).unwrap_or_default();
+            let number = |at: usize| row.get(at).and_then(Value::as_i64).unwrap_or_default();
+            let stream = text(1).parse().map_err(|_| Error::damaged("an activity without a stream"))?;
+            let signal = Signal {
+                stream,
+                seq: number(2).unsigned_abs(),
+                time: Timestamp(number(3)),
+                kind: match text(4) {
+                    "View" => Kind::View,
+                    "Action" => Kind::Action,
+                    _ => Kind::Event,
+                },
+                fields: json::from_str(text(5))?,
+                source: Source::Browser,
+            };
+            // Nothing that is counted here depends on which cookie it was.
+            Ok((text(0).to_owned(), signal.key(CookieId::from_bits(0)), signal))
+        })
+        .collect()
+}
