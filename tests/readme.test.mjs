@@ -23,7 +23,7 @@ test("every command of the README does what it says", async (t) => {
   await msci.collect(her.batch(her.view("/"), her.event("order_completed", { total: 700 })));
   const env = { ...process.env, SITE: msci.base, TOKEN: msci.adminToken, COOKIE: her.cookieId };
   const scripts = blocks("sh");
-  assert.equal(scripts.length, 9);
+  assert.equal(scripts.length, 10);
   const answers = scripts.map((script) => execFileSync("bash", ["-ec", script], { env, encoding: "utf8" }));
   for (const answer of answers) assert.ok(!answer.includes('"error"'), answer);
   assert.match(JSON.parse(answers[0] ?? "").script, /^<script>/);
@@ -33,6 +33,7 @@ test("every command of the README does what it says", async (t) => {
   const seen = JSON.parse(answers[8] ?? "");
   assert.equal(seen.measures.Spent, 700);
   assert.ok(seen.segmentmembership.includes("BigSpenders"));
+  assert.deepEqual(JSON.parse(answers[9] ?? "").value, [{ msdynci_fullname: "Abbie Moss", msdynci_tier: "Gold" }]);
   const page = await msci.fetch("/", { cookies: { _msci: her.cookieId, _msci_v: "x.1" }, headers: { accept: "text/html" } });
   assert.ok(page.body.includes("A gift for you, friend."));
 });

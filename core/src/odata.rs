@@ -6,7 +6,9 @@
 
 pub mod address;
 pub mod apply;
+mod entity;
 mod keys;
+pub mod memory;
 pub mod metadata;
 pub mod model;
 pub mod question;

@@ -2,7 +2,7 @@
 
 use msci_core::ids::{CookieId, CustomerId, StreamId};
 use msci_core::json;
-use msci_core::object::{CollectAnswer, CollectCall, Drop, Page as LogPage, Purge, ShipAnswer};
+use msci_core::object::{CollectAnswer, CollectCall, Drop, Page, Purge, ShipAnswer};
 use msci_core::profile::Imported;
 use msci_core::snapshot::Snapshot;
 use msci_core::time::Timestamp;
@@ -27,7 +27,7 @@ pub(crate) enum ProfileCall {
     /// Take a batch.
     Collect(CollectCall),
     /// Take a page of a linked log.
-    Ship(LogPage),
+    Ship(Page),
     /// Say what readers see.
     Read {
         /// How many of the newest activities to add.
@@ -60,10 +60,8 @@ pub(crate) enum ProfileCall {
         /// Most signals.
         limit: usize,
     },
-    /// Signals that the read API asks for, each with its place in the order asked for.
-    Page(Page),
-    /// Values that the read API asks for, made of signals.
-    Values(Statement),
+    /// What the read API asks of the signals.
+    Search(Statement),
     /// Put dead messages of an activation back; answers how many.
     Replay {
         /// Which activation's.
@@ -76,19 +74,13 @@ pub(crate) enum ProfileCall {
 /// SQL over an object's signals, made by `msci_core::odata::sql`.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Statement {
+    /// Of a page, what tells the place of a row; the columns are the object's own. Empty where the text is
+    /// a whole statement, whose rows are JSON.
+    pub(crate) place: String,
     /// The text.
     pub(crate) text: String,
     /// Numbers and texts to bind.
     pub(crate) parameters: Vec<Value>,
-}
-
-/// A page of signals.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Page {
-    /// What tells the place of a row.
-    pub(crate) place: String,
-    /// What stands behind the columns.
-    pub(crate) rest: Statement,
 }
 
 /// A call with what every call carries.
@@ -332,7 +324,7 @@ fn is_overloaded(error: &worker::Error) -> bool {
 }
 
 /// Ships a page to the customer's object.
-pub(crate) async fn ship(env: &Env, n: u64, page: LogPage) -> Result<ShipAnswer> {
+pub(crate) async fn ship(env: &Env, n: u64, page: Page) -> Result<ShipAnswer> {
     let name = page.customer.id;
     profile(env, n, name, ProfileCall::Ship(page)).await
 }

@@ -95,6 +95,19 @@ impl ConfigObject {
         bundle
     }
 
+    /// Part of the requests that a token may make in a window; and what is left of them.
+    fn lease(&self, body: &str) -> Result<String> {
+        let (token, window, want, most): (u32, i64, u32, u32) = json::from_str(body)?;
+        let mut leases = self.leases.borrow_mut();
+        let lease = leases.get_or_insert_with(token, || (window, 0));
+        if lease.0 != window {
+            *lease = (window, 0);
+        }
+        let granted = want.min(most.saturating_sub(lease.1));
+        lease.1 += granted;
+        Ok(serde_json::to_string(&(granted, most.saturating_sub(lease.1)))?)
+    }
+
     /// A table's key names customers: it cannot change once it has, also where the table was deleted since.
     async fn protect(&self, change: &Change) -> Result<()> {
         let Change::Definition { kind, name, body: Some(after) } = change else { return Ok(()) };
@@ -125,19 +138,6 @@ impl ConfigObject {
         }
         let message = "primaryKey and caseInsensitiveKey cannot change once there are rows or customers";
         Err(Error::client(400, "key_is_fixed", message))
-    }
-
-    /// Part of the requests that a token may make in a window; and what is left of them.
-    fn lease(&self, body: &str) -> Result<String> {
-        let (token, window, want, most): (u32, i64, u32, u32) = json::from_str(body)?;
-        let mut leases = self.leases.borrow_mut();
-        let lease = leases.get_or_insert_with(token, || (window, 0));
-        if lease.0 != window {
-            *lease = (window, 0);
-        }
-        let granted = want.min(most.saturating_sub(lease.1));
-        lease.1 += granted;
-        Ok(serde_json::to_string(&(granted, most.saturating_sub(lease.1)))?)
     }
 
     async fn change(&self, body: &str) -> Result<u64> {

@@ -106,8 +106,7 @@ impl ProfileObject {
             ProfileCall::Timeline { behind, limit } => {
                 told(&sql::newest(&self.state.storage(), behind, true, limit)?)
             }
-            ProfileCall::Page(page) => told(&sql::page(&self.state.storage(), &page)?),
-            ProfileCall::Values(statement) => told(&sql::values(&self.state.storage(), &statement)?),
+            ProfileCall::Search(asked) => told(&sql::search(&self.state.storage(), &asked)?),
             ProfileCall::Replay { activation, id } => {
                 told(&self.replay(&activation, id.as_deref(), c, now).await?)
             }
@@ -486,8 +485,7 @@ impl ProfileCall {
             | Self::CopyAgain
             | Self::Links
             | Self::Timeline { .. }
-            | Self::Page(_)
-            | Self::Values(_)
+            | Self::Search(_)
             | Self::Replay { .. } => true,
         }
     }
@@ -499,9 +497,7 @@ impl ProfileCall {
             Self::Unlink(_) => told(&Unlinked::NotLinked),
             Self::Erasing => told(&false),
             Self::Replay { .. } => told(&0),
-            Self::CopyAgain | Self::Links | Self::Timeline { .. } | Self::Page(_) | Self::Values(_) => {
-                told(&[(); 0])
-            }
+            Self::CopyAgain | Self::Links | Self::Timeline { .. } | Self::Search(_) => told(&[(); 0]),
             _ => told(&()),
         }
     }

@@ -250,7 +250,7 @@ fn parse_options(dialect: Dialect, query: &str) -> Result<Options, Fault> {
             if name == "select" {
                 name.insert(0, '$');
             } else if let Some(segment) = name.strip_prefix(MEMBER).filter(|_| value.is_empty()) {
-                value = segment.to_owned();
+                segment.clone_into(&mut value);
                 MEMBER.clone_into(&mut name);
             }
         }

@@ -1,7 +1,8 @@
 //! `$apply`: `filter(…)/groupby((a,b),aggregate(x with sum as y,$count as n))`, or a part of it.
 
+use super::entity::Rows;
 use super::model::{Edm, Source};
-use super::question::{Filter, Rows, direction};
+use super::question::{Filter, direction};
 use super::{Fault, search};
 use crate::expr::{Expr, Type};
 

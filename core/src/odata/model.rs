@@ -198,6 +198,9 @@ impl Edm {
     }
 }
 
+/// A name of the configuration, or of this file.
+pub type Name = Cow<'static, str>;
+
 /// Where a column's value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -206,13 +209,13 @@ pub enum Source {
     /// Whether that is a customer of an identity table.
     Known,
     /// Key in this identity table.
-    Key(String),
+    Key(Name),
     /// The key, of whichever table.
     AnyKey,
     /// The table that the key is of.
     Table,
     /// An attribute by its own spelling.
-    Attribute(String),
+    Attribute(Name),
     /// All cookieIds.
     Cookies,
     /// The cookieId.
@@ -226,9 +229,9 @@ pub enum Source {
     /// Measures, as the text of a JSON object.
     Measures,
     /// One measure; in filters only.
-    Measure(String),
+    Measure(Name),
     /// Whether the customer is in a segment; in filters only.
-    Member(String),
+    Member(Name),
     /// All activities; in filters only.
     Activities,
     /// Name of a signal, made of its time and number.
@@ -242,9 +245,9 @@ pub enum Source {
     /// Its name, or its type.
     Name,
     /// A field of the signal.
-    Field(Cow<'static, str>),
+    Field(Name),
     /// A property of the signal.
-    Property(String),
+    Property(Name),
     /// All properties, as JSON text.
     Properties,
     /// Host of its address.
@@ -297,8 +300,28 @@ const fn field(name: &'static str) -> Source {
     Source::Field(Cow::Borrowed(name))
 }
 
-/// Fields of a page view, and of an interaction.
-const SIGNAL: [(&str, Edm, Source); 15] = [
+type Fixed = (&'static str, Edm, Source);
+
+const CUSTOMER: Fixed = ("CustomerId", Edm::Text, Source::Customer);
+
+const fn property(name: &'static str) -> Source {
+    Source::Property(Cow::Borrowed(name))
+}
+
+static ACTIVITIES: [Fixed; 9] = [
+    ("ActivityId", Edm::Guid, Source::Id),
+    ("ActivityName", Edm::Text, Source::Name),
+    ("ActivityTime", Edm::Time, Source::Time),
+    ("ActivityType", Edm::Text, Source::Type),
+    ("ActivityTypeDisplay", Edm::Text, Source::Type),
+    ("Title", Edm::Text, Source::Title),
+    ("ExternalUrl", Edm::Text, field("uri")),
+    ("SemanticData", Edm::Text, Source::Properties),
+    CUSTOMER,
+];
+
+/// Of an interaction; the first of them of a page view.
+static SIGNAL: [Fixed; 26] = [
     ("SignalId", Edm::Guid, Source::Id),
     ("SignalName", Edm::Text, Source::Type),
     ("SignalTimestamp", Edm::Time, Source::Time),
@@ -309,90 +332,75 @@ const SIGNAL: [(&str, Edm, Source); 15] = [
     ("SessionDurationMs", Edm::Number, Source::Duration),
     ("UserLocalId", Edm::Guid, Source::Cookie),
     ("UserAuthId", Edm::Text, Source::AnyKey),
+    ("ViewName", Edm::Text, field("name")),
+    ("ViewTitle", Edm::Text, field("title")),
     ("ViewType", Edm::Text, field("viewType")),
     ("ViewUri", Edm::Text, field("uri")),
     ("ViewPreviousViews", Edm::Text, field("previous")),
     ("ReferrerUri", Edm::Text, field("referrer")),
     ("ReferrerPageTitle", Edm::Text, Source::Nothing),
+    // What an experiment tool tells with the views.
+    ("OptimizelyCampaignIdentifier", Edm::Text, property("optimizelyCampaignIdentifier")),
+    ("OptimizelyExperimentIdentifier", Edm::Text, property("optimizelyExperimentIdentifier")),
+    ("ActionName", Edm::Text, field("name")),
+    ("ActionType", Edm::Text, field("actionType")),
+    ("ActionTarget", Edm::Text, field("target")),
+    ("ActionElementId", Edm::Text, field("elementId")),
+    ("ActionIsOutbound", Edm::Bool, field("isOutbound")),
+    ("ActionElapsedTimeMs", Edm::Number, field("elapsedMs")),
+    ("ClickCoordinates", Edm::Text, field("coordinates")),
 ];
+const OF_VIEWS: usize = 19;
 
-/// What an experiment tool tells with the views, and the property that it tells it in.
-const OPTIMIZELY: [(&str, &str); 2] = [
-    ("OptimizelyCampaignIdentifier", "optimizelyCampaignIdentifier"),
-    ("OptimizelyExperimentIdentifier", "optimizelyExperimentIdentifier"),
+static USERS: [Fixed; 6] = [
+    ("UserLocalId", Edm::Guid, Source::Cookie),
+    ("UserAuthId", Edm::Text, Source::AnyKey),
+    CUSTOMER,
+    ("FullName", Edm::Text, Source::Attribute(Cow::Borrowed("FullName"))),
+    ("Email", Edm::Text, Source::Attribute(Cow::Borrowed("Email"))),
+    ("LastSeen", Edm::Time, Source::Last),
 ];
+static COOKIES: [Fixed; 5] = [
+    ("UserLocalId", Edm::Guid, Source::Cookie),
+    CUSTOMER,
+    ("Known", Edm::Bool, Source::Known),
+    ("FirstSeen", Edm::Time, Source::First),
+    ("LastSeen", Edm::Time, Source::Last),
+];
+static KEYS: [Fixed; 4] = [
+    CUSTOMER,
+    ("AlternateValue", Edm::Text, Source::AnyKey),
+    ("DataSourceName", Edm::Text, Source::Constant("Imported")),
+    ("EntityName", Edm::Text, Source::Table),
+];
+static MEMBERSHIPS: [Fixed; 3] = [
+    CUSTOMER,
+    ("Segments", Edm::Text, Source::Segments),
+    ("SegmentProvider", Edm::Text, Source::Constant("MSCI")),
+];
+static MEASURES: [Fixed; 2] = [CUSTOMER, ("Measures", Edm::Text, Source::Measures)];
 
 /// Columns of a set; its key comes first.
 pub fn columns(set: Set, bundle: &Bundle) -> Vec<Column> {
-    let column = |(name, edm, source): (&str, Edm, Source)| Column::new(name, edm, source);
-    let customer = || column(("CustomerId", Edm::Text, Source::Customer));
-    match set {
-        Set::Customers => customer_columns(bundle),
-        Set::Activities => vec![
-            column(("ActivityId", Edm::Guid, Source::Id)),
-            column(("ActivityName", Edm::Text, Source::Name)),
-            column(("ActivityTime", Edm::Time, Source::Time)),
-            column(("ActivityType", Edm::Text, Source::Type)),
-            column(("ActivityTypeDisplay", Edm::Text, Source::Type)),
-            column(("Title", Edm::Text, Source::Title)),
-            column(("ExternalUrl", Edm::Text, field("uri"))),
-            column(("SemanticData", Edm::Text, Source::Properties)),
-            customer(),
-        ],
-        Set::Views | Set::Actions => {
-            let mut columns: Vec<Column> = SIGNAL.into_iter().map(column).collect();
-            // The name and title that an action carries are its own.
-            let of_view =
-                |field| if set == Set::Views { Source::Field(Cow::Borrowed(field)) } else { Source::Nothing };
-            columns.insert(10, column(("ViewName", Edm::Text, of_view("name"))));
-            columns.insert(11, column(("ViewTitle", Edm::Text, of_view("title"))));
-            for (name, property) in OPTIMIZELY {
-                columns.push(column((name, Edm::Text, Source::Property(property.to_owned()))));
-            }
-            if set == Set::Actions {
-                columns.extend(
-                    [
-                        ("ActionName", Edm::Text, field("name")),
-                        ("ActionType", Edm::Text, field("actionType")),
-                        ("ActionTarget", Edm::Text, field("target")),
-                        ("ActionElementId", Edm::Text, field("elementId")),
-                        ("ActionIsOutbound", Edm::Bool, field("isOutbound")),
-                        ("ActionElapsedTimeMs", Edm::Number, field("elapsedMs")),
-                        ("ClickCoordinates", Edm::Text, field("coordinates")),
-                    ]
-                    .map(column),
-                );
-            }
-            columns
-        }
-        Set::Users => vec![
-            column(("UserLocalId", Edm::Guid, Source::Cookie)),
-            column(("UserAuthId", Edm::Text, Source::AnyKey)),
-            customer(),
-            column(("FullName", Edm::Text, Source::Attribute("FullName".to_owned()))),
-            column(("Email", Edm::Text, Source::Attribute("Email".to_owned()))),
-            column(("LastSeen", Edm::Time, Source::Last)),
-        ],
-        Set::Cookies => vec![
-            column(("UserLocalId", Edm::Guid, Source::Cookie)),
-            customer(),
-            column(("Known", Edm::Bool, Source::Known)),
-            column(("FirstSeen", Edm::Time, Source::First)),
-            column(("LastSeen", Edm::Time, Source::Last)),
-        ],
-        Set::Keys => vec![
-            customer(),
-            column(("AlternateValue", Edm::Text, Source::AnyKey)),
-            column(("DataSourceName", Edm::Text, Source::Constant("Imported"))),
-            column(("EntityName", Edm::Text, Source::Table)),
-        ],
-        Set::Memberships => vec![
-            customer(),
-            column(("Segments", Edm::Text, Source::Segments)),
-            column(("SegmentProvider", Edm::Text, Source::Constant("MSCI"))),
-        ],
-        Set::Measures => vec![customer(), column(("Measures", Edm::Text, Source::Measures))],
+    let fixed: &[Fixed] = match set {
+        Set::Customers => return customer_columns(bundle),
+        Set::Activities => &ACTIVITIES,
+        Set::Views => SIGNAL.get(..OF_VIEWS).unwrap_or_default(),
+        Set::Actions => &SIGNAL,
+        Set::Users => &USERS,
+        Set::Cookies => &COOKIES,
+        Set::Keys => &KEYS,
+        Set::Memberships => &MEMBERSHIPS,
+        Set::Measures => &MEASURES,
+    };
+    let mut columns = Vec::new();
+    for (name, edm, source) in fixed {
+        // The name and title that an action carries are its own.
+        let foreign = set == Set::Actions && matches!(*name, "ViewName" | "ViewTitle");
+        let source = if foreign { Source::Nothing } else { source.clone() };
+        columns.push(Column::new(*name, *edm, source));
     }
+    columns
 }
 
 fn customer_columns(bundle: &Bundle) -> Vec<Column> {
@@ -417,7 +425,7 @@ fn customer_columns(bundle: &Bundle) -> Vec<Column> {
     for usual in ["FullName", "FirstName", "LastName", "Email"] {
         let given = attributes.iter().find(|(name, _)| name.eq_ignore_ascii_case(usual));
         let (name, edm) = given.copied().unwrap_or((usual, Edm::Text));
-        columns.push(Column::new(usual, edm, Source::Attribute(name.to_owned())));
+        columns.push(Column::new(usual, edm, Source::Attribute(name.to_owned().into())));
     }
     columns.push(Column::new("CookieIds", Edm::Texts, Source::Cookies));
     columns.push(Column::new("FirstSeen", Edm::Time, Source::First));
@@ -426,12 +434,12 @@ fn customer_columns(bundle: &Bundle) -> Vec<Column> {
         Column::new(
             identifier(&format!("{name}_{}", table.primary_key)),
             Edm::Text,
-            Source::Key(name.clone()),
+            Source::Key(name.clone().into()),
         )
     });
     let attributes = attributes
         .into_iter()
-        .map(|(name, edm)| Column::new(identifier(name), edm, Source::Attribute(name.to_owned())));
+        .map(|(name, edm)| Column::new(identifier(name), edm, Source::Attribute(name.to_owned().into())));
     for column in keys.chain(attributes) {
         if find(&columns, &column.legacy).is_none() {
             columns.push(column);

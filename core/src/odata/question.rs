@@ -5,12 +5,11 @@ use serde_json::Value;
 
 use super::address::{Address, Dialect, MEMBER, Options};
 use super::apply::{self, Apply};
+use super::entity::{Rows, expansion};
 use super::model::{self, Column, Edm, Set, Source};
 use super::{Fault, keys, search, token};
-use crate::activity::ActivityField;
 use crate::config::Bundle;
-use crate::counter::Aggregate;
-use crate::expr::resolve::{Entity, QueryField, query};
+use crate::expr::resolve::{QueryField, query};
 use crate::expr::{Comparison, Expr, Scalar, Type};
 use crate::ids::CustomerId;
 
@@ -177,16 +176,6 @@ impl Question {
         Ok(self)
     }
 
-    /// The rows of a customer alone.
-    pub fn of_customer(&self, customer: &str) -> Self {
-        let own = keys::equals(Source::Customer, customer.to_owned());
-        let filter = match &self.filter {
-            Some(filter) => Expr::And(vec![own, filter.clone()]),
-            None => own,
-        };
-        Self { filter: Some(filter), ..self.clone() }
-    }
-
     /// The filter that decides which rows are looked at.
     pub fn looks_at(&self) -> Option<&Filter> {
         match &self.apply {
@@ -200,11 +189,14 @@ impl Question {
         let mut link =
             format!("{root}{}?$filter=CustomerId%20eq%20'{customer}'", self.set.name(self.dialect));
         if let Some(filter) = self.options.get("$filter") {
-            link.push_str(&format!("%20and%20({})", encoded(filter)));
+            link.push_str("%20and%20(");
+            encode(filter, &mut link);
+            link.push(')');
         }
         for name in ["$orderby", "$select"] {
             if let Some(value) = self.options.get(name) {
-                link.push_str(&format!("&{name}={}", encoded(value)));
+                link.extend(["&", name, "="]);
+                encode(value, &mut link);
             }
         }
         format!("{link}&$skiptoken={token}")
@@ -227,7 +219,7 @@ impl Question {
             return Some(Named::Cookies(cookies));
         }
         let mut keys = self.columns.iter().filter_map(|column| match &column.source {
-            Source::Key(table) => few(&column.source).map(|keys| Named::Keys(table.clone(), keys)),
+            Source::Key(table) => few(&column.source).map(|keys| Named::Keys(table.to_string(), keys)),
             _ => None,
         });
         keys.next()
@@ -267,16 +259,17 @@ pub enum Named {
 }
 
 /// For the query of an address.
-fn encoded(text: &str) -> String {
-    let mut out = String::new();
+fn encode(text: &str, out: &mut String) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() {
             out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
+            continue;
+        }
+        out.push('%');
+        for half in [byte >> 4, byte & 15] {
+            out.extend(char::from_digit(half.into(), 16));
         }
     }
-    out
 }
 
 /// The legacy root has part of the filter beside it.
@@ -356,16 +349,6 @@ fn select(text: &str, columns: &[Column], set: Set) -> Result<Option<Vec<usize>>
     Ok(Some(selected))
 }
 
-fn expansion(set: Set, name: &str) -> Option<Set> {
-    let named = |expanded: &&Set| {
-        let plain = model::plain(name);
-        [Dialect::Current, Dialect::Legacy]
-            .iter()
-            .any(|dialect| model::plain(&expanded.as_property(*dialect)).eq_ignore_ascii_case(plain))
-    };
-    set.expansions().iter().find(named).copied()
-}
-
 /// `A,B($top=3;$filter=…)`
 fn expand(text: &str, set: Set, dialect: Dialect, bundle: &Bundle) -> Result<Vec<Question>, Fault> {
     let mut expanded: Vec<Question> = Vec::new();
@@ -393,78 +376,6 @@ fn expand(text: &str, set: Set, dialect: Dialect, bundle: &Bundle) -> Result<Vec
         expanded.push(question);
     }
     Ok(expanded)
-}
-
-/// What the rows of a set can be asked about.
-pub(super) struct Rows<'a> {
-    set: Set,
-    columns: std::borrow::Cow<'a, [Column]>,
-    bundle: &'a Bundle,
-    /// Rows of the collection that a customer has.
-    activities: Option<Box<Rows<'a>>>,
-}
-
-impl<'a> Rows<'a> {
-    fn new(set: Set, columns: &'a [Column], bundle: &'a Bundle) -> Self {
-        let activities = (set == Set::Customers).then(|| {
-            let columns = model::columns(Set::Activities, bundle).into();
-            Box::new(Rows { set: Set::Activities, columns, bundle, activities: None })
-        });
-        Self { set, columns: columns.into(), bundle, activities }
-    }
-
-    /// A column, a measure, or a property, by the words of an option.
-    pub(super) fn path(&self, text: &str) -> Result<(Source, Type), Fault> {
-        let mut path: Vec<String> = text.trim().split('/').map(str::to_owned).collect();
-        if let Some(first) = path.first_mut() {
-            *first = model::plain(first).to_owned();
-        }
-        self.column(&path).ok_or_else(|| Fault::query(format!("there is no column {text:.80}")))
-    }
-
-    /// Definitions have more words for activities than these have columns.
-    fn of_signal(&self, path: &[String]) -> Option<(Source, Type)> {
-        let (field, kind) = ActivityField::from_path(path).filter(|_| self.set.is_of_activities())?;
-        let source = match field {
-            ActivityField::Type => Source::Type,
-            ActivityField::Time => Source::Time,
-            ActivityField::Wire(name) => Source::Field(name.into()),
-            ActivityField::Property(name) => Source::Property(name),
-        };
-        Some((source, kind))
-    }
-}
-
-impl Entity<Source> for Rows<'_> {
-    fn column(&self, path: &[String]) -> Option<(Source, Type)> {
-        let found = |column: &Column| (column.source.clone(), column.edm.expr());
-        match path {
-            [name] => {
-                let own = model::find(&self.columns, name).and_then(|at| self.columns.get(at)).map(found);
-                own.or_else(|| self.of_signal(path))
-            }
-            [set, name] if set.eq_ignore_ascii_case("Measures") && !self.set.is_of_activities() => {
-                let measures = self.bundle.measures.iter();
-                let (name, measure) = measures.into_iter().find(|(own, _)| own.eq_ignore_ascii_case(name))?;
-                let kind = match measure.aggregate {
-                    Aggregate::First | Aggregate::Last => Type::Any,
-                    _ => Type::Number,
-                };
-                Some((Source::Measure(name.clone()), kind))
-            }
-            [..] => self.of_signal(path),
-        }
-    }
-
-    fn collection(&self, name: &str) -> Option<(Source, &dyn Entity<Source>)> {
-        let activities = self.activities.as_ref()?;
-        (expansion(self.set, name) == Some(Set::Activities)).then(|| (Source::Activities, &**activities as _))
-    }
-
-    fn segment(&self, name: &str) -> Option<Source> {
-        let mut segments = self.bundle.segments.keys().filter(|_| !self.set.is_of_activities());
-        segments.find(|own| own.eq_ignore_ascii_case(name)).map(|own| Source::Member(own.clone()))
-    }
 }
 
 /// Whether a filter can be decided for a record in memory: it asks for nothing but the row itself.

@@ -1,16 +1,20 @@
 //! A question as SQL: of the index, or of the signals that one customer's object holds. Names in the text
 //! are constants of this file; whatever came from outside is a parameter.
 
+mod columns;
+
 use serde_json::Value;
+
+use columns::{column, field_of};
 
 use super::apply::{Apply, Method};
 use super::model::{Edm, Set, Source};
 use super::question::{Filter, Order, Question, is_plain, window};
 use super::record::{Record, time_of_id};
 use super::{Fault, keys};
+use crate::expr::Type;
 use crate::expr::resolve::QueryField;
-use crate::expr::sql::{Column, Param, Parameters, SqlError, condition, path};
-use crate::expr::{Scalar, Type};
+use crate::expr::sql::{Column, Param, Parameters, SqlError, condition};
 use crate::time::Timestamp;
 
 /// Rows of customers, memberships and measures that a search may look at.
@@ -68,17 +72,11 @@ const PERSONS: &str = "(SELECT c.id AS id, i.source AS source, c.auth AS key, c.
     FROM customer AS c LEFT JOIN imported_row AS i ON i.object = c.id WHERE c.gone = 0 \
     UNION ALL SELECT i.object, i.source, i.key, NULL, NULL, \
     (SELECT lower(group_concat(given.value, char(10))) FROM json_each(i.body) AS given WHERE given.type = 'text'), \
-    i.body, '[]', '[]', {unseen} FROM imported_row AS i WHERE i.body IS NOT NULL AND i.object <> '' AND NOT EXISTS \
-    (SELECT 1 FROM customer AS c WHERE c.id = i.object AND c.gone = 0)) AS r0";
+    i.body, '[]', (SELECT json_group_array(m.segment) FROM membership AS m WHERE m.customer = i.object), {unseen} FROM imported_row AS i WHERE i.body IS NOT NULL AND i.object <> '' AND NOT EXISTS \
+    (SELECT 1 FROM customer AS c WHERE c.id = i.object AND c.gone = 0){order}) AS r0";
 
 /// Keys of identity tables; a row without an owner is from before there was one.
 const KEYS: &str = "(SELECT object AS id, source, key FROM imported_row WHERE object <> '') AS r0";
-
-/// What an activity is, of the kinds that objects hold.
-const OBJECT_TYPE: &str = "CASE r0.type WHEN 'view' THEN 'View' WHEN 'action' THEN 'Action' \
-    ELSE r0.fields ->> '$.name' END";
-const OBJECT_TITLE: &str = "coalesce(nullif(r0.fields ->> '$.title', ''), nullif(r0.fields ->> '$.name', ''), \
-    nullif(r0.fields ->> '$.uri', ''), '')";
 
 /// Activities that are not their cookie's owner's: from before that one was erased.
 fn owned(row: usize) -> String {
@@ -97,12 +95,14 @@ struct Builder<'a> {
     question: &'a Question,
     store: Store<'a>,
     now: Timestamp,
+    /// Whether customers come in the order of their ids by themselves.
+    by_id: bool,
     parameters: Parameters,
 }
 
 impl<'a> Builder<'a> {
     fn new(question: &'a Question, store: Store<'a>, now: Timestamp) -> Self {
-        Self { question, store, now, parameters: Parameters::default() }
+        Self { question, store, now, by_id: false, parameters: Parameters::default() }
     }
 
     fn of_activities(&self) -> bool {
@@ -125,11 +125,16 @@ impl<'a> Builder<'a> {
             (Set::Activities | Set::Views | Set::Actions, Store::Object(_)) => ("signal AS r0", Vec::new()),
             (Set::Keys, _) => (KEYS, Vec::new()),
             (Set::Customers | Set::Measures | Set::Users | Set::Cookies, _) => (PERSONS, Vec::new()),
-            (Set::Memberships, _) => (PERSONS, vec!["r0.segments <> '[]'".to_owned()]),
+            (Set::Memberships, _) => {
+                (PERSONS, vec!["EXISTS (SELECT 1 FROM membership AS m WHERE m.customer = r0.id)".to_owned()])
+            }
         };
         let mut from = from.to_owned();
         if from == PERSONS {
             from = from.replace("{unseen}", &self.parameters.text(&self.question.unseen)?);
+            // In the order of both indexes, so that a page ends where it is full. Outside, both would first be
+            // read to their ends.
+            from = from.replace("{order}", if self.by_id { " ORDER BY 1" } else { "" });
         }
         if matches!(set, Set::Users | Set::Cookies) {
             from.push_str(", json_each(r0.cookies) AS e0");
@@ -242,7 +247,7 @@ impl<'a> Builder<'a> {
                 (Some(value), true) => format!("({text} < {value} OR {text} IS NULL)"),
             };
             any.push(format!("({same}{after})"));
-            same.push_str(&format!("{text} IS {} AND ", value.as_deref().unwrap_or("NULL")));
+            same.extend([text, " IS ", value.as_deref().unwrap_or("NULL"), " AND "]);
         }
         Ok(format!("({})", any.join(" OR ")))
     }
@@ -254,6 +259,8 @@ impl<'a> Builder<'a> {
 /// What the database would not take, or take too long for.
 pub fn page(question: &Question, store: Store<'_>, now: Timestamp) -> Result<Page, Fault> {
     let mut builder = Builder::new(question, store, now);
+    let of_customers = matches!(question.set, Set::Customers | Set::Measures | Set::Memberships);
+    builder.by_id = of_customers && question.order.is_empty();
     let mut tail = builder.rows()?;
     let terms = builder.terms()?;
     if let Some(place) = &question.behind {
@@ -266,12 +273,10 @@ pub fn page(question: &Question, store: Store<'_>, now: Timestamp) -> Result<Pag
         .iter()
         .map(|term| format!("{}{}", term.text, if term.descending { " DESC" } else { "" }))
         .collect();
-    tail = format!(
-        "{tail} ORDER BY {} LIMIT {} OFFSET {}",
-        order.join(", "),
-        question.rows() + 1,
-        question.skip
-    );
+    if !builder.by_id {
+        tail = format!("{tail} ORDER BY {}", order.join(", "));
+    }
+    tail = format!("{tail} LIMIT {} OFFSET {}", question.rows() + 1, question.skip);
     Ok(Page { place, tail, parameters: builder.parameters.into_values() })
 }
 
@@ -412,7 +417,8 @@ pub fn sizes(question: &Question, now: Timestamp) -> Vec<Size> {
         || !question.search.is_empty()
         || !question.order.is_empty()
         || question.count
-        || question.apply.is_some();
+        || question.apply.is_some()
+        || matches!(question.set, Set::Users | Set::Cookies | Set::Memberships);
     if !is_search {
         return Vec::new();
     }
@@ -452,171 +458,4 @@ pub fn sizes(question: &Question, now: Timestamp) -> Vec<Size> {
         sizes.push(activities((None, None)));
     }
     sizes
-}
-
-fn field_of(
-    field: &QueryField<Source>,
-    question: &Question,
-    store: Store<'_>,
-    parameters: &mut Parameters,
-) -> Result<Column, SqlError> {
-    match field {
-        QueryField::Column { row, column: source } => {
-            let of_activities = *row > 0 || question.set.is_of_activities();
-            column(source, *row, of_activities, store, parameters)
-        }
-        QueryField::Count { row, item, collection: Source::Activities, .. } => Ok(Column::Rows(
-            format!("cookie AS k{item} CROSS JOIN activity AS r{item} ON r{item}.object = k{item}.object"),
-            format!("k{item}.customer = r{row}.id AND {}", owned(*item)),
-        )),
-        QueryField::Count { .. } => Err(SqlError::Unsearchable),
-    }
-}
-
-/// The SQL of a column of a row.
-fn column(
-    source: &Source,
-    row: usize,
-    of_activities: bool,
-    store: Store<'_>,
-    parameters: &mut Parameters,
-) -> Result<Column, SqlError> {
-    let text = |text: String| Ok(Column::Typed(text, Type::Text));
-    match source {
-        Source::Constant(constant) => return text(parameters.text(constant)?),
-        Source::Nothing => return text("NULL".to_owned()),
-        _ => {}
-    }
-    if of_activities {
-        return column_of_signal(source, row, store, parameters);
-    }
-    Ok(match source {
-        Source::Customer => Column::Lower("r0.id".to_owned()),
-        Source::Known => Column::Typed("(instr(r0.id, '-') = 0)".to_owned(), Type::Bool),
-        Source::Key(table) => {
-            let table = parameters.text(table)?;
-            return text(format!("iif(r0.source = {table}, r0.key, NULL)"));
-        }
-        Source::AnyKey => return text("r0.key".to_owned()),
-        Source::Table => return text("r0.source".to_owned()),
-        Source::Attribute(name) => Column::Json("r0.attributes".to_owned(), parameters.text(&path(&[name]))?),
-        Source::Cookies => return text("r0.cookies".to_owned()),
-        Source::Cookie => Column::Lower("e0.value".to_owned()),
-        Source::First => Column::Typed("r0.first".to_owned(), Type::Time),
-        Source::Last => Column::Typed("r0.last".to_owned(), Type::Time),
-        Source::Segments => return text("r0.segments".to_owned()),
-        Source::Measures => return text("r0.measures".to_owned()),
-        Source::Measure(name) => Column::Json("r0.measures".to_owned(), parameters.text(&path(&[name]))?),
-        Source::Member(name) => {
-            let name = parameters.text(name)?;
-            let member = format!("EXISTS (SELECT 1 FROM json_each(r0.segments) AS s WHERE s.value = {name})");
-            Column::Typed(format!("({member})"), Type::Bool)
-        }
-        _ => return Err(SqlError::Unsearchable),
-    })
-}
-
-fn column_of_signal(
-    source: &Source,
-    row: usize,
-    store: Store<'_>,
-    parameters: &mut Parameters,
-) -> Result<Column, SqlError> {
-    let fields = format!("r{row}.fields");
-    let kind = match store {
-        Store::Index => format!("r{row}.type"),
-        Store::Object(_) => format!("({OBJECT_TYPE})"),
-    };
-    let text = |text: String| Ok(Column::Typed(text, Type::Text));
-    Ok(match (source, store) {
-        (Source::Customer, Store::Index) => Column::Lower(format!("k{row}.customer")),
-        (Source::Customer, Store::Object(record)) => return text(parameters.text(&record.customer)?),
-        (Source::AnyKey, Store::Index) => {
-            return text(format!("(SELECT c.auth FROM customer AS c WHERE c.id = k{row}.customer)"));
-        }
-        (Source::AnyKey, Store::Object(record)) => match &record.auth {
-            Some((_, key)) => return text(parameters.text(key)?),
-            None => return text("NULL".to_owned()),
-        },
-        // The index names the cookie's object, which tells the cookie to nobody.
-        (Source::Cookie, Store::Index) => return Err(SqlError::Unsearchable),
-        (Source::Cookie, Store::Object(_)) => Column::Lower("r0.cookie".to_owned()),
-        (Source::Id, _) => {
-            let r = format!("r{row}");
-            Column::Lower(format!(
-                "printf('%08x-%04x-8%s-9%s-%s%s%08x', {r}.time >> 16 & 4294967295, {r}.time & 65535, \
-                 substr({r}.stream, 1, 3), substr({r}.stream, 4, 3), substr({r}.stream, 7, 2), \
-                 substr({r}.stream, 10, 2), {r}.seq & 4294967295)"
-            ))
-        }
-        (Source::Time, _) => Column::Typed(format!("r{row}.time"), Type::Time),
-        (Source::Type, _) => return text(kind),
-        (Source::Title, Store::Index) => return text(format!("r{row}.title")),
-        (Source::Title, Store::Object(_)) => return text(OBJECT_TITLE.to_owned()),
-        (Source::Name, _) => return text(format!("coalesce({fields} ->> '$.name', {kind})")),
-        (Source::Field(name), _) => Column::Json(fields, parameters.text(&path(&[name]))?),
-        (Source::Property(name), _) => Column::Json(fields, parameters.text(&path(&["properties", name]))?),
-        (Source::Properties, _) => return text(format!("({fields} -> '$.properties')")),
-        (Source::Host, _) => {
-            let uri = format!("({fields} ->> '$.uri')");
-            let rest = format!("substr({uri}, instr({uri}, '://') + 3)");
-            let ends: Vec<String> =
-                ["/", "?", "#"].iter().map(|end| format!("instr({rest} || '{end}', '{end}')")).collect();
-            let host = format!("substr({rest}, 1, min({}) - 1)", ends.join(", "));
-            return text(format!("iif(instr({uri}, '://'), {host}, NULL)"));
-        }
-        (Source::Duration, _) => Column::Typed(
-            format!(
-                "iif(json_type({fields}, '$.sessionStart') IN ('integer', 'real'), \
-                 CAST(max(0, r{row}.time - ({fields} ->> '$.sessionStart')) AS INTEGER), NULL)"
-            ),
-            Type::Number,
-        ),
-        _ => return Err(SqlError::Unsearchable),
-    })
-}
-
-/// Rows of a few customers that are all at hand, as the question wants them: filtered, in order.
-pub fn in_memory(question: &Question, records: Vec<Record>, now: Timestamp) -> Vec<Record> {
-    let edm = |source: &Source| {
-        let column = question.columns.iter().find(|column| column.source == *source);
-        column.map_or(Edm::Text, |column| column.edm)
-    };
-    let scalar = |record: &Record, source: &Source| record.scalar(source, edm(source));
-    let holds = |record: &Record| {
-        question.looks_at().is_none_or(|filter| {
-            let field = |field: &QueryField<Source>| match field {
-                QueryField::Column { column, .. } => scalar(record, column),
-                QueryField::Count { .. } => Scalar::Null,
-            };
-            crate::expr::eval::holds(filter, &field, now)
-        })
-    };
-    let mut kept: Vec<Record> = Vec::new();
-    for record in records.into_iter().filter(holds) {
-        let place = kept.partition_point(|other| {
-            let mut order = std::cmp::Ordering::Equal;
-            for by in &question.order {
-                let one = compare(&scalar(other, &by.source), &scalar(&record, &by.source));
-                order = order.then(if by.descending { one.reverse() } else { one });
-            }
-            let key = |record: &Record| (record.customer.clone(), record.cookie.clone());
-            order.then_with(|| key(other).cmp(&key(&record))).is_le()
-        });
-        kept.insert(place, record);
-    }
-    kept
-}
-
-/// As the database sorts: null first, then numbers, then text without regard to case.
-fn compare(left: &Scalar, right: &Scalar) -> std::cmp::Ordering {
-    let key = |scalar: &Scalar| match scalar {
-        Scalar::Null => (0, 0.0, String::new()),
-        Scalar::Bool(truth) => (1, f64::from(u8::from(*truth)), String::new()),
-        Scalar::Number(number) => (1, *number, String::new()),
-        Scalar::Time(time) => (1, time.0 as f64, String::new()),
-        Scalar::Text(text) => (2, 0.0, text.to_ascii_lowercase()),
-    };
-    let (left, right) = (key(left), key(right));
-    left.0.cmp(&right.0).then(left.1.total_cmp(&right.1)).then_with(|| left.2.cmp(&right.2))
 }

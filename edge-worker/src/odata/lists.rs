@@ -3,12 +3,12 @@
 use msci_core::collections::{Map as SmallMap, Set as SmallSet};
 use msci_core::identity::auth_id;
 use msci_core::ids::CustomerId;
-use msci_core::odata::Fault;
 use msci_core::odata::apply::Apply;
 use msci_core::odata::model::{Edm, Set, Source};
 use msci_core::odata::question::{Named, Question};
 use msci_core::odata::record::Record;
 use msci_core::odata::sql::{self, GROUPS, PLACE, Store};
+use msci_core::odata::{Fault, memory};
 use msci_core::time::Timestamp;
 use serde_json::{Map, Value};
 
@@ -121,7 +121,7 @@ async fn answerer(asked: &Asked<'_>, question: &Question) -> Result<Answerer> {
         None => return Ok(Answerer::Index),
     }
     let records = records.into_iter().filter(|record| record.is_row_of(question.set)).collect();
-    Ok(Answerer::Memory(sql::in_memory(question, records, asked.now)))
+    Ok(Answerer::Memory(memory::answered(question, records, asked.now)))
 }
 
 async fn of_ids(asked: &Asked<'_>, question: &Question, ids: Vec<CustomerId>) -> Result<Vec<Record>> {

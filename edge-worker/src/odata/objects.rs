@@ -10,10 +10,10 @@ use msci_core::snapshot::Snapshot;
 use serde_json::Value;
 
 use super::Asked;
-use crate::calls::{self, Activity, Page, ProfileCall, Seen, Statement};
+use crate::calls::{self, Activity, ProfileCall, Seen, Statement};
 use crate::error::Result;
 use crate::reader;
-use crate::storage::search;
+use crate::storage::search as index;
 
 /// Measures of somebody who was never seen, as JSON.
 pub(super) fn unseen(asked: &Asked<'_>) -> Result<String> {
@@ -35,19 +35,23 @@ pub(super) async fn of_customer(asked: &Asked<'_>, id: CustomerId) -> Result<Opt
         // The visitor has become a customer; nobody has this id any more.
         Seen::Linked(_) => Ok(None),
         Seen::Nothing => {
-            let row = search::imported(asked.env, id).await?;
+            let row = index::imported(asked.env, id).await?;
             let definitions = &asked.configuration.definitions;
             Ok(row.map(|(customer, row)| Snapshot::imported(definitions, &customer, row, asked.now)))
         }
     }
 }
 
-fn statement(text: String, parameters: Vec<Param>) -> Statement {
+/// Asks the object of a customer.
+async fn search(asked: &Asked<'_>, of: &Record, place: String, made: sql::Statement) -> Result<Value> {
+    let Ok(name) = of.customer.parse::<CustomerId>() else { return Ok(Value::Null) };
     let value = |parameter| match parameter {
         Param::Number(number) => Value::from(number),
         Param::Text(text) => Value::from(text),
     };
-    Statement { text, parameters: parameters.into_iter().map(value).collect() }
+    let parameters = made.parameters.into_iter().map(value).collect();
+    let call = ProfileCall::Search(Statement { place, text: made.text, parameters });
+    calls::profile(asked.env, asked.configuration.n(), name, call).await
 }
 
 /// A page of a customer's signals, each with its place.
@@ -57,21 +61,26 @@ pub(super) async fn page(
     of: &Record,
 ) -> Result<Vec<(Record, Vec<Value>)>> {
     let page = sql::page(question, Store::Object(of), asked.now)?;
-    let call = ProfileCall::Page(Page { place: page.place, rest: statement(page.tail, page.parameters) });
-    let Ok(name) = of.customer.parse::<CustomerId>() else { return Ok(Vec::new()) };
-    let found: Vec<(Activity, Vec<Value>)> =
-        calls::profile(asked.env, asked.configuration.n(), name, call).await?;
+    let made = sql::Statement { text: page.tail, parameters: page.parameters };
+    let found = search(asked, of, page.place, made).await?;
+    // Of nobody there is nothing, not even two lists.
+    let Some(activities) = found.get(0) else { return Ok(Vec::new()) };
+    let activities: Vec<Activity> = json::from_value(activities)?;
+    let places = found.get(1).and_then(Value::as_array).into_iter().flatten();
     let record = |activity: &Activity| {
         let cookie = activity.id.split(':').next().unwrap_or_default().to_owned();
         of.with(cookie, &activity.signal)
     };
-    Ok(found.into_iter().map(|(activity, place)| (record(&activity), place)).collect())
+    let placed = activities.iter().zip(places);
+    Ok(placed
+        .map(|(activity, place)| (record(activity), place.as_array().cloned().unwrap_or_default()))
+        .collect())
 }
 
 /// Values made of a customer's signals.
 pub(super) async fn values(asked: &Asked<'_>, of: &Record, made: sql::Statement) -> Result<Vec<Value>> {
-    let Ok(name) = of.customer.parse::<CustomerId>() else { return Ok(Vec::new()) };
-    let call = ProfileCall::Values(statement(made.text, made.parameters));
-    let found: Value = calls::profile(asked.env, asked.configuration.n(), name, call).await?;
-    Ok(json::from_value(&found)?)
+    match search(asked, of, String::new(), made).await? {
+        Value::Array(rows) => Ok(rows),
+        _ => Ok(Vec::new()),
+    }
 }

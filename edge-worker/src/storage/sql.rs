@@ -12,7 +12,7 @@ use serde_json::Value;
 use wasm_bindgen::prelude::*;
 use worker::{SqlStorageValue, Storage};
 
-use crate::calls::{self, Activity};
+use crate::calls::{Activity, Statement};
 use crate::error::{Error, Result};
 
 #[wasm_bindgen(module = "msci:transaction")]
@@ -377,35 +377,32 @@ pub(crate) fn newest(
         .collect()
 }
 
-/// Signals as the read API asks for them, each with its place; no more than one answer can hold.
-pub(crate) fn page(storage: &Storage, page: &calls::Page) -> Result<Vec<(Activity, Value)>> {
-    let columns = COLUMNS.split(", ").map(|column| format!("r0.{column}")).collect::<Vec<_>>().join(", ");
-    let asked = format!("SELECT {columns}, {} {}", page.place, page.rest.text);
-    let cursor = storage.sql().exec_raw(&asked, bound(&page.rest))?;
-    let (mut bytes, mut found) = (0, Vec::new());
+/// What the read API asks: of a page the signals, and the place of each, no more than one answer can hold;
+/// else the rows as they are.
+pub(crate) fn search(storage: &Storage, asked: &Statement) -> Result<Value> {
+    let value = |value: &Value| value.as_str().map_or_else(|| value.as_f64().into(), JsValue::from);
+    let parameters = asked.parameters.iter().map(value).collect();
+    if asked.place.is_empty() {
+        let rows = query(storage, &asked.text, parameters)?;
+        return rows.iter().map(|row| Ok(json::value(text(row, 0)?)?)).collect();
+    }
+    let columns = COLUMNS.replace(", ", ", r0.");
+    let cursor = storage
+        .sql()
+        .exec_raw(&format!("SELECT r0.{columns}, {} {}", asked.place, asked.text), parameters)?;
+    let (mut bytes, mut activities, mut places) = (0, Vec::new(), Vec::new());
     for row in cursor.raw() {
         let row = row?;
-        let (cookie, _, signal) = signal_of(&row)?;
         if bytes > PAGE_BYTES {
             break;
         }
+        let (cookie, _, signal) = signal_of(&row)?;
         bytes += text(&row, 6)?.len();
-        let place = json::value(text(&row, 9)?)?;
+        places.push(json::value(text(&row, 9)?)?);
         let id = format!("{cookie}:{}:{}", signal.stream, signal.seq);
-        found.push((Activity { id, signal }, place));
+        activities.push(Activity { id, signal });
     }
-    Ok(found)
-}
-
-/// Values as the read API asks for them: the first column of each row is JSON.
-pub(crate) fn values(storage: &Storage, statement: &calls::Statement) -> Result<Vec<Value>> {
-    let rows = query(storage, &statement.text, bound(statement))?;
-    rows.iter().map(|row| Ok(json::value(text(row, 0)?)?)).collect()
-}
-
-fn bound(statement: &calls::Statement) -> Vec<JsValue> {
-    let value = |value: &Value| value.as_str().map_or_else(|| value.as_f64().into(), JsValue::from);
-    statement.parameters.iter().map(value).collect()
+    Ok(Value::Array(vec![json::value(&serde_json::to_string(&activities)?)?, Value::Array(places)]))
 }
 
 /// The oldest signal that is not older than `cutoff`, among those that age.
