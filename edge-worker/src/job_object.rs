@@ -58,6 +58,8 @@ impl DurableObject for JobObject {
 const LONGEST_PAUSE_MS: i64 = 30 * SECOND_MS;
 /// Between two steps.
 const PAUSE_MS: i64 = 20;
+/// So long an alarm takes step after step.
+const AT_A_TIME_MS: i64 = 250;
 /// How long the beginning of a job may hold up its answer.
 const AT_ONCE_MS: i64 = 1500;
 /// Between two looks at something that others do.
@@ -143,6 +145,8 @@ impl JobObject {
     async fn start(&self, work: &Work, budget: i64) -> Result<Value> {
         let soon = matches!(work, Work::Erase { .. } | Work::Push { .. });
         let id = self.enqueue(work)?;
+        // Whoever asked may go away before this answers.
+        self.state.storage().set_alarm(if soon { budget.max(1) } else { 1 }).await?;
         let begun = now();
         while soon && now() < begun.plus(budget) && self.runs(&id)? && self.run().await? <= Some(PAUSE_MS) {}
         let pause = if self.runs(&id)? { 1 } else { self.rest().await? };
@@ -202,11 +206,15 @@ impl JobObject {
             .collect()
     }
 
-    /// One step, or the rest after the last one. Answers how long to wait for the next alarm.
+    /// Steps for a moment, or the rest after the last one. Answers how long to wait for the next alarm.
     async fn go_on(&self) -> Result<i64> {
-        match self.run().await? {
-            Some(pause) => Ok(pause),
-            None => self.rest().await,
+        let begun = now();
+        loop {
+            match self.run().await? {
+                Some(pause) if pause > PAUSE_MS || now() > begun.plus(AT_A_TIME_MS) => return Ok(pause),
+                Some(_) => {}
+                None => return self.rest().await,
+            }
         }
     }
 

@@ -11,7 +11,7 @@ export async function jobs(msci, kind) {
 }
 
 /** The job, once it is done. @param {System} msci @param {string} id @param {number} [limit] */
-export const finished = (msci, id, limit = 30_000) =>
+export const finished = (msci, id, limit = 120_000) =>
   until(
     async () => {
       const { body } = await msci.admin("GET", `/jobs/${id}`);
@@ -23,7 +23,7 @@ export const finished = (msci, id, limit = 30_000) =>
   );
 
 /** Waits until no job runs. @param {System} msci @param {number} [limit] */
-export const idle = (msci, limit = 60_000) =>
+export const idle = (msci, limit = 180_000) =>
   until(async () => (await jobs(msci)).every(({ state }) => state !== "running"), "all jobs are done", limit);
 
 /** Imports rows. @param {System} msci @param {string} table @param {Record<string, unknown>[]} rows */

@@ -106,8 +106,11 @@ fn a_line_that_is_too_long_is_passed_over_and_not_held() {
     for _ in 0..1000 {
         import.feed(&[b'x'; 4096], &mut out).unwrap();
     }
-    let Lines::Csv(csv) = &import.lines else { unreachable!() };
-    assert!(csv.fields.len() <= LINE_BYTES && csv.ends.len() <= COLUMNS && out.is_empty());
+    let held = match &import.lines {
+        Lines::Csv(csv) => (csv.fields.len(), csv.ends.len()),
+        Lines::Json(_) => (usize::MAX, usize::MAX),
+    };
+    assert!(held.0 <= LINE_BYTES && held.1 <= COLUMNS && out.is_empty());
 }
 
 #[test]
@@ -204,20 +207,20 @@ proptest! {
 
     #[test]
     fn well_formed_csv_is_read_as_it_was_written(
-        rows in prop::collection::vec(("[a-z]{1,3}", "[a-c\",\r\n é]{0,8}"), 0..20),
+        rows in prop::collection::vec(("[a-c]{1,2}", "[a-c\",\r\n é]{0,8}"), 0..20),
         end in prop_oneof![Just("\n"), Just("\r\n")],
     ) {
         let mut csv = format!("Id,Tier{end}");
         let mut line = 2;
         let mut expected = Vec::new();
         let mut seen = std::collections::BTreeSet::new();
-        for (n, (key, tier)) in rows.iter().enumerate() {
-            let key = format!("k{key}{}", n % 7);
-            csv.push_str(&format!("{key},\"{}\"{end}", tier.replace('"', "\"\"")));
-            let tier = if tier.is_empty() { Value::Null } else { tier.as_str().into() };
+        for (key, tier) in &rows {
+            let key = format!("k{key}");
+            csv += &[&key, ",\"", &tier.replace('"', "\"\""), "\"", end].concat();
+            let value = if tier.is_empty() { Value::Null } else { tier.as_str().into() };
             let new = seen.insert(key.clone());
-            expected.push(if new { Ok(json!({ "Id": key, "Spend": null, "Tier": tier, "Vip": null })) } else { Err(line) });
-            line += 1 + rows[n].1.matches('\n').count() as u64;
+            expected.push(if new { Ok(json!({ "Id": key, "Spend": null, "Tier": value, "Vip": null })) } else { Err(line) });
+            line += 1 + tier.matches('\n').count() as u64;
         }
         let taken = whole(Format::Csv, csv.as_bytes()).unwrap().into_iter().map(|verdict| match verdict {
             Ok(row) => Ok(serde_json::from_str(&row.body).unwrap()),

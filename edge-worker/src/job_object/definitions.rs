@@ -54,7 +54,7 @@ impl JobObject {
                     None if asked == 0 => Ok(Step::new(job.total, job.total, None)),
                     None if round < ROUNDS => next(done, first(round + 1, now().plus(FOLLOWING_MS))),
                     None => {
-                        let note = format!("{asked} customers follow when they are next seen");
+                        let note = format!("customers who follow when they are next seen: {asked}");
                         Ok(Step { note, ..Step::new(job.total, job.total, None) })
                     }
                 }

@@ -23,11 +23,11 @@ pub(super) const PAGE_BYTES: u32 = 512 * 1024;
 pub(crate) async fn row_of(env: &Env, customer: CustomerId) -> Result<Option<(String, Value, Value)>> {
     let database = database(env).await?;
     let query = "SELECT json_array(key, json_patch('{}', body), \
-                 (SELECT json_group_array(segment) FROM membership WHERE customer = object)) AS json \
+                 json((SELECT json_group_array(segment) FROM membership WHERE customer = object))) AS json \
                  FROM imported_row WHERE object = ?1 AND body IS NOT NULL";
     let mut found = listed(ask(&database, query, &[customer.to_string().into()]).await?).into_iter();
     let key = found.next().and_then(|key| key.as_str().map(str::to_owned));
-    let (values, segments) = (found.next(), found.next().and_then(|text| json::value(text.as_str()?).ok()));
+    let (values, segments) = (found.next(), found.next());
     Ok(key.zip(values).zip(segments).map(|((key, values), segments)| (key, values, segments)))
 }
 
@@ -42,15 +42,12 @@ pub(crate) async fn adopt_row(
     let query = "INSERT INTO imported_row (source, key, version, body, object, marked, pushed) \
                  VALUES (?1, ?2, 0, NULL, ?3, 1, 0) \
                  ON CONFLICT DO UPDATE SET object = ?3, marked = 1, pushed = version \
-                 RETURNING json_array(version, json(body), (SELECT json_group_array(json_array(segment, since)) \
-                 FROM membership WHERE customer = ?3)) AS json";
+                 RETURNING json_array(version, json(body), json((SELECT json_group_array(json_array(segment, since)) \
+                 FROM membership WHERE customer = ?3))) AS json";
     let parameters =
         [customer.table.as_str().into(), customer.auth_id.as_str().into(), customer.id.to_string().into()];
     let found = ask(&database, query, &parameters).await?;
-    let memberships = match found.get(2).and_then(Value::as_str) {
-        Some(memberships) => json::from_str(memberships)?,
-        None => Vec::new(),
-    };
+    let memberships = json::from_value(found.get(2).unwrap_or(&Value::Null))?;
     Ok((imported(&found)?, memberships))
 }
 

@@ -46,7 +46,7 @@ pub(crate) async fn bare(env: &Env, which: Which<'_>, limit: u32) -> Result<Vec<
     };
     let query = format!(
         "SELECT json_array(version, json(body), source, key, object, pushed < version, \
-         (SELECT json_group_array(json_array(segment, since)) FROM membership WHERE customer = object)) AS json \
+         json((SELECT json_group_array(json_array(segment, since)) FROM membership WHERE customer = object))) AS json \
          FROM (SELECT *, sum(length(body)) OVER (ORDER BY source, key) - length(body) AS bytes FROM \
          (SELECT * FROM imported_row WHERE {which} AND ?3 = ?3 AND ?4 = ?4 AND marked = 0 AND body IS NOT NULL \
          ORDER BY source, key LIMIT ?1)) WHERE bytes < ?2"
@@ -65,13 +65,13 @@ fn read(found: &Value) -> Result<Bare> {
         customer: text(4).parse().ok(),
         row: imported(found)?,
         news: found.get(5).and_then(Value::as_u64) == Some(1),
-        memberships: json::from_str(text(6))?,
+        memberships: json::from_value(found.get(6).unwrap_or(&Value::Null))?,
     })
 }
 
 /// The row of one customer, who has no object.
 pub(crate) async fn bare_of(env: &Env, customer: CustomerId) -> Result<Option<Bare>> {
-    let query = "SELECT json_array(version, json(body), source, key, object, 0, '[]') AS json FROM imported_row \
+    let query = "SELECT json_array(version, json(body), source, key, object, 0, json('[]')) AS json FROM imported_row \
                  WHERE object = ?1 AND body IS NOT NULL";
     let statement = database(env).await?.prepare(query).bind(&[customer.to_string().into()])?;
     rows(&statement).await?.first().map(read).transpose()
@@ -175,17 +175,14 @@ pub(crate) async fn customers_behind(
 ) -> Result<(Vec<CustomerId>, Option<String>)> {
     let database = database(env).await?;
     // Most are up to date where this is a second look: many are passed over for each that is found.
-    let query = "SELECT json_array((SELECT max(id) FROM page), (SELECT json_group_array(id) FROM \
-                 (SELECT id FROM page WHERE n < ?2 ORDER BY id LIMIT ?3))) AS json FROM (SELECT 1)";
+    let query = "SELECT json_array((SELECT max(id) FROM page), json((SELECT json_group_array(id) FROM \
+                 (SELECT id FROM page WHERE n < ?2 ORDER BY id LIMIT ?3)))) AS json FROM (SELECT 1)";
     let query = format!(
         "WITH page AS MATERIALIZED (SELECT id, coalesce(body ->> '$.n', 0) AS n FROM customer \
          WHERE gone = 0 AND id > ?1 ORDER BY id LIMIT {LOOKED_AT}) {query}"
     );
     let found = ask(&database, &query, &[behind.into(), (n as f64).into(), limit.into()]).await?;
-    let ids: Vec<CustomerId> = match found.get(1).and_then(Value::as_str) {
-        Some(ids) => json::from_str(ids)?,
-        None => Vec::new(),
-    };
+    let ids: Vec<CustomerId> = json::from_value(found.get(1).unwrap_or(&Value::Null))?;
     let last = found.get(0).and_then(Value::as_str).map(str::to_owned);
     let next = if ids.len() >= limit as usize { ids.last().map(CustomerId::to_string) } else { last };
     Ok((ids, next))
