@@ -233,7 +233,9 @@ impl JobObject {
             statements.push("UPDATE due SET at = ? WHERE what = ?", &[next, what.into()]);
             self.enqueue(&Work::Retain { behind: None })?;
         } else if what == MESSAGES {
-            statements.push("DELETE FROM due WHERE what = ?", &[what.into()]);
+            // A step may say so anew while this waits.
+            let seen: JsValue = (sql::integer(due, 1)? as f64).into();
+            statements.push("DELETE FROM due WHERE what = ? AND at <= ?", &[what.into(), seen]);
             if self.owes_messages().await? {
                 self.enqueue(&Work::Deliver {})?;
             }
