@@ -30,8 +30,8 @@ async function segments(filters) {
 const isIn = async (her) => (await profile(msci, her.cookieId)).body.segmentmembership;
 
 /** What KV holds of somebody: nobody is asked, so nobody is woken. @param {Browser} her @returns {Promise<any>} */
-async function snapshot(her) {
-  const all = Object.values(await msci.snapshots()).map((text) => JSON.parse(text));
+async function snapshot(her, of = msci) {
+  const all = Object.values(await of.snapshots()).map((text) => JSON.parse(text));
   return all.find((one) => one.cookieIds?.includes(her.cookieId));
 }
 
@@ -82,8 +82,7 @@ test("D2 what enters by time alone says since when to the millisecond, and that 
     });
     const her = browser();
     await alone.collect(her.batch(her.event("cart", {}, { time: Date.now() - 3_600_000 + 6_000 })));
-    const held = async () => Object.values(await alone.snapshots()).map((text) => JSON.parse(text));
-    await until(async () => (await held()).some((one) => one.segments?.includes("WentCold")), "the alarm has put her in", 30_000);
+    await until(async () => (await snapshot(her, alone))?.segments.includes("WentCold"), "the alarm has put her in", 30_000);
   } finally {
     await alone.stop();
   }
