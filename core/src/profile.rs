@@ -387,9 +387,11 @@ impl Profile {
         tag: String,
         now: Timestamp,
     ) -> Snapshot {
+        // One version says one thing, whichever clock it is shown by.
+        let as_of = self.as_of(now);
         let measures = definitions.measures.iter().filter_map(|(name, id)| {
             let (counting, counter) = definitions.counter(*id, &self.counters)?;
-            Some((name.clone(), counter.value(counting, now)))
+            Some((name.clone(), counter.value(counting, as_of)))
         });
         Snapshot {
             customer,

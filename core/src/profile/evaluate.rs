@@ -54,6 +54,9 @@ impl Profile {
             return self.evaluate_all(definitions, now, Cause::Definition);
         }
         if now < at {
+            // What has already come into a window may be ahead of it again.
+            let shows = self.windows(definitions).any(|(_, counting, _)| counting.steps.is_none());
+            self.stirred |= shows;
             return self.evaluate_all(definitions, now, Cause::Time);
         }
         // A measure is something that readers see, also where no filter asks for it.
@@ -159,11 +162,15 @@ impl Profile {
         self.moves.push(Move { segment: name.to_owned(), entered: is_in, at, cause });
     }
 
+    /// As of when memberships, and the measures that are shown with them, are; `now`, if never evaluated.
+    pub(super) fn as_of(&self, now: Timestamp) -> Timestamp {
+        self.head.evaluated.map_or(now, |evaluated| evaluated.at)
+    }
+
     /// Until when what was evaluated holds: the first instant that is not evaluated yet and may change
     /// something. It lies before `now` where nobody came when it was due.
     pub fn holds_until(&self, definitions: &Definitions, now: Timestamp) -> Option<Timestamp> {
-        let evaluated = self.head.evaluated.map_or(now, |evaluated| evaluated.at.min(now));
-        self.next_change(definitions, evaluated)
+        self.next_change(definitions, self.as_of(now))
     }
 
     /// The next instant after `now` at which time alone may change a membership or a measure.
