@@ -111,7 +111,8 @@ export async function seed({ base, adminToken }) {
     const answer = await fetch(`${base}/_msci/admin/v1/${path}`, {
       method,
       body,
-      headers: { authorization: `Bearer ${adminToken}`, "content-type": type },
+      // On a connection of its own: an idle one may just be closing, and nobody tries again.
+      headers: { authorization: `Bearer ${adminToken}`, "content-type": type, connection: "close" },
     });
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
   };
