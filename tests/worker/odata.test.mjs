@@ -102,6 +102,13 @@ test("form 1 lists everybody: those seen, and those only imported", async () => 
   for (const id of [at.known, at.unknown, at.imported]) assert.ok(list(all, "msdynci_customerid").includes(id));
 });
 
+test("form 7 finds those who were only imported too, once the job has been with them", async () => {
+  const members = () => rows(`msdynci_segmentmemberships?$filter=contains(msdynci_segments,'\\"LoyalCustomers\\"')&$select=msdynci_customerid`);
+  // Every second of the hundred has Gold or Platinum, and Abbie.
+  await until(async () => (await members()).length === 51, "all are judged", 30_000);
+  assert.equal((await rows(`${PEOPLE}?$filter=IsMemberOfSegment('LoyalCustomers')`)).length, 51);
+});
+
 test("form 9: the profile of a cookie, with what is asked for", async () => {
   const { body } = await at.ask(named("msdynci_p13nprofile(cookieid='{HER}',include=['segmentmembership','measures','unifiedactivity'])"));
   assert.deepEqual(
