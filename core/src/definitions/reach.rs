@@ -313,7 +313,7 @@ fn value_of(field: u64, value: &Scalar) -> Need {
         Scalar::Bool(truth) => mixed.byte(u8::from(*truth)),
         // There are two zeros.
         Scalar::Number(number) => {
-            (number + 0.0).to_bits().to_le_bytes().into_iter().for_each(|b| mixed.byte(b))
+            (number + 0.0).to_bits().to_le_bytes().into_iter().for_each(|b| mixed.byte(b));
         }
         Scalar::Text(text) => text.bytes().for_each(|byte| mixed.byte(byte.to_ascii_lowercase())),
         Scalar::Time(time) => time.0.to_le_bytes().into_iter().for_each(|byte| mixed.byte(byte)),

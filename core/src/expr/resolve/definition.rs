@@ -189,7 +189,7 @@ impl Customer<'_> {
             None => (None, None),
         };
         let counting = Counting::activities(predicate, window, keep);
-        let id = counting.id.clone();
+        let id = counting.id;
         self.counters.push(counting);
         Ok(id)
     }
