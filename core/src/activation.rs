@@ -433,12 +433,12 @@ mod tests {
         while delivery.state == State::Pending {
             now = now.max(delivery.next);
             delivery.attempted(&status(500), now);
-            pauses.push((delivery.next.0 - now.0) / SECOND_MS);
+            pauses.push((delivery.next.0 - now.0).div_euclid(SECOND_MS));
         }
         assert_eq!((delivery.state, now), (State::Dead, NOW.plus(TRIED_MS)));
         assert_eq!(delivery.attempts as usize, pauses.len());
         for (pause, least) in pauses.iter().zip(PAUSES_S) {
-            assert!((least..=least + least / 4).contains(pause), "{pauses:?}");
+            assert!((least..=least + least.div_euclid(4)).contains(pause), "{pauses:?}");
         }
         assert_eq!((delivery.status, delivery.error.as_deref()), (Some(500), Some("status")));
         delivery.put_back(now);
@@ -471,10 +471,10 @@ mod tests {
 
     #[test]
     fn a_receiver_may_ask_for_a_longer_pause_but_not_for_any() {
-        for (asked, least, most) in [(0, 5, 6), (-9, 5, 6), (60, 60, 60), (i64::MAX / 2000, 86_400, 86_400)] {
+        for (asked, least, most) in [(0, 5, 6), (-9, 5, 6), (60, 60, 60), (i64::MAX >> 11, 86_400, 86_400)] {
             let mut delivery = message();
             delivery.attempted(&Outcome::Answered { status: 503, retry_after_ms: Some(asked * 1000) }, NOW);
-            let pause = (delivery.next.0 - NOW.0) / SECOND_MS;
+            let pause = (delivery.next.0 - NOW.0).div_euclid(SECOND_MS);
             assert!((least..=most).contains(&pause), "{asked}: {pause}");
         }
     }

@@ -170,15 +170,16 @@ impl World<'_> {
             let purges = self.outside.purges.get(&name).copied().unwrap_or_default();
             self.post(Message::Receive { name, delivery: Box::new(delivery), purges }, delay);
         }
-        let outcome = match succeeds {
-            true => Outcome::Answered { status: 204, retry_after_ms: None },
-            false => [
+        let outcome = if succeeds {
+            Outcome::Answered { status: 204, retry_after_ms: None }
+        } else {
+            [
                 Outcome::Late,
                 Outcome::Unreachable,
                 Outcome::Answered { status: 500, retry_after_ms: None },
                 Outcome::Answered { status: 429, retry_after_ms: Some(3000) },
             ][self.dice.below(4) as usize]
-                .clone(),
+                .clone()
         };
         self.post(Message::Answered { name, instance, number, id, outcome }, answers);
     }

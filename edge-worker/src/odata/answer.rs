@@ -44,11 +44,11 @@ impl Format {
         let Some(range) = range else {
             return if is_other { Ok(Self::Minimal) } else { Err(not_acceptable()) };
         };
-        let level = range.split(';').filter_map(|part| {
+        let mut levels = range.split(';').filter_map(|part| {
             let (name, value) = part.split_once('=')?;
             matches!(name.trim(), "odata.metadata" | "metadata").then(|| value.trim().trim_matches('"'))
         });
-        match level.last() {
+        match levels.next_back() {
             Some("none") => Ok(Self::None),
             None | Some("minimal") => Ok(Self::Minimal),
             Some("full") => Ok(Self::Full),

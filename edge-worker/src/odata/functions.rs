@@ -2,7 +2,7 @@
 //! known alike. What is linked counts; a claim does not.
 
 use msci_core::limits::ACTIVITIES_PER_ANSWER;
-use msci_core::odata::address::{Address, Argument};
+use msci_core::odata::address::{Address, Argument, Options};
 use msci_core::odata::model::{Function, PREFIX, Set};
 use msci_core::odata::question::Question;
 use msci_core::odata::record::Record;
@@ -96,7 +96,7 @@ pub(super) async fn call(
 
 /// The newest signals of a profile.
 async fn signals(asked: &Asked<'_>, set: Set, of: &Record, top: usize) -> Result<Value> {
-    let plain = Address { options: Default::default(), ..asked.address.clone() };
+    let plain = Address { options: Options::default(), ..asked.address.clone() };
     let mut question = Question::new(set, &plain, &asked.configuration.definitions.bundle, None)?;
     question.page = top;
     let columns = question.shown();
@@ -108,7 +108,7 @@ async fn signals(asked: &Asked<'_>, set: Set, of: &Record, top: usize) -> Result
 
 async fn profile(asked: &Asked<'_>, arguments: &Arguments, snapshot: &Snapshot) -> Result<Answer> {
     let record = Record::of(snapshot);
-    let plain = Address { options: Default::default(), ..asked.address.clone() };
+    let plain = Address { options: Options::default(), ..asked.address.clone() };
     let question = Question::new(Set::Customers, &plain, &asked.configuration.definitions.bundle, None)?;
     let mut answer = with_context(asked, Function::Profile.name());
     let row = record.row(question.shown().iter().map(|(name, column)| (name.as_str(), *column)));
