@@ -216,7 +216,7 @@ pub(crate) async fn next_message(env: &Env) -> Result<Option<Timestamp>> {
 /// Puts dead ones of an activation back, one or all; answers how many.
 pub(crate) async fn replay_messages(env: &Env, activation: &str, id: &str, now: Timestamp) -> Result<u64> {
     let query = "UPDATE delivery SET state = 'pending', changes = changes + 1, body = json_set(body, \
-                 '$.state', 'pending', '$.attempts', 0, '$.since', ?3, '$.next', ?3, '$.changes', changes + 1) \
+                 '$.state', 'pending', '$.attempts', 0, '$.since', CAST(?3 AS INTEGER), '$.next', CAST(?3 AS INTEGER), '$.changes', changes + 1) \
                  WHERE activation = ?1 AND number < 0 AND state = 'dead' AND (?2 = '' OR id = ?2) \
                  RETURNING '1' AS json";
     let parameters = [activation.into(), id.into(), (now.0 as f64).into()];
