@@ -23,14 +23,14 @@ test("every command of the README does what it says", async (t) => {
   await msci.collect(her.batch(her.view("/"), her.event("order_completed", { total: 700 })));
   const env = { ...process.env, SITE: msci.base, TOKEN: msci.adminToken, COOKIE: her.cookieId, RECEIVER: "http://127.0.0.1:9/" };
   const scripts = blocks("sh");
-  assert.equal(scripts.length, 10);
+  assert.equal(scripts.length, 11);
   const answers = scripts.map((script) => execFileSync("bash", ["-ec", script], { env, encoding: "utf8" }));
   for (const answer of answers) assert.ok(!answer.includes('"error"'), answer);
   assert.match(JSON.parse(answers[0] ?? "").script, /^<script>/);
   assert.equal(JSON.parse(answers[1] ?? "").identity.verification, "required");
   assert.deepEqual(JSON.parse(answers[2] ?? "").customers.map((/** @type {any} */ customer) => customer.known)[0], true);
   assert.match(JSON.parse(answers[3] ?? "").job, /^[0-9a-f]{32}$/);
-  assert.match(JSON.parse(answers[9] ?? "").secret, /^whsec_/);
+  assert.match(JSON.parse(answers[10] ?? "").secret, /^whsec_/);
   const seen = JSON.parse(answers[8] ?? "");
   assert.equal(seen.measures.Spent, 700);
   assert.ok(seen.segmentmembership.includes("BigSpenders"));
