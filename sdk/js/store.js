@@ -143,13 +143,18 @@ const take = (/** @type {string} */ owner) =>
 /**
  * Claims what pages that ended have left.
  * @param {string} own the owner of this page's rows
+ * @param {string} to whom they are for: instances of a page may have different edges
  * @param {(owner: string, rows: [n: number, row: Row][]) => void} give
  */
-export const left = async (own, give) => {
+export const left = async (own, to, give) => {
   await take(own);
   const stored = (/** @type {Any} */ range) => (/** @type {IDBObjectStore} */ rows) => rows.getAll(range);
   const read = (/** @type {Any} */ range) => transact("readonly", stored(range)).catch(() => []);
-  const waiting = new Set([...(await read(undefined)).map((/** @type {Row} */ row) => row.owner), ...Object.keys(local())]);
+  const ours = (/** @type {Any} */ row) => (row?.to ?? to) === to;
+  const waiting = new Set([
+    ...(await read(undefined)).filter(ours).map((/** @type {Row} */ row) => row.owner),
+    ...Object.entries(local()).filter(([, rows]) => ours(rows[0]?.[1])).map(([owner]) => owner),
+  ]);
   for (const owner of waiting) {
     if (!owners.has(owner) && (await take(owner))) {
       /** @type {Row[]} */

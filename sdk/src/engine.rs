@@ -59,6 +59,19 @@ pub(crate) enum Kind {
     Consent,
 }
 
+impl Kind {
+    /// Of a signal, by its type.
+    pub(crate) fn of(signal: Value) -> Self {
+        match signal.get("type").text().unwrap_or_default() {
+            "view" => Self::View,
+            "action" => Self::Action,
+            "event" => Self::Event,
+            "user" => Self::User,
+            _ => Self::Consent,
+        }
+    }
+}
+
 /// Position of a signal in the order of this page, across streams.
 pub(crate) type Ticket = u64;
 

@@ -1,111 +1,39 @@
 //! Who the visitor is, and what they allow.
 
-use super::{Client, Held};
-use crate::capture::signal;
+use super::Client;
 use crate::consent::{self, Consent, Gate, Purpose};
-use crate::cookie::{self, Cookies};
-use crate::effects::{Call, Effects};
+use crate::effects::Effects;
 use crate::engine::Kind;
 use crate::facts::Facts;
-use crate::json::Value;
-use crate::properties::Properties;
+use crate::json::{Value, Writer};
 use crate::session::{self, Session};
-use crate::user;
 
-const ALL_GRANTED: Value =
-    Value(r#"{"storage":"granted","analytics":"granted","personalization":"granted"}"#);
 const ALL_DENIED: Value = Value(r#"{"storage":"denied","analytics":"denied","personalization":"denied"}"#);
 
 impl Client {
-    /// Starts: finds out what may happen here, and sees the first page.
-    pub(super) fn initialize(
-        &mut self,
-        cfg: Value,
-        facts: &mut Facts,
-        out: &mut Effects,
-    ) -> Result<(), &'static str> {
-        if self.config.is_there() {
-            return Err("already_initialized");
-        }
-        if !self.config.read(cfg, facts) {
-            return Err("ingestion_key_missing");
-        }
+    /// Starts: `required` says whether nothing may happen without a grant, `barred` that nothing may in
+    /// any case, `holds` whether what happens before a grant is sent after it, and `campaign` what led here.
+    pub(super) fn start(&mut self, facts: &mut Facts, out: &mut Effects) {
+        let flag = |key| facts.get(key).flag() == Some(true);
+        self.started = true;
+        self.holds = flag("holds");
         self.session.land(facts);
-        let said = cfg.get("userConsent").flag();
-        let honours_gpc = self.setting("consent", "honourGpc").flag() != Some(false);
-        let required = said == Some(false) || self.setting("consent", "mode").text() == Some("required");
-        let barred = honours_gpc && facts.get("gpc").flag() == Some(true);
-        self.consent = Consent::new(required, barred, cookie::opted_out(facts.text("cookie")));
-        // What an earlier page stored is whole or it is nothing.
-        let _recalled = self.consent.say(facts.get("consent"));
-        self.cookies = Cookies::read(Value(&self.settings).get("cookie"), facts.secure());
-        self.device = facts.get("device").0.into();
+        self.consent = Consent::new(flag("required"), flag("barred"), flag("optedOut"));
+        self.consent.say(facts.get("consent"));
         self.said = !facts.get("consent").is_null();
         self.open(facts, out);
         if self.consent.gate(Purpose::Storage) == Gate::Shut {
             out.begin("purge");
             out.end();
         }
-        if said == Some(true) {
-            self.set_consent(ALL_GRANTED, facts, out)?;
-        }
-        if facts.get("hidden").flag() != Some(true) {
-            self.see(false, facts, out);
-        }
-        Ok(())
     }
 
-    /// Takes over what may change at run time.
-    pub(super) fn set_config(
-        &mut self,
-        cfg: Value,
-        facts: &mut Facts,
-        out: &mut Effects,
-    ) -> Result<(), &'static str> {
-        self.config.update(cfg);
-        match cfg.get("userConsent").flag() {
-            Some(true) => self.set_consent(ALL_GRANTED, facts, out),
-            Some(false) => self.set_consent(ALL_DENIED, facts, out),
-            None => Ok(()),
-        }
-    }
-
-    /// Says who the visitor is.
-    pub(super) fn set_user(&mut self, call: Call, user: Value, facts: &mut Facts, out: &mut Effects) {
-        let mut json = signal("user", facts);
-        let nothing = json.0.len();
-        // Absent is one thing, `null` another: somebody meant to name the visitor and could not.
-        if user.parts().any(|part| part.text() == Some("authId")) {
-            let id = user.get("authId").text().unwrap_or_default();
-            if !user::is_somebody(id) {
-                return out.reject(call, "authid_invalid");
-            }
-            json.text("authId", id);
-        }
-        for field in user::FIELDS {
-            let value = user.get(field);
-            if !value.is_null() && (value.text().is_none() || value.0.len() > user::FIELD_BYTES) {
-                return out.reject(call, "invalid_field");
-            }
-            json.copy(field, value);
-        }
-        if json.0.len() == nothing {
-            return out.reject(call, "invalid_user");
-        }
-        self.take(Held { kind: Kind::User, json: json.0, call }, facts, out);
-    }
-
-    /// What the visitor says about each purpose.
-    pub(super) fn set_consent(
-        &mut self,
-        purposes: Value,
-        facts: &mut Facts,
-        out: &mut Effects,
-    ) -> Result<(), &'static str> {
-        let before = self.consent;
-        self.consent.say(purposes)?;
+    /// What the visitor says about some `purposes`.
+    pub(super) fn set_consent(&mut self, facts: &mut Facts, out: &mut Effects) {
+        let (before, purposes) = (self.consent, facts.get("purposes"));
+        self.consent.say(purposes);
         if self.consent == before {
-            return Ok(());
+            return;
         }
         self.said = self.consent.is_kept();
         if self.said {
@@ -119,14 +47,15 @@ impl Client {
         }
         self.open(facts, out);
         self.withdraw(facts);
-        let mut json = signal("consent", facts);
-        json.raw("purposes", purposes.0);
         // The edge hears of it before what it allows, and even when it allows nothing any more.
         if let Some(engine) = self.engine.as_mut().filter(|_| !self.forgotten) {
+            let mut json = Writer("{".into());
+            json.number("time", facts.time);
+            json.text("type", "consent");
+            json.raw("purposes", purposes.0);
             let _queued = engine.push(Kind::Consent, json.0, facts.now);
         }
         self.settle_consent(facts, out);
-        Ok(())
     }
 
     /// Carries out what the visitor said.
@@ -141,16 +70,16 @@ impl Client {
 
     /// Takes over what the visitor said in another tab.
     pub(super) fn recall(&mut self, facts: &mut Facts, out: &mut Effects) {
-        if !self.config.is_there() {
+        if !self.started {
             return;
         }
-        if !self.consent.opted_out && cookie::opted_out(facts.text("cookie")) {
+        if !self.consent.opted_out && facts.get("optedOut").flag() == Some(true) {
             return self.opt_out(facts, out);
         }
         let (before, stored) = (self.consent, facts.get("consent"));
         let taken_back = self.said && stored.is_null();
         self.said = !stored.is_null();
-        let _whole_or_nothing = self.consent.say(if taken_back { ALL_DENIED } else { stored });
+        self.consent.say(if taken_back { ALL_DENIED } else { stored });
         if self.consent != before {
             self.open(facts, out);
             self.withdraw(facts);
@@ -171,21 +100,22 @@ impl Client {
 
     /// Logout: whoever comes next is somebody else.
     pub(super) fn reset(&mut self, facts: &mut Facts, out: &mut Effects) {
-        self.properties = Properties::default();
         self.session = Session::default();
         if let Some(engine) = self.engine.as_mut().filter(|_| !self.forgotten) {
             let cookie_id = facts.guid();
-            self.cookies.set_id(&cookie_id, out);
+            out.name(&cookie_id);
             out.remove(session::KEY);
             engine.begin(cookie_id, facts.guid());
-            self.end_proof(out);
+            Self::end_proof(out);
         }
     }
 
     /// Stops, and leaves nothing on the device but the fact that it was asked to.
     pub(super) fn opt_out(&mut self, facts: &mut Facts, out: &mut Effects) {
-        self.consent.opted_out = true;
-        self.cookies.set_opted_out(true, out);
+        // What was said before is purged, too: whoever opts in again has not said anything yet.
+        self.consent = Consent::new(self.consent.required, self.consent.barred, true);
+        self.said = false;
+        out.opt_out(true);
         out.remove(consent::KEY);
         self.forget(out);
         self.engine = None;
@@ -197,7 +127,7 @@ impl Client {
     /// Takes an opt-out back.
     pub(super) fn opt_in(&mut self, facts: &mut Facts, out: &mut Effects) {
         self.consent.opted_out = false;
-        self.cookies.set_opted_out(false, out);
+        out.opt_out(false);
         self.open(facts, out);
     }
 
@@ -208,16 +138,17 @@ impl Client {
         }
         self.forgotten = true;
         self.session = Session::default();
-        self.cookies.remove_id(out);
+        out.name("");
         out.remove(session::KEY);
         out.begin("purge");
         out.end();
-        self.end_proof(out);
+        Self::end_proof(out);
     }
 
     /// Tells the edge to end what this browser may see of a known customer. Scripts cannot: the proof
     /// cookie is `HttpOnly`. That it fails offline costs nothing, the proof is bound to the old cookieId.
-    fn end_proof(&self, out: &mut Effects) {
-        out.tell(&[&self.config.endpoint, "reset"]);
+    fn end_proof(out: &mut Effects) {
+        out.begin("endProof");
+        out.end();
     }
 }

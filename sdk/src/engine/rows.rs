@@ -4,7 +4,6 @@
 use std::rc::Rc;
 
 use super::{Engine, Kind, Origin, Signal};
-use crate::guid;
 use crate::json::{Value, Writer};
 
 /// So long a row waits for a page that sends it (`QUEUE_DAYS` of the core).
@@ -37,7 +36,7 @@ impl Signal {
 
     /// A signal of another page, as it was stored.
     fn read(owner: &str, n: Value, row: Value) -> Option<(u64, Self)> {
-        let text = |of: Value, key| guid::parse(of.get(key).text().unwrap_or_default());
+        let text = |of: Value, key| of.get(key).text().map(String::from);
         let (session, signal) = (row.get("session"), row.get("signal"));
         let origin = Origin {
             owner: owner.into(),
@@ -46,19 +45,12 @@ impl Signal {
             session: text(session, "id")?,
             session_start: session.get("start").number()?,
         };
-        let kind = match signal.get("type").text()? {
-            "view" => Kind::View,
-            "action" => Kind::Action,
-            "event" => Kind::Event,
-            "user" => Kind::User,
-            _ => Kind::Consent,
-        };
         let read = Self {
             origin: Rc::new(origin),
             seq: row.get("seq").number()?,
             ticket: 0,
             row: n.number()?,
-            kind,
+            kind: Kind::of(signal),
             // Long enough ago to go at once.
             queued_at: 0,
             json: signal.0.strip_suffix('}')?.into(),

@@ -8,7 +8,8 @@ use walrus::ir::{Call, Visitor, dfs_in_order};
 use walrus::{FunctionBuilder, FunctionId, FunctionKind, LocalFunction, Module};
 
 /// Parts of the names, as compilers write them, of what never comes back.
-const ENDS: [&str; 4] = ["9panicking", "12handle_error", "18handle_alloc_error", "24default_alloc_error_hook"];
+const ENDS: [&str; 4] =
+    ["9panicking", "12handle_error", "18handle_alloc_error", "24default_alloc_error_hook"];
 /// What writes the messages of panics, and of nothing else in a module that does not format.
 const FORMATS: &str = "4core3fmt";
 
