@@ -1,7 +1,6 @@
 // What is seen without being told: where the page is, and what a visitor's gesture was. Of an element it is
 // what it says about itself: attributes, and the text of one that holds nothing a visitor can write into;
 // never any typed text, never the value of a field, and nothing for which the page had to be laid out.
-import { copied } from "./calls.js";
 
 /** @typedef {string} Text */
 /** @typedef {any} Any what comes from the page */
@@ -25,7 +24,7 @@ export const campaign = () =>
   Object.fromEntries([...new URLSearchParams(location.search)].filter(([name, said]) => CAMPAIGN.test(name) && said.length < 300));
 
 /** What the edge has done to the page, for its views. */
-export const exposures = () => copied({ exposures: document.querySelector("meta[name=msci-x]")?.getAttribute("content") }, "exposures");
+export const exposures = () => document.querySelector("meta[name=msci-x]")?.getAttribute("content") || undefined;
 
 /** Where the page is, and what of that is a view when it changes. @param {Text} [history] the setting */
 export const here = (history) => ({
@@ -36,10 +35,12 @@ export const here = (history) => ({
 /** A view of the page. @param {{ uri: Text }} [before] where it was until now */
 export const view = (before) => ({
   uri: clip(location.href),
-  ...copied({ title: clip(document.title) }, "title"),
-  ...exposures(),
+  // What is empty is left out.
+  title: clip(document.title) || undefined,
+  exposures: exposures(),
   viewType: "page",
-  ...(before ? { previous: before.uri } : copied({ referrer: clip(document.referrer) }, "referrer")),
+  previous: before?.uri,
+  referrer: (!before && clip(document.referrer)) || undefined,
 });
 
 const ours = (/** @type {Any} */ node) =>
@@ -87,9 +88,9 @@ export const gesture = (event) => {
     actionType: BUTTONS[type] ?? (key === "Enter" ? "KEnter" : "KSpace"),
     name: name.slice(0, 99),
     target: clip(attribute("data-msci-target") || link?.href || element.localName),
-    ...copied({ elementId: attribute("id") }, "elementId"),
+    elementId: attribute("id") || undefined,
     isOutbound: !!link?.host && link.host !== location.host,
-    ...(pageX + 1 && { coordinates: Math.round(pageX) + "X" + Math.round(pageY) }),
+    coordinates: pageX + 1 ? Math.round(pageX) + "X" + Math.round(pageY) : undefined,
     uri: clip(location.href),
   };
 };

@@ -3,7 +3,7 @@
 import { consentOf, copied, everyPurpose, fail, namedOf, propertiesOf, userOf, viewOf } from "./calls.js";
 import { campaign, exposures, gesture, here, view } from "./capture.js";
 import { isGuid, line, read } from "./cookies.js";
-import * as module from "./module.js";
+import { create, decide, start } from "./module.js";
 import { drop, keep, kind, left, purge, release, written } from "./store.js";
 
 /** @typedef {string} Text */
@@ -20,7 +20,7 @@ let broken;
 
 const standIn = (/** @type {unknown} */ why) =>
   // @ts-expect-error The build knows its name.
-  import("./__MSCI_FALLBACK_FILE__").then(({ create, decide }) => ({ create, decide, why }));
+  import("./__MSCI_FALLBACK_FILE__").then((/** @type {Core} */ { create, decide }) => ({ create, decide, why }));
 
 // Blocked cookies and storage throw on every touch, and any object of the page may.
 /**
@@ -70,7 +70,7 @@ const facts = () => ({
 export const attach = async (api, settings, wasm) => {
   const queue = api._q;
   /** @type {Core} */
-  let core = await (ready ??= module.start(wasm).then(() => module, standIn));
+  let core = await (ready ??= start(wasm).then(() => ({ create, decide }), standIn));
   queue.on = 1;
   // A page that nobody has seen yet has no view, and needs no cookie.
   if (/** @type {Any} */ (document).prerendering) {
@@ -290,7 +290,7 @@ export const attach = async (api, settings, wasm) => {
       // Nothing that a page waits for hangs, whatever becomes of it.
       return setTimeout(resolve, 5e3, call, { status: "queued" });
     },
-    trackView: (of) => signal("view", { ...viewOf(of), ...exposures() }, of.properties),
+    trackView: (of) => signal("view", { ...viewOf(of), exposures: exposures() }, of.properties),
     trackAction: (of) =>
       signal("action", { ...namedOf(of), uri: location.href, ...copied({ actionType: of.type }, "actionType") }, of.properties),
     trackEvent: (of) => signal("event", namedOf(of), of.properties),

@@ -1,4 +1,4 @@
-//! MSCI in the browser: cookie, capture, batches, acknowledged delivery, `setUser`.
+//! MSCI in the browser: identity, consent, sessions, a queue, acknowledged delivery.
 //!
 //! Design goals, in this order: never harm the page, lose nothing that was accepted, stay small
 //! (20 KB brotli with everything). So the module decides and does nothing else: [`step`] takes
