@@ -90,7 +90,9 @@ export const attach = async (api, settings, wasm) => {
         })
       : value;
 
-  let instance = core.create();
+  // What is no module of ours fails at the first input, where that is dealt with.
+  /** @type {Any} */
+  let instance = attempt(core.create);
   const listening = new AbortController();
   /** Those that are not settled yet. @type {Map<number, [resolve: (value: Any) => void, reject: (error: Any) => void, method: Text]>} */
   const calls = new Map();

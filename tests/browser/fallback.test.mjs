@@ -46,6 +46,10 @@ const WAYS = /** @type {Record<string, { head?: string, page?: (context: Context
     page: (context) => context.route("**/*.wasm", (route) => route.fulfill({ contentType: "application/wasm", body: "\0asm and nothing that is one" })),
     says: /CompileError/,
   },
+  "a module that is not ours": {
+    page: (context) => context.route("**/*.wasm", (route) => route.fulfill({ contentType: "application/wasm", body: Buffer.from([0, 97, 115, 109, 1, 0, 0, 0]) })),
+    says: /TypeError/,
+  },
 });
 const NOT_FOUND = WAYS["a module that is not found"];
 
@@ -327,6 +331,8 @@ test("F43 a module that traps is replaced on the page: nothing is lost, nothing 
 
 test("F43 setUser merges at once, and the answer is the edge's", async (t) => {
   const msci = await system(t);
+  await msci.admin("PUT", "/tables/LoyaltySignUps", { primaryKey: "LoyaltyId", columns: { FirstName: "string" } });
+  await msci.admin("PUT", "/settings", { trackingTable: "LoyaltySignUps" });
   const site = msci.base.replace("127.0.0.1", "localhost");
   const context = await chromium.newContext();
   t.after(() => context.close());

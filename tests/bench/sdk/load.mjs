@@ -47,7 +47,7 @@ async function visit(chromium, { files, head, moment }) {
  */
 export async function size(chromium, library) {
   const { site, page, sent, close } = await visit(chromium, library);
-  await page.goto(site.base);
+  await page.goto(site.base, { timeout: 120_000 });
   await until(sent, `${library.name} has sent a view`, 30_000);
   const before = sent();
   await page.click("#buy");
@@ -76,7 +76,7 @@ export async function cost(chromium, library, throttling) {
   const devtools = await page.context().newCDPSession(page);
   await devtools.send("Emulation.setCPUThrottlingRate", { rate: throttling });
   const { spans, at } = await trace(page, async () => {
-    await page.goto(site.base);
+    await page.goto(site.base, { timeout: 120_000 });
     await until(sent, `${library.name} has sent a view`, 60_000);
   });
   await close();
@@ -97,7 +97,7 @@ export async function longTasks(chromium, library, throttling) {
   const { site, page, close } = await visit(chromium, { ...library, head: observe + library.head });
   const devtools = await page.context().newCDPSession(page);
   await devtools.send("Emulation.setCPUThrottlingRate", { rate: throttling });
-  await page.goto(site.base, { waitUntil: "networkidle" });
+  await page.goto(site.base, { waitUntil: "networkidle", timeout: 120_000 });
   for (let i = 0; i < 40; i++) await page.mouse.click(1200, 12);
   await page.waitForLoadState("networkidle");
   const found = await page.evaluate(() => /** @type {any} */ (window).longTasks.map((/** @type {PerformanceEntry} */ { duration }) => Math.round(duration)));
