@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 use worker::{EncodeBody, Request, Response, ResponseBuilder};
 
 use crate::error::{Error, Result};
-use crate::http::header;
+use crate::http::{self, header};
 
 #[wasm_bindgen(module = "msci:assets")]
 extern "C" {
@@ -63,17 +63,20 @@ pub(crate) fn file(request: &Request, name: &str) -> Result<Response> {
 }
 
 /// `GET /_msci/msci.js`: the SDK's entry with the public settings in it, so kept for a minute at most.
-pub(crate) fn entry(settings: &Settings) -> Result<Response> {
+/// Scripts cannot see the header of Global Privacy Control: they are told.
+pub(crate) fn entry(request: &Request, settings: &Settings) -> Result<Response> {
     let public = json!({
         "consent": settings.consent,
         "capture": settings.capture,
         "cookie": settings.cookie,
+        "gpc": http::says_gpc(request),
     });
     let source =
         text("msci.js")?.replace("\"__MSCI_SETTINGS__\"", &public.to_string().replace('<', "\\u003c"));
     Ok(ResponseBuilder::new()
         .with_header("Content-Type", "text/javascript; charset=utf-8")?
         .with_header("Cache-Control", "public, max-age=60")?
+        .with_header("Vary", "Sec-GPC")?
         .with_header("Access-Control-Allow-Origin", "*")?
         .with_header("X-Content-Type-Options", "nosniff")?
         .fixed(source.into_bytes()))

@@ -67,7 +67,7 @@ pub(crate) async fn post(
 
 /// Global Privacy Control, where it is honoured, and an opt-out count like a denial (law 8).
 pub(crate) fn refuses_tracking(request: &Request, cookies: &Cookies, configuration: &Configuration) -> bool {
-    let gpc = configuration.settings().consent.honour_gpc && header(request, "sec-gpc") == "1";
+    let gpc = configuration.settings().consent.honour_gpc && http::says_gpc(request);
     gpc || cookies.opted_out
 }
 
@@ -347,6 +347,13 @@ fn respond(
     }
     let response = http::json(&tally.answer(batch, last, Some(tally.cookie)))?;
     let headers = response.headers();
+    if last.is_some_and(|last| last.answer.barred) {
+        // The SDK removes the id; scripts do not see these.
+        for name in [names::COOKIE_PROOF, names::COOKIE_VERSION] {
+            headers.append("Set-Cookie", &cookies::expired(name))?;
+        }
+        return Ok(response);
+    }
     let https = http::is_https(request);
     // Only what is news: an answer that comes after a `reset()` must not bring the old visitor back.
     if cookies.id != Some(tally.cookie) {

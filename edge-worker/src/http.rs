@@ -24,6 +24,11 @@ pub(crate) fn is_https(request: &Request) -> bool {
     request.inner().url().starts_with("https:")
 }
 
+/// Whether the browser sends Global Privacy Control.
+pub(crate) fn says_gpc(request: &Request) -> bool {
+    header(request, "sec-gpc") == "1"
+}
+
 /// JSON that nobody keeps.
 pub(crate) fn json(value: &impl Serialize) -> Result<Response> {
     json_text(serde_json::to_string(value)?)

@@ -9,6 +9,9 @@ pub(crate) fn var(env: &worker::Env, name: &str) -> String {
 /// Everything the Worker serves itself lives under it.
 pub(crate) const PREFIX: &str = "/_msci";
 
+/// Where a site says that it honours Global Privacy Control.
+pub(crate) const GPC: &str = "/.well-known/gpc.json";
+
 /// The visitor's id.
 pub(crate) const COOKIE: &str = "_msci";
 /// Proof that this browser may see a known customer.

@@ -46,7 +46,7 @@ pub(crate) async fn route(request: Request, env: &Env) -> Result<Response> {
     }
     match own {
         "/forget" if method == Method::Post => decisions::forget(&request, env, &configuration, now).await,
-        "/msci.js" if get => assets::entry(configuration.settings()),
+        "/msci.js" if get => assets::entry(&request, configuration.settings()),
         "/forget" | "/msci.js" | "/health" | "/manifest.json" | "/reset" => Err(Error::method_not_allowed()),
         _ => {
             if let Some(resource) = own.strip_prefix(odata::ROOT).filter(|_| get) {

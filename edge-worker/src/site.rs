@@ -46,6 +46,9 @@ pub(crate) async fn any(
     let cookies = Cookies::read(&header(&request, "cookie"), configuration, now);
     let refuses = refuses_tracking(&request, &cookies, configuration);
     let path = request.path();
+    if path == names::GPC && configuration.settings().consent.honour_gpc {
+        return gpc(&request, env).await;
+    }
     let candidates = match request.method() {
         worker::Method::Get if !refuses && wants_page(&request) => {
             page::candidates(&configuration.definitions, &path, now)
@@ -66,6 +69,13 @@ pub(crate) async fn any(
     let behind = visit.is_some_and(|visit| visit.behind);
     let cookies = Cookies { version: cookies.version.filter(|_| behind), ..cookies };
     Ok(with_visitor_cookie(response, &request, configuration, &cookies, refuses))
+}
+
+/// That the site honours Global Privacy Control, unless it has something to say itself.
+async fn gpc(request: &Request, env: &Env) -> Result<Response> {
+    let response = from_origin(request, env, false).await?;
+    let silent = response.status_code() == 404 && request.method() == worker::Method::Get;
+    if silent { http::json(&serde_json::json!({ "gpc": true })) } else { Ok(response) }
 }
 
 /// A navigation, not an image or a script: those that name what they want do not want HTML.

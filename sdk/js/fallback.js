@@ -24,8 +24,9 @@ const client = () => {
   let out;
 
   let started = false;
-  /** What the visitor said, whether that is stored, and what stands above it. @type {Record<Text, Text>} */
+  /** What the visitor said, when, whether that is known to be stored, and what stands above it. @type {Record<Text, Text>} */
   let said = {};
+  let saidAt = 0;
   let stored = false;
   let required = false;
   let barred = false;
@@ -52,7 +53,10 @@ const client = () => {
   let most = 20;
   let attempts = 0;
   let notBefore = 0;
-  let unreachable = false;
+  /** Tries without any answer, since the last answer. */
+  let unanswered = 0;
+  /** The edge said how long to wait. */
+  let asked = false;
   let paused = false;
   let ended = false;
   let acknowledged = 0;
@@ -70,6 +74,10 @@ const client = () => {
   const gate = (/** @type {Text} */ purpose) =>
     barred || optedOut || said[purpose] === "denied" ? 2 : required && !said[purpose] ? 1 : 0;
   const gateOf = (/** @type {Any} */ { type }) => Math.max(gate("storage"), /user|consent/.test(type) ? 0 : gate("analytics"));
+
+  const stopped = () => paused || unanswered > 9;
+  // The visitor goes on: that is worth one more try, once the wait is over.
+  const again = () => void (unanswered = Math.min(unanswered, 9));
 
   const whyNot = () => (optedOut ? "opted_out" : "consent_missing");
 
@@ -98,6 +106,7 @@ const client = () => {
     touch();
     forgotten = false;
     load();
+    return !facts.cookieId && affirm();
   };
 
   const remove = (/** @type {(it: Queued) => unknown} */ gone) => {
@@ -113,6 +122,13 @@ const client = () => {
     effect("keep", owner, it.row, { ...origin, seq, signal });
     if (/user|consent/.test(signal.type)) forced = tickets;
     makeRoom();
+  };
+  const tell = (/** @type {Any} */ purposes, /** @type {number} */ time) =>
+    origin && !forgotten && add({ time, type: "consent", purposes });
+  // Tells the edge what it cannot know of a cookieId that is new; answers whether there is anything.
+  const affirm = () => {
+    if (saidAt) tell(said, saidAt);
+    return saidAt > 0;
   };
   const makeRoom = () => {
     while (queue[1e3]) {
@@ -152,11 +168,13 @@ const client = () => {
     effect("send", { ...taken[0]?.origin, ephemeral: facts.cookieId ? undefined : true, signals }, batches, attempts, last);
   };
   const hidden = () => {
-    for (let taken; !paused && (taken = next(20))[0]; ) send(taken, 1);
+    if (stopped() || (asked && notBefore > facts.now)) return;
+    // Nothing overtakes a `user` signal: whose it is hangs on that one's answer.
+    for (let taken; !queue.some((it) => it.batch && it.signal.type === "user") && (taken = next(20))[0]; ) send(taken, 1);
   };
   const pump = () => {
     const [head] = queue;
-    if (head && !ended && !paused && !facts.offline && !queue.some((it) => it.batch)) {
+    if (head && !ended && !stopped() && !facts.offline && !queue.some((it) => it.batch)) {
       const taken = next(most);
       const full = head.ticket <= forced || taken.length < queue.length || taken.length >= most;
       const wait = Math.max(notBefore, full ? 0 : head.at + 1e3) - facts.now;
@@ -164,11 +182,11 @@ const client = () => {
     }
     waiting = waiting.filter(([ticket, call, user]) => {
       if (!origin) return void refuse(call, whyNot());
-      if (user || (!paused && queue.some((it) => it.ticket <= ticket))) return true;
+      if (user || (!stopped() && queue.some((it) => it.ticket <= ticket))) return true;
       return void effect("resolve", call);
     });
   };
-  // What became of a batch; answers whether the cookie is to be written again.
+  // What became of a batch; answers whether the cookie is to be written again, and whether it is another.
   const settle = () => {
     const { batch, status, answer, after, now } = facts;
     const sent = queue.filter((it) => it.batch === batch);
@@ -177,6 +195,7 @@ const client = () => {
     const user = sent.find((it) => it.signal.type === "user");
     const refusals = answer?.rejected?.map ? answer.rejected : [];
     let changed = false;
+    let rotated = false;
     /** @type {Text | undefined} */
     let refusal;
     // Only an answer that accounts for each signal is an acknowledgement.
@@ -188,15 +207,25 @@ const client = () => {
       }
       const current = first.origin.cookieId === origin.cookieId;
       changed = !current || answer.cookieId !== origin.cookieId;
-      if (current && changed) begin(answer.cookieId);
-    } else if (/40[138]|413|429/.test(status) ? status !== 413 || sent[1] : status < 400 || status > 499) {
+      rotated = current && changed;
+      if (rotated) begin(answer.cookieId);
+    } else if (
+      /40[138]|413|429/.test(status)
+        ? status !== 413 || sent[1]
+        : // Bodies are whole when they leave: what is no JSON was damaged on the way, unless it is each time.
+          status < 400 || status > 499 || (answer?.error?.code === "invalid_json" && attempts < 2)
+    ) {
       // Kept: until another page, in halves, or for a while.
       if (status === 401 || status === 403) paused = true;
       else if (status === 413) most = sent.length >> 1;
       else {
-        if (notBefore <= now) attempts++;
-        unreachable = !status;
-        const wait = after != null ? after * 1e3 : (1e3 * 2 ** Math.min(attempts - 1, 9) * (512 + facts.jitter)) / 1024;
+        if (notBefore <= now) {
+          attempts++;
+          unanswered++;
+        }
+        if (status) unanswered = 0;
+        asked = after != null;
+        const wait = asked ? after * 1e3 : (1e3 * 2 ** Math.min(attempts - 1, 9) * (512 + facts.jitter)) / 1024;
         notBefore = now + Math.min(Math.max(Math.floor(wait), 1e3), 3e5);
       }
       for (const it of sent) delete it.batch;
@@ -207,21 +236,24 @@ const client = () => {
       refusal = code;
     }
     remove((it) => it.batch === batch);
-    attempts = notBefore = 0;
+    attempts = notBefore = unanswered = 0;
+    asked = false;
     most = Math.min(most * 2, 20);
     waiting = waiting.filter(([ticket, call, is]) => {
       if (!is || ticket !== user?.ticket) return true;
       return void (refusal ? refuse(call, refusal) : effect("resolve", call, answer.user ?? { status: "queued" }));
     });
-    return changed;
+    return changed && { rotated };
   };
   const reply = () => {
     const changed = origin && settle();
     if (origin && !gate("storage")) {
       if (changed) effect("name", origin.cookieId);
-    } else if (facts.cookieId) {
-      // It was sent before the visitor said no, and has set it again.
+      if (changed?.rotated) affirm();
+    } else if (facts.status === 200) {
+      // It was sent before the visitor said no, and may have set cookies again.
       effect("name", "");
+      effect("endProof");
     }
   };
   const left = () => {
@@ -229,6 +261,8 @@ const client = () => {
     const { rows, owner, time } = facts;
     const adopted = [];
     for (const [row, it] of rows) {
+      // A page that came back may have had them before.
+      if (queue.some((known) => known.row === row && known.owner === owner)) continue;
       const { cookieId, stream, session, seq, signal } = it ?? {};
       if (signal?.time + 30 * DAY >= time) {
         adopted.push({ owner, row, ticket: ++tickets, at: 0, origin: { cookieId, stream, session }, seq, signal });
@@ -253,14 +287,25 @@ const client = () => {
     said = { ...said, ...purposes };
     return Object.keys(said).some((purpose) => said[purpose] !== before[purpose]);
   };
+  // Takes over what is stored; answers whether it says anything new.
+  const remember = () => {
+    const { consent } = facts;
+    stored = !!consent;
+    saidAt = consent?.time || saidAt;
+    return say(consent?.said);
+  };
+  // Leaves nothing on the device but what the visitor said.
+  const clear = () => {
+    effect("name", "");
+    effect("store", "_msci_session");
+    effect("purge");
+  };
   // Removes what names this browser, if anything does.
   const forget = () => {
     if (!origin || forgotten) return;
     forgotten = true;
     session = {};
-    effect("name", "");
-    effect("store", "_msci_session");
-    effect("purge");
+    clear();
     effect("endProof");
   };
   const takeHeld = () => {
@@ -268,10 +313,10 @@ const client = () => {
   };
   // Carries out what the visitor said.
   const obey = (/** @type {Any} */ purposes = undefined) => {
-    open();
-    if (origin) withdraw();
     // The edge hears of it before what it allows, and even when it allows nothing any more.
-    if (origin && !forgotten && purposes) add({ time: facts.time, type: "consent", purposes });
+    const told = open();
+    if (origin) withdraw();
+    if (purposes && !told) tell(purposes, facts.time);
     if (gate("storage")) forget();
     takeHeld();
   };
@@ -286,8 +331,9 @@ const client = () => {
     owner = "";
     queue = [];
     rejected = {};
-    seq = tickets = batches = forced = attempts = notBefore = acknowledged = 0;
-    paused = false;
+    seq = tickets = batches = forced = attempts = notBefore = unanswered = acknowledged = saidAt = 0;
+    most = 20;
+    paused = asked = false;
     takeHeld();
   };
 
@@ -297,14 +343,21 @@ const client = () => {
       ({ required, barred, holds, optedOut } = facts);
       started = true;
       session.campaign = facts.campaign;
-      say(facts.consent);
-      stored = !!facts.consent;
+      remember();
       open();
-      if (gate("storage") === 2) effect("purge");
+      if (gate("storage") < 2) return;
+      clear();
+      // There was a visit before this stood against it.
+      if (facts.session) effect("endProof");
+      if (barred && !Object.values(said).includes("denied")) {
+        stored = false;
+        effect("store", "_msci_consent");
+      }
     },
     signal: () => {
       const { signal, properties, call } = facts;
       const view = signal.type === "view";
+      if (view) again();
       if (view && origin && !gateOf(signal)) touch();
       const all = { ...(view && session.campaign), ...properties };
       take(Object.keys(all)[0] === undefined ? signal : { ...signal, properties: all }, call);
@@ -312,8 +365,11 @@ const client = () => {
     setConsent: () => {
       const { purposes } = facts;
       if (!say(purposes)) return;
-      stored = (said.storage === "granted" || !required) && !barred && !optedOut;
-      effect("store", "_msci_consent", ...(stored ? [said] : []));
+      saidAt = facts.time;
+      // Not known to be stored before it is read back: there may be no storage, which is no withdrawal.
+      stored = false;
+      const kept = (said.storage === "granted" || !required) && !barred && !optedOut;
+      effect("store", "_msci_consent", ...(kept ? [{ time: saidAt, said }] : []));
       obey(purposes);
     },
     reset: () => {
@@ -323,6 +379,7 @@ const client = () => {
       effect("name", cookieId);
       effect("store", "_msci_session");
       begin(cookieId);
+      affirm();
       effect("endProof");
     },
     optOut,
@@ -341,7 +398,7 @@ const client = () => {
         cookieId: origin?.cookieId,
         queued: held.length + queue.length,
         acknowledged,
-        transport: !origin ? "off" : paused ? "paused" : queue.some((it) => it.batch) ? "sending" : attempts ? "retrying" : "idle",
+        transport: !origin ? "off" : paused ? "paused" : stopped() ? "blocked" : queue.some((it) => it.batch) ? "sending" : attempts ? "retrying" : "idle",
         rejected: Object.entries(rejected).map(([code, n]) => ({ code, n })),
         consent: { ...said, required: required || undefined, gpc: barred || undefined, optedOut: optedOut || undefined },
       }),
@@ -354,8 +411,10 @@ const client = () => {
       load();
     },
     hidden,
+    visible: again,
     online: () => {
-      if (unreachable) notBefore = 0;
+      if (unanswered) notBefore = 0;
+      again();
       load();
     },
     left,
@@ -367,10 +426,10 @@ const client = () => {
     out = [];
     if (started) {
       // What the visitor said in another tab.
-      const takenBack = stored && !facts.consent;
-      stored = !!facts.consent;
+      const before = stored;
+      const news = remember();
       if (facts.optedOut && !optedOut) optOut();
-      else if (say(takenBack ? { storage: "denied", analytics: "denied", personalization: "denied" } : facts.consent)) obey();
+      else if (before && !stored ? say({ storage: "denied", analytics: "denied", personalization: "denied" }) : news) obey();
     }
     inputs[facts.in]?.();
     pump();

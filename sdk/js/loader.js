@@ -8,27 +8,28 @@
   try {
     var name = o.name || "MSCI";
     var api = w[name];
+    var fresh;
     // Somebody else's object of that name is left alone; our own is joined.
     if (api && !api._q) return;
-    if (!api) {
-      /** @type {any} */
-      var queue = [];
-      var refused = { status: "refused", reason: "not_loaded" };
-      var fail = () => {
-        if (!queue.on) {
-          queue.splice(0).map((/** @type {any} */ call) => call[2](refused));
-          queue.push = (/** @type {any} */ call) => call[2](refused);
-        }
-      };
-      api = w[name] = { _q: queue, _cfg: o.cfg };
-      "initialize setUser trackView trackAction trackEvent setProperty setConfig setConsent reset optOut optIn decisions flush teardown status"
-        .split(" ")
-        .map((method) => {
-          api[method] = (/** @type {any[]} */ ...args) =>
+    api = api || (fresh = w[name] = { _q: [], _cfg: o.cfg });
+    /** @type {any} */
+    var queue = api._q;
+    var refused = { status: "refused", reason: "not_loaded" };
+    var fail = () => {
+      if (!queue.on) queue.splice(0).map((queue.push = (/** @type {any} */ call) => call[2](refused)));
+    };
+    // One that was made by an older version knows fewer.
+    "initialize setUser trackView trackAction trackEvent setProperty setConfig setConsent reset optOut optIn decisions flush teardown status"
+      .split(" ")
+      .map((method) => {
+        api[method] =
+          api[method] ||
+          ((/** @type {any[]} */ ...args) =>
             new Promise((resolve, reject) => {
               queue.length < 200 ? queue.push([method, args, resolve, reject]) : resolve(refused);
-            });
-        });
+            }));
+      });
+    if (fresh) {
       setTimeout(fail, 1e4);
       var script = d.createElement("script");
       script.onerror = fail;

@@ -18,17 +18,13 @@ const start = (script) => {
     _cfg: ingestionKey && { ingestionKey, endpointUrl },
   });
   const queue = api._q;
-  // Another's object, or a second copy: the first goes on alone.
-  if (!queue || queue.by) return;
-  queue.by = script.src;
-
+  // Another's object.
+  if (!queue) return;
   const refused = { status: "refused", reason: "not_loaded" };
   const fail = () => {
-    if (queue.on) return;
-    queue.splice(0).map((/** @type {Call} */ call) => call[2](refused));
-    queue.push = (/** @type {Call} */ call) => call[2](refused);
+    if (!queue.on) queue.splice(0).map((queue.push = (/** @type {Call} */ call) => call[2](refused)));
   };
-  // An older snippet knows fewer methods, none at all if there is no snippet.
+  // An older snippet or copy knows fewer methods, none at all if there is none.
   for (const method of methods.split(" ")) {
     api[method] =
       api[method] ||
@@ -37,6 +33,9 @@ const start = (script) => {
           queue.length < 200 ? queue.push([method, args, resolve, reject]) : resolve(refused);
         }));
   }
+  // A second copy: the first goes on alone.
+  if (queue.by) return;
+  queue.by = script.src;
   setTimeout(fail, 1e4);
 
   const asset = (/** @type {string} */ file) => new URL("assets/" + file, script.src).href;

@@ -57,7 +57,11 @@ const facts = () => ({
   ...read(attempt(() => document.cookie)),
   session: stored("_msci_session"),
   // Whole, or nothing.
-  consent: attempt(() => consentOf(stored("_msci_consent"))),
+  consent: attempt(() => {
+    const consent = stored("_msci_consent");
+    consentOf(consent.said);
+    return consent;
+  }),
   offline: !navigator.onLine,
 });
 
@@ -177,8 +181,8 @@ export const attach = async (api, settings, wasm) => {
         });
         status = response.status;
         after = response.headers.get("Retry-After");
-        // Seconds, or a date.
-        if (after) after = Math.max(0, Math.round(+after || (Date.parse(after) - Date.now()) / 1e3));
+        // Seconds, or a date; as a number that the module reads.
+        if (after) after = Math.min(1e6, Math.max(0, Math.round(+after || (Date.parse(after) - Date.now()) / 1e3)));
         answer = await response.json();
         // It would be written into a cookie.
         if (answer?.cookieId && !isGuid(answer.cookieId)) answer = null;
@@ -243,7 +247,8 @@ export const attach = async (api, settings, wasm) => {
     const { consent, capture } = settings;
     step("start", {
       required: config.userConsent === false || consent?.mode === "required",
-      barred: consent?.honourGpc !== false && /** @type {Any} */ (navigator).globalPrivacyControl === true,
+      // By the browser's word, or by the header that the edge saw.
+      barred: consent?.honourGpc !== false && (settings.gpc === true || /** @type {Any} */ (navigator).globalPrivacyControl === true),
       holds: capture?.sendAfterGrant !== false,
       campaign: campaign(),
     });
@@ -263,7 +268,7 @@ export const attach = async (api, settings, wasm) => {
     });
 
   const see = (/** @type {{ uri: Text } | undefined} */ before = undefined) => {
-    if (views) signal("view", view(before));
+    views ? signal("view", view(before)) : step("visible");
     seen = here(settings.capture?.history);
     since = performance.now();
   };
@@ -377,7 +382,7 @@ export const attach = async (api, settings, wasm) => {
   });
   listen(document, "visibilitychange", () => {
     // One that was opened hidden has its view when it is looked at.
-    document.hidden ? step("hidden") : !seen && config && see();
+    document.hidden ? step("hidden") : !seen && config ? see() : step("visible");
   });
   listen(window, "pagehide", () => {
     step("hidden");

@@ -16,8 +16,9 @@ let base;
 /** Puts and deletes that wait for a transaction. */
 /** @type {[owner: string, n: number, row?: Row][]} */
 let asked = [];
-/** @type {Promise<void> | undefined} */
-let writing;
+/** The last transaction that is under way or due. */
+let writing = Promise.resolve();
+let due = false;
 /** Owners whose rows are this page's. */
 const owners = new Set();
 /** @type {((_: unknown) => void)[]} */
@@ -26,11 +27,12 @@ let locks = [];
 /** Where the last row went. */
 export let kind = "indexedDB";
 
-// A database that does not answer is one that is not there.
+// A database that does not answer is one that is not there. It gets its time: the next store does not
+// outlive a browser that is killed.
 const soon = (/** @type {(resolve: Any, reject: Any) => void} */ act) =>
   /** @type {Promise<Any>} */ (
     new Promise((resolve, reject) => {
-      setTimeout(reject, 2e3);
+      setTimeout(reject, 1e4);
       act(resolve, reject);
     })
   );
@@ -57,39 +59,45 @@ const transact = async (/** @type {IDBTransactionMode} */ mode, /** @type {(rows
   return soon((resolve, reject) => {
     const transaction = database.transaction(ROWS, mode, { durability: "strict" });
     const request = act(transaction.objectStore(ROWS));
+    // Not only once all has been answered: the page may be gone by then.
+    transaction.commit?.();
     transaction.onabort = reject;
     transaction.oncomplete = () => resolve(request?.result);
   });
 };
 
 const write = async () => {
-  while (asked[0]) {
-    const now = asked;
-    asked = [];
-    try {
-      await transact("readwrite", (rows) => {
-        for (const [owner, n, row] of now) row ? rows.put(row) : rows.delete([owner, n]);
-      });
-      kind = "indexedDB";
-    } catch {
-      // A connection that broke is made anew by the next.
-      close();
-      kind = "memory";
-    }
-    try {
-      for (const [owner, n, row] of now) {
-        const key = PREFIX + owner + n;
-        if (!row) localStorage.removeItem(key);
-        else if (kind === "memory") localStorage.setItem(key, JSON.stringify(row));
-      }
-      if (kind === "memory") kind = "localStorage";
-    } catch {}
+  const now = asked;
+  asked = [];
+  due = false;
+  try {
+    await transact("readwrite", (rows) => {
+      for (const [owner, n, row] of now) row ? rows.put(row) : rows.delete([owner, n]);
+    });
+    kind = "indexedDB";
+  } catch {
+    // One that broke is made anew, but not each time: a database that hangs keeps everybody waiting.
+    setTimeout(close, 3e4);
+    kind = "memory";
   }
-  writing = undefined;
+  try {
+    for (const [owner, n, row] of now) {
+      const key = PREFIX + owner + n;
+      if (!row) localStorage.removeItem(key);
+      else if (kind === "memory") localStorage.setItem(key, JSON.stringify(row));
+    }
+    if (kind === "memory") kind = "localStorage";
+  } catch {}
 };
 
-/** Resolves when everything asked for so far is durable, as far as this device goes. */
-export const written = () => (writing ??= asked[0] && write());
+/** Resolves when everything asked for so far is durable, as far as this device goes, whatever is asked for meanwhile. */
+export const written = () => {
+  if (asked[0] && !due) {
+    due = true;
+    writing = writing.then(write);
+  }
+  return writing;
+};
 
 /** @param {string} owner @param {number} n @param {Any} row */
 export const keep = (owner, n, row) => {

@@ -227,8 +227,11 @@ export interface Status {
   acknowledged: number;
   /** Signals that will not arrive, counted by reason. */
   rejected: { code: string; n: number }[];
-  /** `paused`: the edge told this page to stop sending; `off`: there is no consent. */
-  transport: "off" | "idle" | "sending" | "retrying" | "paused";
+  /**
+   * `paused`: the edge told this page to stop sending; `blocked`: nothing came through for long, it is tried again when
+   * the visitor goes on; `off`: there is no consent.
+   */
+  transport: "off" | "idle" | "sending" | "retrying" | "paused" | "blocked";
   /** `ok`, or why the SDK works without WebAssembly, in the browser's words. */
   wasm: "ok" | Other;
   /** Where the queue outlives the page. */

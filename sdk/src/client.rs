@@ -9,6 +9,8 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+use std::mem::take;
+
 use crate::consent::{Consent, Gate, Purpose};
 use crate::effects::{Call, Effects};
 use crate::engine::{Batch, Chance, Engine, Kind, Next, Reply, Ticket};
@@ -36,6 +38,8 @@ pub(crate) struct Client {
     forgotten: bool,
     /// What the visitor said is stored, as far as this page knows.
     said: bool,
+    /// When the visitor said it, by the wall clock; 0 if never.
+    said_at: u64,
     held: Vec<Held>,
     session: Session,
     waiting: Vec<Waiting>,
@@ -88,6 +92,8 @@ impl Client {
                 self.look_for_left(&mut out);
             }
             "hidden" => self.hidden(&facts, &mut out),
+            // The page is looked at, or the visitor goes on to a view that is no signal.
+            "visible" => self.engine.iter_mut().for_each(Engine::again),
             "online" => {
                 self.engine.iter_mut().for_each(Engine::online);
                 self.look_for_left(&mut out);
@@ -118,18 +124,14 @@ impl Client {
             }
         }
         self.write_rows(out);
-        let engine = &self.engine;
-        self.waiting.retain(|w| {
-            let Some(engine) = engine else {
-                out.refuse(w.call, self.consent.why_not());
-                return false;
-            };
-            let done = !w.user && (engine.done(w.ticket) || engine.paused());
-            if done {
-                out.done(w.call);
+        // Smaller than `retain`, of which each call is code of its own.
+        for w in take(&mut self.waiting) {
+            match &self.engine {
+                None => out.refuse(w.call, self.consent.why_not()),
+                Some(engine) if !w.user && (engine.done(w.ticket) || engine.is_stopped()) => out.done(w.call),
+                _ => self.waiting.push(w),
             }
-            !done
-        });
+        }
     }
 
     fn send(batch: &Batch, last: bool, facts: &Facts, out: &mut Effects) {
@@ -158,26 +160,30 @@ impl Client {
         let chance = Chance { jitter, stream: facts.guid() };
         if let Some(engine) = &mut self.engine {
             let settled = engine.settle(batch, &reply, facts.now, chance);
-            self.waiting.retain(|w| {
-                let decided = w.user && w.ticket == settled.user;
+            for w in take(&mut self.waiting) {
                 let user = answer.get("user");
-                if decided && settled.refusal.is_empty() {
+                if !w.user || w.ticket != settled.user {
+                    self.waiting.push(w);
+                } else if settled.refusal.is_empty() {
                     out.resolve(w.call, if user.is_null() { QUEUED } else { user.0 });
-                } else if decided {
+                } else {
                     out.refuse(w.call, &settled.refusal);
                 }
-                !decided
-            });
+            }
             if self.consent.gate(Purpose::Storage) == Gate::Open {
                 if settled.changed {
                     out.name(engine.cookie_id());
                 }
+                if settled.rotated {
+                    self.affirm(facts);
+                }
                 return;
             }
         }
-        // An answer to what was sent before the visitor said no may have set it again.
-        if !facts.text("cookieId").is_empty() {
+        // An answer to what was sent before the visitor said no may have set cookies again.
+        if reply.status == 200 {
             out.name("");
+            out.end_proof();
         }
     }
 
@@ -207,7 +213,7 @@ impl Client {
 
     /// The page may never run again: everything goes now.
     fn hidden(&mut self, facts: &Facts, out: &mut Effects) {
-        while let Some(piece) = self.engine.as_mut().and_then(Engine::piece) {
+        while let Some(piece) = self.engine.as_mut().and_then(|engine| engine.piece(facts.now)) {
             Self::send(&piece, true, facts, out);
         }
     }
@@ -218,6 +224,7 @@ impl Client {
         let kind = Kind::of(signal);
         let mut campaign = "";
         if kind == Kind::View {
+            self.engine.iter_mut().for_each(Engine::again);
             // Of the session that it belongs to, which may begin with it.
             if self.engine.is_some() && self.consent.signal(kind) == Gate::Open {
                 self.session.touch(facts, out);
@@ -258,14 +265,16 @@ impl Client {
         }
     }
 
-    /// Begins, or goes on after a new grant, if the visitor's consent allows it.
-    fn open(&mut self, facts: &mut Facts, out: &mut Effects) {
+    /// Begins, or goes on after a new grant, if the visitor's consent allows it; answers whether the edge
+    /// hears of that consent with it.
+    fn open(&mut self, facts: &mut Facts, out: &mut Effects) -> bool {
         let begun = self.engine.is_some() && !self.forgotten;
         if begun || !self.started || self.consent.gate(Purpose::Storage) != Gate::Open {
-            return;
+            return false;
         }
         let mut cookie_id = facts.text("cookieId").to_owned();
-        if cookie_id.is_empty() {
+        let minted = cookie_id.is_empty();
+        if minted {
             cookie_id = facts.guid();
         }
         // Renewed on every page, too.
@@ -276,5 +285,6 @@ impl Client {
         engine.set_session(&self.session.id, self.session.start);
         self.forgotten = false;
         self.look_for_left(out);
+        minted && self.affirm(facts)
     }
 }

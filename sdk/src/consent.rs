@@ -101,6 +101,11 @@ impl Consent {
         if self.opted_out { "opted_out" } else { "consent_missing" }
     }
 
+    /// Whether anything was refused.
+    pub(crate) fn refuses(self) -> bool {
+        self.said.contains(&Grant::Denied)
+    }
+
     /// Whether to store what was said, so that the next page knows. Without leave to store, only a
     /// refusal is kept, and only where silence would count as leave.
     pub(crate) fn is_kept(self) -> bool {

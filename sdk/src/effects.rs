@@ -50,6 +50,12 @@ impl Effects {
         self.end();
     }
 
+    /// Tells the edge to end what this browser may see of a known customer.
+    pub(crate) fn end_proof(&mut self) {
+        self.begin("endProof");
+        self.end();
+    }
+
     /// An input `tick` after so many milliseconds, in place of the one asked for before.
     pub(crate) fn wake(&mut self, ms: u64) {
         self.with_call("wake", ms);

@@ -11,7 +11,7 @@ mod tests;
 
 use std::rc::Rc;
 
-use retry::{Retry, Verdict, verdict};
+use retry::{MOST_DAMAGED, Retry, Verdict, verdict};
 
 use crate::consent::{Consent, Gate};
 use crate::json::{Value, Writer};
@@ -147,9 +147,13 @@ pub(crate) struct Reply<'a> {
 }
 
 impl Reply<'_> {
+    fn error(&self) -> Option<&str> {
+        self.body.get("error").get("code").text()
+    }
+
     /// The edge's word for a failure.
     fn code(&self) -> String {
-        if let Some(code) = self.body.get("error").get("code").text() {
+        if let Some(code) = self.error() {
             return code.into();
         }
         let mut code = Writer("http_".into());
@@ -164,6 +168,8 @@ pub(crate) struct Settled {
     /// The cookie is to be written again: another cookieId is in use now, or the batch was made
     /// under an earlier one, which its answer may have set again.
     pub(crate) changed: bool,
+    /// It is another cookieId.
+    pub(crate) rotated: bool,
     /// The batch's `user` signal, if it is decided now, else 0.
     pub(crate) user: Ticket,
     /// Why it was refused, if it was.
@@ -263,7 +269,7 @@ impl Engine {
 
     /// What to do now.
     pub(crate) fn next(&mut self, now: u64) -> Next {
-        if self.paused || self.is_sending() {
+        if self.is_stopped() || self.is_sending() {
             return Next::Idle;
         }
         let Some(head) = self.queue.first() else { return Next::Idle };
@@ -280,13 +286,17 @@ impl Engine {
 
     /// The last flush of a page that goes away: the next piece of what is not under way, as long as
     /// all pieces fit into the browser's quota. The signals stay queued until their answers are read.
-    pub(crate) fn piece(&mut self) -> Option<Batch> {
+    /// Nothing overtakes a `user` signal: whose it is hangs on that one's answer.
+    pub(crate) fn piece(&mut self, now: u64) -> Option<Batch> {
         let (signals, _) = self.cut(BATCH_SIGNALS);
-        if self.paused || signals == 0 {
+        if self.is_stopped() || self.retry.is_put_off(now) || signals == 0 {
             return None;
         }
         let (mut bytes, mut last) = (ENVELOPE_BYTES, 0);
         for signal in self.queue.iter().filter(|s| s.batch > 0) {
+            if signal.kind == Kind::User {
+                return None;
+            }
             bytes += signal.bytes() + if last == signal.batch { 0 } else { ENVELOPE_BYTES };
             last = signal.batch;
         }
@@ -317,7 +327,8 @@ impl Engine {
             }
             let current = origin.cookie_id == self.origin.cookie_id;
             settled.changed = !current || answer.cookie_id != origin.cookie_id;
-            if current && settled.changed {
+            settled.rotated = current && settled.changed;
+            if settled.rotated {
                 self.begin(answer.cookie_id, chance.stream);
             }
         } else if self.keeps(reply, count, now, chance.jitter) {
@@ -336,11 +347,15 @@ impl Engine {
 
     /// Draws the conclusions from a failure; answers whether its `count` signals are kept.
     fn keeps(&mut self, reply: &Reply, count: u64, now: u64, jitter: u64) -> bool {
+        let damaged = reply.error() == Some("invalid_json") && self.retry.attempts < MOST_DAMAGED;
         match verdict(reply.status) {
-            Verdict::Retry => self.retry.failed(reply.status, reply.retry_after, now, jitter),
+            Verdict::GiveUp if !damaged => return false,
+            Verdict::Retry | Verdict::GiveUp => {
+                self.retry.failed(reply.status, reply.retry_after, now, jitter);
+            }
             Verdict::Pause => self.paused = true,
             Verdict::Halve if count > 1 => self.most = count as usize >> 1,
-            Verdict::Halve | Verdict::GiveUp => return false,
+            Verdict::Halve => return false,
         }
         true
     }
@@ -390,6 +405,11 @@ impl Engine {
         self.retry.online();
     }
 
+    /// The visitor looks at the page, or goes on to another view.
+    pub(crate) fn again(&mut self) {
+        self.retry.again();
+    }
+
     /// Whether everything up to `ticket` has left the queue.
     pub(crate) fn done(&self, ticket: Ticket) -> bool {
         self.queue.iter().all(|s| s.ticket > ticket)
@@ -423,15 +443,17 @@ impl Engine {
         self.rejected.iter().any(|(code, n)| code == "rate_limited" && *n == 1)
     }
 
-    /// Whether the edge told this page to stop sending.
-    pub(crate) fn paused(&self) -> bool {
-        self.paused
+    /// Whether nothing is sent by itself any more: the edge said so, or nothing comes through.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.paused || self.retry.is_blocked()
     }
 
     /// One word for `status()`.
     pub(crate) fn transport(&self) -> &'static str {
         if self.paused {
             "paused"
+        } else if self.retry.is_blocked() {
+            "blocked"
         } else if self.is_sending() {
             "sending"
         } else if self.retry.attempts > 0 {

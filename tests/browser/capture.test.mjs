@@ -135,7 +135,7 @@ test("C1 the setting leaves out the query, or the history altogether", async (t)
     await setting(t, { history: how });
     const page = await open("/one");
     await page.evaluate(() => {
-      for (const to of ["/one?page=1", "/two?page=2", "/two?page=3"]) history.pushState({}, "", to);
+      for (const to of ["/one?page=1", "/two?page=2", "/two?page=3"]) window.history.pushState({}, "", to);
     });
     assert.deepEqual(await paths(page), expected, how);
   }

@@ -116,6 +116,7 @@ function answerTo(dice, body, other) {
     { status: 408 },
     { status: 413 },
     { status: 400, answer: { error: { code: "invalid_batch" } } },
+    { status: 400, answer: { error: { code: "invalid_json" } } },
     { status: 404 },
     { status: 302 },
     ...(dice % 7 === 0 ? [{ status: 401 }] : []),
@@ -177,7 +178,7 @@ function visit(seed) {
     } else if (next === 14) input("setConsent", { purposes: { [pick(PURPOSES)]: pick(["granted", "denied"]) } });
     else if (next === 15) input("setConsent", { purposes: EVERYTHING });
     else if (next === 16) input(pick(["reset", "optIn", "optIn", "optOut"]));
-    else if (next === 17) input(pick(["hidden", "shown", "online"]));
+    else if (next === 17) input(pick(["hidden", "shown", "online", "visible"]));
     else if (next === 18) input(pick(["flush", "decisions"]), { call: ++calls });
     else if (next === 19) page();
     else if (next === 20) {
@@ -187,7 +188,7 @@ function visit(seed) {
       const said = pick([undefined, { storage: "denied" }, { analytics: "denied", storage: "granted" }, EVERYTHING]);
       const out = below(6) === 0;
       for (const browser of both) {
-        if (said) browser.storage._msci_consent = said;
+        if (said) browser.storage._msci_consent = { time: 1_790_000_000_000 + one.now, said };
         else delete browser.storage._msci_consent;
         if (out) browser.optedOut = true;
       }

@@ -142,6 +142,42 @@ test("C5 with Global Privacy Control nothing is stored and no cookie set", async
   assert.equal((await profile(msci, her.cookieId)).status, 404);
 });
 
+test("C5 the site says that it honours Global Privacy Control, and scripts are told of the header", async () => {
+  const said = await msci.fetch("/.well-known/gpc.json");
+  assert.deepEqual([said.status, said.body], [200, { gpc: true }]);
+  const entry = (/** @type {Record<string, string>} */ headers) => msci.fetch("/_msci/msci.js", { headers });
+  assert.match((await entry({ "sec-gpc": "1" })).body, /"gpc":true/);
+  const other = await entry({});
+  assert.match(other.body, /"gpc":false/);
+  assert.equal(other.headers.get("vary"), "Sec-GPC", "no cache gives one visitor another's");
+  await msci.admin("PUT", "/settings", { consent: { honourGpc: false } });
+  try {
+    assert.equal((await msci.fetch("/.well-known/gpc.json")).status, 404);
+  } finally {
+    await msci.admin("PUT", "/settings", { consent: { honourGpc: true } });
+  }
+});
+
+test("F41 once storage is taken back the edge takes nothing but consent, and leaves no cookie", async () => {
+  const her = browser();
+  const cookies = { _msci: her.cookieId, _msci_v: "x.1" };
+  const say = (/** @type {string} */ storage) => her.event("", {}, { type: "consent", name: undefined, purposes: { storage } });
+  await msci.collect(her.batch(her.view("/before")), { cookies });
+  const told = await msci.collect(her.batch(say("denied"), her.view("/with")), { cookies });
+  assert.deepEqual([told.body.accepted, told.body.rejected[0].code], [1, "consent_missing"]);
+  assert.deepEqual(told.cookies, { _msci_v: "", "__Host-msci_p": "" });
+  for (const as of [{ cookies }, {}]) {
+    const late = await msci.collect(her.batch(her.view("/late"), her.user(undefined, { name: "Ada" })), as);
+    assert.deepEqual(late.body.rejected.map((/** @type {any} */ r) => r.code)[0], "consent_missing");
+    assert.equal(late.body.accepted, 0);
+    assert.ok(Object.values(late.cookies).every((value) => value === ""), "none is set");
+  }
+  const granted = await msci.collect(her.batch(say("granted"), her.view("/after")), { cookies });
+  assert.equal(granted.body.accepted, 2);
+  const seen = await profile(msci, her.cookieId);
+  assert.deepEqual(seen.body.unifiedactivity.map((/** @type {any} */ a) => a.msdynci_externalurl).sort(), ["/after", "/before"]);
+});
+
 test("C4 where consent is required, signals wait for the grant", async () => {
   await msci.admin("PUT", "/settings", { consent: { mode: "required" } });
   try {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::customer::{Page, Row, ShipAnswer, ShipOutcome};
 use super::{Context, CookieLog, Customer, ERASED, Erased, LIFE, LOG, Link, OWN_LINK, Object, is_false};
 use crate::collections::{Map, Set};
+use crate::config::ConsentMode;
 use crate::consent::{self, Consents, Decisions};
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId, LogId, StreamId};
@@ -95,6 +96,9 @@ pub struct CollectAnswer {
     /// This cookie was erased: the browser goes on with the cookieId that derives from this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor: Option<CustomerId>,
+    /// The visitor took back the consent to storage: this browser is to keep nothing.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub barred: bool,
 }
 
 impl CollectAnswer {
@@ -176,7 +180,8 @@ impl Object {
             let verdict = self.take(offered, &mut batch, context);
             batch.answer.verdicts.push(verdict);
         }
-        let Taking { mut log, streams, answer, mut out, folded, .. } = batch;
+        let Taking { mut log, streams, mut answer, mut out, folded, .. } = batch;
+        answer.barred = !self.may_store(&log);
         log.ephemeral &= call.ephemeral;
         // Also who only gets other cookies' signals is not idle: what was decided about them is still asked.
         if log.active.plus(DAY_MS) < context.now {
@@ -298,14 +303,27 @@ impl Object {
             return Some(Rejection::new(signal.seq, "too_old", message));
         }
         let gated = matches!(signal.kind, Kind::View | Kind::Action | Kind::Event);
+        let mode = settings.consent.mode;
+        let message = if signal.kind != Kind::Consent && !self.may_store(log) {
+            "the visitor has taken back the consent to storage"
+        } else if gated && !self.allows(mode, "analytics", log) {
+            "the visitor has not agreed to analytics"
+        } else {
+            return None;
+        };
+        Some(Rejection::new(signal.seq, "consent_missing", message))
+    }
+
+    /// Whether anything but what the visitor says about consent may be kept (fault F41). An SDK that was
+    /// not allowed to would send nothing, so only a refusal counts.
+    fn may_store(&self, log: &CookieLog) -> bool {
+        self.allows(ConsentMode::Implied, "storage", log)
+    }
+
+    fn allows(&self, mode: ConsentMode, purpose: &str, log: &CookieLog) -> bool {
         let (own, customer) = (log.consent.decisions(), self.accepted_link().map(|link| &link.consent));
         // Of an unlinked cookie its own decision is the only one.
-        let whose = [Some(&own), Some(customer.unwrap_or(&own))];
-        if gated && !consent::allows(settings.consent.mode, "analytics", &whose) {
-            let message = "the visitor has not agreed to analytics";
-            return Some(Rejection::new(signal.seq, "consent_missing", message));
-        }
-        None
+        consent::allows(mode, purpose, &[Some(&own), Some(customer.unwrap_or(&own))])
     }
 
     /// The same answer that a `user` signal got the first time.

@@ -338,6 +338,28 @@ fn a12_a_browser_is_treated_by_the_stricter_of_its_own_consent_and_its_customers
 }
 
 #[test]
+fn f41_once_storage_is_taken_back_nothing_is_kept_but_what_the_visitor_says_about_it() {
+    let definitions = definitions();
+    let context = Context { now: NOW, definitions: &definitions };
+    let mut disk = Disk::new(CustomerId::Unknown(1), 1);
+    let cookie = CookieId::from_bits(1);
+    let mut say = |seq, decision: &str, with: Vec<Offered>| {
+        let mut consent = offered(seq, None);
+        consent.signal.kind = Kind::Consent;
+        consent.signal.time = NOW.plus(seq as i64);
+        let fields = json!({ "purposes": { "storage": decision } });
+        consent.signal.fields = fields.as_object().cloned().unwrap();
+        let answer = disk.collect(cookie, [vec![consent], with].concat(), context);
+        let taken: Vec<bool> = answer.verdicts.iter().map(|verdict| *verdict == Verdict::Accepted).collect();
+        (taken, answer.barred)
+    };
+    let both = |from| vec![offered(from, None), offered(from + 1, Some(customer()))];
+    assert_eq!(say(1, "granted", both(2)), (vec![true; 3], false));
+    assert_eq!(say(4, "denied", both(5)), (vec![true, false, false], true));
+    assert_eq!(say(7, "granted", both(8)), (vec![true; 3], false));
+}
+
+#[test]
 fn retention_takes_what_is_too_old_and_first_seen_stays() {
     let definitions = definitions();
     let context = Context { now: NOW, definitions: &definitions };

@@ -19,12 +19,18 @@ impl Client {
         self.holds = flag("holds");
         self.session.land(facts);
         self.consent = Consent::new(flag("required"), flag("barred"), flag("optedOut"));
-        self.consent.say(facts.get("consent"));
-        self.said = !facts.get("consent").is_null();
+        self.remember(facts);
         self.open(facts, out);
         if self.consent.gate(Purpose::Storage) == Gate::Shut {
-            out.begin("purge");
-            out.end();
+            Self::clear(out);
+            // There was a visit before this stood against it.
+            if !facts.get("session").is_null() {
+                out.end_proof();
+            }
+            if self.consent.barred && !self.consent.refuses() {
+                self.said = false;
+                out.remove(consent::KEY);
+            }
         }
     }
 
@@ -35,25 +41,25 @@ impl Client {
         if self.consent == before {
             return;
         }
-        self.said = self.consent.is_kept();
-        if self.said {
+        self.said_at = facts.time;
+        // Not known to be stored before it is read back: there may be no storage, which is no withdrawal.
+        self.said = false;
+        if self.consent.is_kept() {
             let json = out.begin("store");
             json.quoted(&[consent::KEY]);
-            self.consent.write(json.item().push("{"));
-            json.push("}");
+            json.item().push("{").number("time", self.said_at);
+            json.raw("said", "{");
+            self.consent.write(json);
+            json.push("}}");
             out.end();
         } else {
             out.remove(consent::KEY);
         }
-        self.open(facts, out);
-        self.withdraw(facts);
         // The edge hears of it before what it allows, and even when it allows nothing any more.
-        if let Some(engine) = self.engine.as_mut().filter(|_| !self.forgotten) {
-            let mut json = Writer("{".into());
-            json.number("time", facts.time);
-            json.text("type", "consent");
-            json.raw("purposes", purposes.0);
-            let _queued = engine.push(Kind::Consent, json.0, facts.now);
+        let told = self.open(facts, out);
+        self.withdraw(facts);
+        if !told {
+            self.tell_consent(purposes.0, facts.time, facts);
         }
         self.settle_consent(facts, out);
     }
@@ -68,6 +74,37 @@ impl Client {
         }
     }
 
+    /// Takes over what is stored.
+    fn remember(&mut self, facts: &Facts) {
+        let stored = facts.get("consent");
+        self.said = !stored.is_null();
+        if let Some(time) = stored.get("time").number() {
+            self.said_at = time;
+        }
+        self.consent.say(stored.get("said"));
+    }
+
+    /// Tells the edge what it cannot know of a cookieId that is new: what the visitor has said, and when.
+    /// Answers whether there is anything.
+    pub(super) fn affirm(&mut self, facts: &Facts) -> bool {
+        if self.said_at > 0 {
+            let mut said = Writer("{".into());
+            self.consent.write(&mut said);
+            self.tell_consent(&said.push("}").0, self.said_at, facts);
+        }
+        self.said_at > 0
+    }
+
+    fn tell_consent(&mut self, purposes: &str, time: u64, facts: &Facts) {
+        if let Some(engine) = self.engine.as_mut().filter(|_| !self.forgotten) {
+            let mut json = Writer("{".into());
+            json.number("time", time);
+            json.text("type", "consent");
+            json.raw("purposes", purposes);
+            let _queued = engine.push(Kind::Consent, json.0, facts.now);
+        }
+    }
+
     /// Takes over what the visitor said in another tab.
     pub(super) fn recall(&mut self, facts: &mut Facts, out: &mut Effects) {
         if !self.started {
@@ -76,10 +113,11 @@ impl Client {
         if !self.consent.opted_out && facts.get("optedOut").flag() == Some(true) {
             return self.opt_out(facts, out);
         }
-        let (before, stored) = (self.consent, facts.get("consent"));
-        let taken_back = self.said && stored.is_null();
-        self.said = !stored.is_null();
-        self.consent.say(if taken_back { ALL_DENIED } else { stored });
+        let (before, said) = (self.consent, self.said);
+        self.remember(facts);
+        if said && !self.said {
+            self.consent.say(ALL_DENIED);
+        }
         if self.consent != before {
             self.open(facts, out);
             self.withdraw(facts);
@@ -106,7 +144,8 @@ impl Client {
             out.name(&cookie_id);
             out.remove(session::KEY);
             engine.begin(cookie_id, facts.guid());
-            Self::end_proof(out);
+            self.affirm(facts);
+            out.end_proof();
         }
     }
 
@@ -114,7 +153,7 @@ impl Client {
     pub(super) fn opt_out(&mut self, facts: &mut Facts, out: &mut Effects) {
         // What was said before is purged, too: whoever opts in again has not said anything yet.
         self.consent = Consent::new(self.consent.required, self.consent.barred, true);
-        self.said = false;
+        (self.said, self.said_at) = (false, 0);
         out.opt_out(true);
         out.remove(consent::KEY);
         self.forget(out);
@@ -138,17 +177,15 @@ impl Client {
         }
         self.forgotten = true;
         self.session = Session::default();
+        Self::clear(out);
+        out.end_proof();
+    }
+
+    /// Leaves nothing on the device but what the visitor said.
+    fn clear(out: &mut Effects) {
         out.name("");
         out.remove(session::KEY);
         out.begin("purge");
-        out.end();
-        Self::end_proof(out);
-    }
-
-    /// Tells the edge to end what this browser may see of a known customer. Scripts cannot: the proof
-    /// cookie is `HttpOnly`. That it fails offline costs nothing, the proof is bound to the old cookieId.
-    fn end_proof(out: &mut Effects) {
-        out.begin("endProof");
         out.end();
     }
 }

@@ -53,14 +53,18 @@ impl Browser {
 
     /// A page of the site, and its view.
     fn initialize(&mut self) {
+        self.start();
+        self.view();
+    }
+
+    fn start(&mut self) {
+        self.client = Client::default();
         let campaign = self.campaign;
         self.input("start", &format!(r#"{},"barred":{},"campaign":{campaign}"#, self.rules, self.gpc));
-        self.view();
     }
 
     /// Another page of the site, in the same browser.
     fn next_page(&mut self) {
-        self.client = Client::default();
         self.initialize();
     }
 
@@ -288,6 +292,65 @@ fn after_the_grant_what_happened_since_is_sent_in_order() {
 }
 
 #[test]
+fn c4_each_new_cookie_id_begins_with_what_the_visitor_said_and_when() {
+    let mut browser = Browser::started(REQUIRED);
+    browser.consent(ALL);
+    let said = browser.sent().unwrap().get("signals").parts().next().unwrap().0.to_owned();
+    browser.answer(None, "null");
+    browser.now += 5_000;
+    let told = |browser: &Browser| {
+        let signals = browser.sent().expect("a request").get("signals").parts();
+        signals
+            .filter(|signal| signal.get("type").text() == Some("consent"))
+            .map(|s| s.0.to_owned())
+            .collect::<Vec<_>>()
+    };
+    // A logout.
+    browser.call("reset");
+    assert_eq!(told(&browser), [said.clone()]);
+    browser.answer(None, "null");
+    // Another user.
+    browser.user("K2");
+    browser.answer(Some(B), r#"{"status":"rotated"}"#);
+    assert_eq!(told(&browser), [said.clone()]);
+    assert_eq!(browser.sent().unwrap().get("cookieId").text(), Some(B));
+    browser.answer(None, "null");
+    // A page whose cookie is there, and one whose cookie was lost.
+    browser.next_page();
+    browser.after(1_000);
+    assert_eq!(browser.types(), ["view"]);
+    browser.answer(None, "null");
+    browser.cookies.clear();
+    browser.start();
+    assert_eq!(told(&browser), [said]);
+}
+
+#[test]
+fn f35_without_storage_a_grant_is_not_taken_for_withdrawn_by_the_next_step() {
+    let mut browser = Browser::started(REQUIRED);
+    browser.consent(ALL);
+    (browser.storage, browser.cookies) = (vec![], vec![]);
+    for _ in 0..2 {
+        browser.event("x");
+    }
+    browser.call("status");
+    assert!(browser.effects.join("").contains(r#""queued":4"#), "{:?}", browser.effects);
+}
+
+#[test]
+fn c4_a_grant_after_a_refusal_tells_the_edge_all_that_holds() {
+    let mut browser = Browser::started(REQUIRED);
+    browser.consent(ALL);
+    browser.answer(None, "null");
+    browser.consent(r#"{"storage":"denied"}"#);
+    browser.answer(None, "null");
+    browser.consent(r#"{"storage":"granted"}"#);
+    assert_eq!(browser.types(), ["consent"]);
+    let told = browser.sent().unwrap().get("signals").parts().next().unwrap().get("purposes").0;
+    assert_eq!(told, ALL, "the cookieId is a new one");
+}
+
+#[test]
 fn after_a_refusal_what_happened_is_discarded() {
     let mut browser = Browser::started(REQUIRED);
     browser.user("K");
@@ -347,6 +410,26 @@ fn global_privacy_control_leaves_no_trace_whatever_is_granted() {
     browser.consent(ALL);
     browser.after(60_000);
     assert!(browser.leaves_no_trace());
+}
+
+#[test]
+fn c5_what_an_earlier_visit_left_goes_with_global_privacy_control_unless_it_is_a_refusal() {
+    for (said, kept) in [(r#"{"analytics":"granted"}"#, 0), (r#"{"analytics":"denied"}"#, 1)] {
+        let mut browser = Browser::started(IMPLIED);
+        browser.consent(said);
+        assert!(!browser.cookies.is_empty() && browser.storage.len() == 2);
+        browser.gpc = true;
+        browser.start();
+        let ends = |browser: &Browser| browser.effects.iter().any(|effect| effect.contains("endProof"));
+        assert!(
+            ends(&browser) && browser.cookies.is_empty() && browser.rows.is_empty(),
+            "{:?}",
+            browser.effects
+        );
+        assert_eq!(browser.storage.len(), kept, "{said}");
+        browser.start();
+        assert!(!ends(&browser), "once");
+    }
 }
 
 #[test]

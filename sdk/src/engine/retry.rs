@@ -5,6 +5,12 @@ pub(super) const SHORTEST_MS: u64 = 1_000;
 pub(super) const LONGEST_MS: u64 = 300_000;
 /// 1 s doubled nine times is past five minutes.
 const MOST_DOUBLINGS: u32 = 9;
+/// So many tries in a row without any answer, over some eight minutes: it is no blip of the network, but
+/// something on the device that does not let this page through.
+const MOST_UNANSWERED: u32 = 10;
+/// Bodies are whole when they leave. What is refused as no JSON was damaged on the way, unless it is each
+/// time.
+pub(super) const MOST_DAMAGED: u32 = 2;
 
 /// What an HTTP status means for the signals of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +41,10 @@ pub(super) fn verdict(status: u64) -> Verdict {
 pub(super) struct Retry {
     pub(super) attempts: u32,
     not_before: u64,
-    unreachable: bool,
+    /// Failures without any answer, since the last answer.
+    unanswered: u32,
+    /// The edge said how long to wait.
+    asked: bool,
 }
 
 impl Retry {
@@ -47,8 +56,12 @@ impl Retry {
     pub(super) fn failed(&mut self, status: u64, retry_after: Option<u64>, now: u64, jitter: u64) {
         if self.wait(now).is_none() {
             self.attempts = self.attempts.saturating_add(1);
+            self.unanswered = self.unanswered.saturating_add(1);
         }
-        self.unreachable = status == 0;
+        if status > 0 {
+            self.unanswered = 0;
+        }
+        self.asked = retry_after.is_some();
         let wait = retry_after.unwrap_or_else(|| {
             let base = SHORTEST_MS << self.attempts.saturating_sub(1).min(MOST_DOUBLINGS);
             (base * (512 + jitter)) >> 10
@@ -58,9 +71,25 @@ impl Retry {
 
     /// The network is back: what failed for want of one need not wait any longer.
     pub(super) fn online(&mut self) {
-        if self.unreachable {
+        if self.unanswered > 0 {
             self.not_before = 0;
         }
+        self.again();
+    }
+
+    /// Whether trying by itself has come to its end.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.unanswered >= MOST_UNANSWERED
+    }
+
+    /// The visitor goes on: that is worth one more try, once the wait is over.
+    pub(super) fn again(&mut self) {
+        self.unanswered = self.unanswered.min(MOST_UNANSWERED - 1);
+    }
+
+    /// Whether the edge asked to be left alone until later, even by a page that goes.
+    pub(super) fn is_put_off(&self, now: u64) -> bool {
+        self.asked && self.wait(now).is_some()
     }
 }
 
@@ -136,5 +165,40 @@ mod tests {
         retry.failed(429, Some(60_000), 0, 512);
         retry.online();
         assert_eq!(retry.wait(0), Some(60_000));
+    }
+
+    #[test]
+    fn f28_without_any_answer_trying_ends_until_the_visitor_goes_on() {
+        let mut retry = Retry::default();
+        let mut now = 0;
+        let mut tries = 0;
+        while !retry.is_blocked() {
+            retry.failed(0, None, now, 0);
+            now += retry.wait(now).unwrap();
+            tries += 1;
+        }
+        assert_eq!(tries, MOST_UNANSWERED);
+        retry.again();
+        assert!(!retry.is_blocked());
+        retry.failed(0, None, now, 0);
+        assert!(retry.is_blocked(), "one more try");
+        assert!(retry.wait(now).unwrap() > 60_000, "and none within a minute");
+        retry.online();
+        assert!(!retry.is_blocked() && retry.wait(now).is_none());
+        retry.failed(503, None, now, 0);
+        for _ in 1..MOST_UNANSWERED {
+            now += retry.wait(now).unwrap();
+            retry.failed(0, None, now, 0);
+        }
+        assert!(!retry.is_blocked(), "an answer, whatever it is, shows a way through");
+    }
+
+    #[test]
+    fn only_who_asked_for_time_is_left_alone_by_a_page_that_goes() {
+        let mut retry = Retry::default();
+        retry.failed(503, None, 0, 512);
+        assert!(!retry.is_put_off(0));
+        retry.failed(503, Some(5_000), 0, 512);
+        assert!(retry.is_put_off(4_999) && !retry.is_put_off(5_000));
     }
 }

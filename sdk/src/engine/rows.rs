@@ -69,6 +69,8 @@ impl Engine {
             let mut parts = pair.parts();
             let (n, row) = (parts.next().unwrap_or(Value::NULL), parts.next().unwrap_or(Value::NULL));
             match Signal::read(owner, n, row) {
+                // A page that came back may have had them before.
+                Some((_, signal)) if self.has(owner, signal.row) => {}
                 Some((made, mut signal)) if made.saturating_add(KEPT_MS) >= time => {
                     self.tickets += 1;
                     signal.ticket = self.tickets;
@@ -87,6 +89,10 @@ impl Engine {
         adopted.append(&mut self.queue);
         self.queue = adopted;
         self.make_room();
+    }
+
+    fn has(&self, owner: &str, row: u64) -> bool {
+        self.queue.iter().any(|signal| signal.row == row && signal.origin.owner == owner)
     }
 
     /// What is to be stored and unstored by now, as effects.

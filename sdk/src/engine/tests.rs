@@ -194,6 +194,56 @@ fn a_bad_request_is_given_up_and_counted_and_the_next_goes_on() {
 }
 
 #[test]
+fn f30_what_was_damaged_on_the_way_is_sent_again_but_not_for_ever() {
+    let mut e = engine();
+    push(&mut e, Kind::User, 1, 0);
+    let mut now = 0;
+    for retry in 0..3 {
+        let batch = send(&mut e, now);
+        assert_eq!((seqs(&batch), batch.retry), (vec![1], retry));
+        settle(&mut e, &batch, now, 400, r#"{"error":{"code":"invalid_json","message":""}}"#);
+        if let Next::Wait(ms) = e.next(now) {
+            now += ms;
+        }
+    }
+    assert_eq!((e.queued(), e.rejected()), (0, &[("invalid_json".to_owned(), 1)][..]));
+}
+
+#[test]
+fn f28_a_blocked_page_keeps_everything_and_sends_nothing_by_itself() {
+    let mut e = engine();
+    push(&mut e, Kind::View, 20, 0);
+    let mut now = 0;
+    while let Next::Send(batch) = e.next(now) {
+        fail(&mut e, &batch, now, 0);
+        if let Next::Wait(ms) = e.next(now) {
+            now += ms;
+        }
+    }
+    assert_eq!((e.queued(), e.transport(), e.is_stopped()), (20, "blocked", true));
+    push(&mut e, Kind::User, 1, now);
+    assert!(matches!(e.next(now + 1_000_000), Next::Idle));
+    assert!(e.piece(now + 1_000_000).is_none());
+    e.again();
+    assert!(matches!(e.next(now), Next::Wait(ms) if ms > 60_000), "not at once either");
+    now += 300_000;
+    let batch = send(&mut e, now);
+    accept(&mut e, &batch, now);
+    assert_eq!(seqs(&send(&mut e, now)), [21], "it goes on as if nothing had been");
+}
+
+#[test]
+fn b2_a_page_that_goes_leaves_an_edge_alone_that_asked_for_time() {
+    let mut e = engine();
+    push(&mut e, Kind::View, 20, 0);
+    let batch = send(&mut e, 0);
+    let reply = Reply { status: 503, body: Value::NULL, retry_after: Some(60_000) };
+    e.settle(batch.id, &reply, 0, chance());
+    assert!(e.piece(59_999).is_none());
+    assert!(e.piece(60_000).is_some());
+}
+
+#[test]
 fn a_user_signal_that_is_given_up_is_refused() {
     let mut e = engine();
     push(&mut e, Kind::User, 1, 0);
@@ -211,7 +261,7 @@ fn an_unwanted_page_keeps_its_signals_and_sends_nothing_more() {
         fail(&mut e, &batch, 0, code);
         push(&mut e, Kind::User, 1, 0);
         assert!(matches!(e.next(1_000_000), Next::Idle));
-        assert!(e.piece().is_none());
+        assert!(e.piece(0).is_none());
         assert_eq!((e.queued(), e.transport()), (21, "paused"));
     }
 }
@@ -331,7 +381,7 @@ fn the_last_flush_goes_in_pieces_within_the_quota() {
         e.push(Kind::View, format!("{{\"p\":\"{}\"", "x".repeat(2_000)), 0).unwrap();
     }
     let under_way = send(&mut e, 0);
-    let pieces: Vec<Batch> = std::iter::from_fn(|| e.piece()).collect();
+    let pieces: Vec<Batch> = std::iter::from_fn(|| e.piece(0)).collect();
     let mut total = under_way.signals.len();
     for piece in &pieces {
         assert!(piece.signals.len() + ENVELOPE_BYTES <= 16 * 1024);
@@ -340,7 +390,7 @@ fn the_last_flush_goes_in_pieces_within_the_quota() {
     assert_eq!(pieces.len(), 3);
     assert!(total + 4 * ENVELOPE_BYTES <= 64 * 1024);
     assert_eq!(e.queued(), 100, "nothing is gone before its answer");
-    assert!(e.piece().is_none(), "hidden, then pagehide: sent once");
+    assert!(e.piece(0).is_none(), "hidden, then pagehide: sent once");
     for batch in pieces.iter().chain([&under_way]) {
         accept(&mut e, batch, 0);
     }
@@ -348,10 +398,24 @@ fn the_last_flush_goes_in_pieces_within_the_quota() {
 }
 
 #[test]
+fn f40_nothing_overtakes_a_user_signal_when_the_page_goes() {
+    let mut e = engine();
+    push(&mut e, Kind::User, 1, 0);
+    let user = send(&mut e, 0);
+    push(&mut e, Kind::View, 1, 0);
+    assert!(e.piece(0).is_none(), "the user is under way");
+    accept(&mut e, &user, 0);
+    push(&mut e, Kind::User, 1, 0);
+    push(&mut e, Kind::View, 1, 0);
+    let pieces: Vec<_> = std::iter::from_fn(|| e.piece(0)).map(|piece| seqs(&piece)).collect();
+    assert_eq!(pieces, [[2, 3]], "up to the next one");
+}
+
+#[test]
 fn a_page_that_comes_back_sends_again_under_the_same_names() {
     let mut e = engine();
     push(&mut e, Kind::View, 3, 0);
-    let piece = e.piece().unwrap();
+    let piece = e.piece(0).unwrap();
     assert!(matches!(e.next(2_000), Next::Idle));
     e.resume();
     let again = send(&mut e, 2_000);

@@ -5,7 +5,6 @@ use super::*;
 impl Browser {
     /// Another page, after the one that there was has ended without a word.
     fn crashed(&mut self) {
-        self.client = Client::default();
         self.initialize();
         self.find_left();
     }
@@ -64,6 +63,18 @@ fn another_page_goes_on_with_what_one_left() {
 }
 
 #[test]
+fn f25_what_a_page_still_has_when_it_comes_back_is_not_taken_over_twice() {
+    let mut browser = Browser::started(IMPLIED);
+    browser.event("e1");
+    browser.crashed();
+    for _ in 0..2 {
+        browser.find_left();
+    }
+    browser.call("status");
+    assert!(browser.effects.join("").contains(r#""queued":3"#), "{:?}", browser.effects);
+}
+
+#[test]
 fn what_is_left_for_too_long_or_is_no_row_is_dropped_and_counted() {
     let mut browser = Browser::started(IMPLIED);
     browser.rows[0].2 = "7".to_owned();
@@ -82,7 +93,6 @@ fn what_is_left_for_too_long_or_is_no_row_is_dropped_and_counted() {
 fn what_is_left_without_leave_is_not_sent() {
     let mut browser = Browser::started(IMPLIED);
     browser.after(10);
-    browser.client = Client::default();
     browser.initialize();
     browser.consent(r#"{"analytics":"denied"}"#);
     browser.find_left();
@@ -106,7 +116,7 @@ fn withdrawn_storage_leaves_no_row_and_makes_none() {
 
 #[test]
 fn f41_what_another_tab_withdraws_holds_here_too() {
-    let said = |storage: &str| vec![("_msci_consent".to_owned(), storage.to_owned())];
+    let said = |storage: &str| vec![("_msci_consent".to_owned(), format!(r#"{{"said":{storage}}}"#))];
     let opted_out = ("_msci_optout".to_owned(), "1".to_owned());
     for (settings, cookie, storage) in [
         (IMPLIED, Some(opted_out), vec![]),
