@@ -307,12 +307,12 @@ fn c4_each_new_cookie_id_begins_with_what_the_visitor_said_and_when() {
     };
     // A logout.
     browser.call("reset");
-    assert_eq!(told(&browser), [said.clone()]);
+    assert_eq!(told(&browser), std::slice::from_ref(&said));
     browser.answer(None, "null");
     // Another user.
     browser.user("K2");
     browser.answer(Some(B), r#"{"status":"rotated"}"#);
-    assert_eq!(told(&browser), [said.clone()]);
+    assert_eq!(told(&browser), std::slice::from_ref(&said));
     assert_eq!(browser.sent().unwrap().get("cookieId").text(), Some(B));
     browser.answer(None, "null");
     // A page whose cookie is there, and one whose cookie was lost.
