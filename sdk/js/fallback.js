@@ -65,6 +65,11 @@ const client = () => {
   /** Calls that wait for what has this ticket to leave the queue; of a `user` signal, for its verdict. @type {[ticket: number, call: number, user?: boolean][]} */
   let waiting = [];
 
+  /** The `user` signal that this input decides, and why against it. @type {number | undefined} */
+  let decided;
+  /** @type {Text | undefined} */
+  let why;
+
   const effect = (/** @type {Any[]} */ ...one) => out.push(one);
   const count = (/** @type {Text} */ code, n = 1) => (rejected[code] = (rejected[code] ?? 0) + n);
   const refuse = (/** @type {number} */ call, /** @type {Text} */ reason) => effect("resolve", call, { status: "refused", reason });
@@ -181,12 +186,13 @@ const client = () => {
       wait > 0 ? effect("wake", wait) : send(taken);
     }
     waiting = waiting.filter(([ticket, call, user]) => {
-      if (!origin) return void refuse(call, whyNot());
-      if (user || (!stopped() && queue.some((it) => it.ticket <= ticket))) return true;
-      return void effect("resolve", call);
+      const waits = origin && (user ? ticket !== decided : !stopped() && queue.some((it) => it.ticket <= ticket));
+      const reason = origin ? user && why : whyNot();
+      if (!waits) reason ? refuse(call, reason) : effect("resolve", call, ...(user ? [facts.answer?.user ?? { status: "queued" }] : []));
+      return waits;
     });
   };
-  // What became of a batch; answers whether the cookie is to be written again, and whether it is another.
+  // What became of a batch; answers whether the cookie is to be written again.
   const settle = () => {
     const { batch, status, answer, after, now } = facts;
     const sent = queue.filter((it) => it.batch === batch);
@@ -205,9 +211,8 @@ const client = () => {
         count(code);
         if (seq === user?.seq) refusal = code;
       }
-      const current = first.origin.cookieId === origin.cookieId;
-      changed = !current || answer.cookieId !== origin.cookieId;
-      rotated = current && changed;
+      changed = first.origin.cookieId !== origin.cookieId;
+      rotated = !changed && answer.cookieId !== origin.cookieId;
       if (rotated) begin(answer.cookieId);
     } else if (
       /40[138]|413|429/.test(status)
@@ -239,17 +244,15 @@ const client = () => {
     attempts = notBefore = unanswered = 0;
     asked = false;
     most = Math.min(most * 2, 20);
-    waiting = waiting.filter(([ticket, call, is]) => {
-      if (!is || ticket !== user?.ticket) return true;
-      return void (refusal ? refuse(call, refusal) : effect("resolve", call, answer.user ?? { status: "queued" }));
-    });
-    return changed && { rotated };
+    decided = user?.ticket;
+    why = refusal;
+    if (rotated) affirm();
+    return changed || rotated;
   };
   const reply = () => {
     const changed = origin && settle();
     if (origin && !gate("storage")) {
       if (changed) effect("name", origin.cookieId);
-      if (changed?.rotated) affirm();
     } else if (facts.status === 200) {
       // It was sent before the visitor said no, and may have set cookies again.
       effect("name", "");
@@ -360,7 +363,7 @@ const client = () => {
       if (view) again();
       if (view && origin && !gateOf(signal)) touch();
       const all = { ...(view && session.campaign), ...properties };
-      take(Object.keys(all)[0] === undefined ? signal : { ...signal, properties: all }, call);
+      take(Object.keys(all).length ? { ...signal, properties: all } : signal, call);
     },
     setConsent: () => {
       const { purposes } = facts;
@@ -424,6 +427,7 @@ const client = () => {
   return (/** @type {Any} */ input) => {
     facts = input;
     out = [];
+    decided = 0;
     if (started) {
       // What the visitor said in another tab.
       const before = stored;

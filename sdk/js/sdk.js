@@ -191,16 +191,16 @@ export const attach = async (api, settings, wasm) => {
     },
     decide: (call, allowed) =>
       (allowed ? fetch(endpoint + "decisions?uri=" + encodeURIComponent(location.href)) : Promise.reject())
-        .then((response) => (response.ok ? response.json() : STRANGER))
-        .catch(() => STRANGER)
-        .then((value) => resolve(call, value)),
+        .then((response) => response.ok && response.json())
+        .catch(() => {})
+        .then((value) => resolve(call, value || STRANGER)),
     status: (call, value) => resolve(call, { ...value, store: kind, wasm: String(core.why ?? "ok") }),
     resolve,
     warn: () => console.warn("MSCI: more than 100 custom events in a second, the rest is dropped"),
-    keep: (owner, n, row) => keep(owner, n, { ...row, to: endpoint + config.ingestionKey }),
+    keep: (owner, n, row) => keep(owner, n, { ...row, to: config.ingestionKey }),
     drop,
     purge,
-    load: (own) => left(own, endpoint + config.ingestionKey, (owner, rows) => step("left", { owner, rows })),
+    load: (own) => left(own, config.ingestionKey, (owner, rows) => step("left", { owner, rows })),
   };
 
   /**
@@ -322,7 +322,7 @@ export const attach = async (api, settings, wasm) => {
       const [done] = calls.get(call) ?? [];
       calls.delete(call);
       end("torn_down");
-      return Promise.resolve(written()).then(() => done?.(undefined));
+      return written().then(() => done?.(undefined));
     },
   };
   for (const method of ["decisions", "flush", "status"]) {

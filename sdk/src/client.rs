@@ -138,7 +138,7 @@ impl Client {
         let json = out.begin("send");
         // Where cookies are blocked, each page is somebody else.
         let ephemeral = facts.text("cookieId").is_empty();
-        transport::write_body(json.item(), batch, ephemeral);
+        transport::write_body(json, batch, ephemeral);
         for n in [batch.id, batch.retry, last.into()] {
             json.item().push_number(n.into());
         }
@@ -160,11 +160,10 @@ impl Client {
         let chance = Chance { jitter, stream: facts.guid() };
         if let Some(engine) = &mut self.engine {
             let settled = engine.settle(batch, &reply, facts.now, chance);
-            for w in take(&mut self.waiting) {
-                let user = answer.get("user");
-                if !w.user || w.ticket != settled.user {
-                    self.waiting.push(w);
-                } else if settled.refusal.is_empty() {
+            let decided = self.waiting.iter().position(|w| w.user && w.ticket == settled.user);
+            if let Some(at) = decided {
+                let (w, user) = (self.waiting.swap_remove(at), answer.get("user"));
+                if settled.refusal.is_empty() {
                     out.resolve(w.call, if user.is_null() { QUEUED } else { user.0 });
                 } else {
                     out.refuse(w.call, &settled.refusal);

@@ -64,6 +64,11 @@ impl Consent {
         }
     }
 
+    /// Takes everything back.
+    pub(crate) fn deny(&mut self) {
+        self.said = [Grant::Denied; 3];
+    }
+
     /// Writes what was said, in the same form.
     pub(crate) fn write(self, json: &mut Writer) {
         for (said, purpose) in self.said.into_iter().zip(PURPOSES) {

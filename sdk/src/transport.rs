@@ -6,12 +6,7 @@ use crate::json::{Value, Writer};
 
 /// Writes what the body of `POST /_msci/collect` says of a batch; the rest is the browser's.
 pub(crate) fn write_body(body: &mut Writer, batch: &Batch, ephemeral: bool) {
-    body.push("{").text("cookieId", &batch.origin.cookie_id);
-    body.text("stream", &batch.origin.stream);
-    body.raw("session", "{");
-    body.text("id", &batch.origin.session);
-    body.number("start", batch.origin.session_start);
-    body.push("}");
+    batch.origin.write(body);
     if ephemeral {
         body.raw("ephemeral", "true");
     }

@@ -13,7 +13,7 @@ const instance = (name, endpointUrl) =>
 /** @param {any} batch */
 const names = (batch) => batch.signals.map((/** @type {any} */ { name }) => name);
 
-test("what an instance left on the device is sent by the instance of the same edge and key, and by no other", async (t) => {
+test("what an instance left on the device is sent by the instance of the same key, and by no other", async (t) => {
   /** Batches by path. @type {[string, any][]} */
   const batches = [];
   let away = true;

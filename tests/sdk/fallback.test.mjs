@@ -30,6 +30,7 @@ class Browser {
   /** @type {Record<string, Any>} */ storage = {};
   /** @type {string | undefined} */ cookieId;
   optedOut = false;
+  keeps = true;
   /** @type {Map<string, Any>} */ rows = new Map();
   /** @type {{ body: Any, batch: number, retry: number, last: number }[]} */ underWay = [];
   /** Everything that was done. @type {Any[]} */ done = [];
@@ -64,6 +65,7 @@ class Browser {
   #do(verb, args) {
     if (verb === "name") this.cookieId = args[0] || undefined;
     else if (verb === "optOut") this.optedOut = args[0];
+    else if (verb === "store" && !this.keeps) return;
     else if (verb === "store") args[1] ? (this.storage[args[0]] = plain(args[1])) : delete this.storage[args[0]];
     else if (verb === "keep") this.rows.set(`${args[0]} ${args[1]}`, plain(args[2]));
     else if (verb === "drop") for (const n of args[1]) this.rows.delete(`${args[0]} ${n}`);
@@ -90,7 +92,9 @@ class Browser {
 
   state() {
     const { storage, cookieId, optedOut, rows, done } = this;
-    return { storage, cookieId, optedOut, rows: [...rows].sort(([a], [b]) => (a < b ? -1 : 1)), done };
+    // Promises settle later than everything else is done.
+    const [settled, others] = [true, false].map((is) => done.filter(([verb]) => (verb === "resolve") === is));
+    return { storage, cookieId, optedOut, rows: [...rows].sort(([a], [b]) => (a < b ? -1 : 1)), settled, others };
   }
 }
 
@@ -143,6 +147,9 @@ function visit(seed) {
     sent += one.done.filter(([verb]) => verb === "send").length;
     for (const browser of both) browser.done = [];
   };
+  // Nobody answers, or nothing is kept.
+  const away = below(8) === 0;
+  if (below(8) === 0) for (const browser of both) browser.keeps = false;
   const rules = { required: below(3) === 0, barred: below(12) === 0, holds: below(4) > 0 };
   const page = () => {
     for (const browser of both) {
@@ -174,7 +181,7 @@ function visit(seed) {
         const [{ batch, body } = { batch: 0, body: {} }] = browser.underWay.splice(at, 1);
         return { batch, body };
       });
-      input("reply", { batch: answered?.batch, ...answerTo(dice, answered?.body, other) });
+      input("reply", { batch: answered?.batch, ...(away && dice % 10 ? { status: 0 } : answerTo(dice, answered?.body, other)) });
     } else if (next === 14) input("setConsent", { purposes: { [pick(PURPOSES)]: pick(["granted", "denied"]) } });
     else if (next === 15) input("setConsent", { purposes: EVERYTHING });
     else if (next === 16) input(pick(["reset", "optIn", "optIn", "optOut"]));

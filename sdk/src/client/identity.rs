@@ -5,10 +5,8 @@ use crate::consent::{self, Consent, Gate, Purpose};
 use crate::effects::Effects;
 use crate::engine::Kind;
 use crate::facts::Facts;
-use crate::json::{Value, Writer};
+use crate::json::Writer;
 use crate::session::{self, Session};
-
-const ALL_DENIED: Value = Value(r#"{"storage":"denied","analytics":"denied","personalization":"denied"}"#);
 
 impl Client {
     /// Starts: `required` says whether nothing may happen without a grant, `barred` that nothing may in
@@ -116,7 +114,7 @@ impl Client {
         let (before, said) = (self.consent, self.said);
         self.remember(facts);
         if said && !self.said {
-            self.consent.say(ALL_DENIED);
+            self.consent.deny();
         }
         if self.consent != before {
             self.open(facts, out);

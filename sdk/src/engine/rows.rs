@@ -16,22 +16,15 @@ impl Signal {
         rows.item().push("[").quoted(&["keep"]);
         rows.quoted(&[&origin.owner]);
         rows.item().push_number(self.row);
-        rows.item().push("{").text("cookieId", &origin.cookie_id);
-        rows.text("stream", &origin.stream);
-        rows.raw("session", "{");
-        rows.text("id", &origin.session);
-        rows.number("start", origin.session_start);
-        rows.push("}").number("seq", self.seq);
+        origin.write(rows);
+        rows.number("seq", self.seq);
         rows.raw("signal", &self.json);
         rows.push("}}]");
     }
 
     /// The effect that removes what is stored of it.
     pub(super) fn unkeep(&self, rows: &mut Writer) {
-        rows.item().push("[").quoted(&["drop"]);
-        rows.quoted(&[&self.origin.owner]);
-        rows.item().push("[").push_number(self.row);
-        rows.push("]]");
+        unkeep(&self.origin.owner, self.row, rows);
     }
 
     /// A signal of another page, as it was stored.
@@ -60,6 +53,13 @@ impl Signal {
     }
 }
 
+fn unkeep(owner: &str, row: u64, rows: &mut Writer) {
+    rows.item().push("[").quoted(&["drop"]);
+    rows.quoted(&[owner]);
+    rows.item().push("[").push_number(row);
+    rows.push("]]");
+}
+
 impl Engine {
     /// Takes over `rows`, numbers and rows in turn, that a page left when it ended. They go before
     /// everything else, under the names they have. `time` is the wall clock.
@@ -79,9 +79,7 @@ impl Engine {
                 }
                 // Too old, or no row of ours.
                 other => {
-                    self.rows.item().push("[").quoted(&["drop"]);
-                    self.rows.quoted(&[owner]);
-                    self.rows.item().push("[").push(n.0).push("]]");
+                    unkeep(owner, n.number().unwrap_or_default(), &mut self.rows);
                     self.count(if other.is_some() { "expired" } else { "damaged" }, 1);
                 }
             }
