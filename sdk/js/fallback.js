@@ -65,9 +65,9 @@ const client = () => {
   /** Calls that wait for what has this ticket to leave the queue; of a `user` signal, for its verdict. @type {[ticket: number, call: number, user?: boolean][]} */
   let waiting = [];
 
-  /** The `user` signal that this input decides, and why against it. @type {number | undefined} */
+  /** The `user` signal that this input decides, and why against it. @type {Any} */
   let decided;
-  /** @type {Text | undefined} */
+  /** @type {Any} */
   let why;
 
   const effect = (/** @type {Any[]} */ ...one) => out.push(one);
@@ -200,16 +200,14 @@ const client = () => {
     if (!first) return;
     const user = sent.find((it) => it.signal.type === "user");
     const refusals = answer?.rejected?.map ? answer.rejected : [];
-    let changed = false;
-    let rotated = false;
-    /** @type {Text | undefined} */
-    let refusal;
+    let changed;
+    let rotated;
     // Only an answer that accounts for each signal is an acknowledgement.
     if (status === 200 && answer?.cookieId && answer.ack?.stream === first.origin.stream && answer.accepted + answer.duplicate + refusals.length === sent.length) {
       acknowledged += sent.length - refusals.length;
       for (const { seq, code } of refusals) {
         count(code);
-        if (seq === user?.seq) refusal = code;
+        if (seq === user?.seq) why = code;
       }
       changed = first.origin.cookieId !== origin.cookieId;
       rotated = !changed && answer.cookieId !== origin.cookieId;
@@ -238,14 +236,13 @@ const client = () => {
     } else {
       const code = answer?.error?.code ?? "http_" + status;
       count(code, sent.length);
-      refusal = code;
+      why = code;
     }
     remove((it) => it.batch === batch);
     attempts = notBefore = unanswered = 0;
     asked = false;
     most = Math.min(most * 2, 20);
     decided = user?.ticket;
-    why = refusal;
     if (rotated) affirm();
     return changed || rotated;
   };
@@ -427,7 +424,7 @@ const client = () => {
   return (/** @type {Any} */ input) => {
     facts = input;
     out = [];
-    decided = 0;
+    decided = why = 0;
     if (started) {
       // What the visitor said in another tab.
       const before = stored;

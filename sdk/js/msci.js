@@ -40,7 +40,7 @@ const start = (script) => {
 
   const asset = (/** @type {string} */ file) => new URL("assets/" + file, script.src).href;
   // Without waiting for the script that will ask for it; one that does not come in time is replaced.
-  const wasm = fetch(asset("__MSCI_WASM_FILE__"), { signal: window.AbortSignal?.timeout?.(5e3) });
+  const wasm = fetch(asset("__MSCI_WASM_FILE__"), { signal: AbortSignal.timeout && AbortSignal.timeout(5e3) });
   wasm.catch(() => {});
   import(asset("__MSCI_SDK_FILE__"))
     .then((sdk) => sdk.attach(api, settings, wasm))

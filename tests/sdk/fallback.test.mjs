@@ -92,8 +92,9 @@ class Browser {
 
   state() {
     const { storage, cookieId, optedOut, rows, done } = this;
-    // Promises settle later than everything else is done.
-    const [settled, others] = [true, false].map((is) => done.filter(([verb]) => (verb === "resolve") === is));
+    // Promises settle later than everything else is done, in whatever order.
+    const settled = done.filter(([verb]) => verb === "resolve").sort(([, a], [, b]) => a - b);
+    const others = done.filter(([verb]) => verb !== "resolve");
     return { storage, cookieId, optedOut, rows: [...rows].sort(([a], [b]) => (a < b ? -1 : 1)), settled, others };
   }
 }
