@@ -1,6 +1,6 @@
-// Calls the WebAssembly module, whose two functions take and give text. The generated bindings can pass
-// everything there is, and are eight times as long; the convention below is theirs, and fixed by the `=`
-// in front of wasm-bindgen's version.
+// Calls the WebAssembly module, whose functions take text, and answer a number or a place in memory. The
+// generated bindings can pass everything there is, and are eight times as long; the convention below is
+// theirs, and fixed by the `=` in front of wasm-bindgen's version.
 
 /** @typedef {any} Any */
 
@@ -19,20 +19,23 @@ const given = (/** @type {string} */ text) => {
   return [at, encoded.length];
 };
 
+const bytesOf = (/** @type {Response} */ response) => {
+  if (!response.ok) throw new Error("HTTP status " + response.status);
+  return response.arrayBuffer();
+};
+
 /** Fetched, compiled, and ready for calls. */
 export const start = async (/** @type {Promise<Response>} */ wasm) => {
-  const imports = { "./msci_sdk_bg.js": { __wbindgen_init_externref_table() {} } };
-  const source = await WebAssembly.instantiate(await (await wasm).arrayBuffer(), imports);
+  const source = await WebAssembly.instantiate(await bytesOf(await wasm));
   module = source.instance.exports;
 };
 
-/** Makes an instance. @param {string} settings */
-export const create = (settings) => module.create(...given(settings));
+/** Makes an instance. @returns {number} */
+export const create = () => module.create();
 
 /** What an instance answers to an input. @param {number} instance @param {string} input */
 export const decide = (instance, input) => {
-  const [at, length] = module.step(instance, ...given(input));
-  const effects = decoder.decode(bytes().subarray(at, at + length));
-  module.__wbindgen_free(at, length, 1);
-  return effects;
+  const at = module.step(instance, ...given(input));
+  const memory = bytes();
+  return decoder.decode(memory.subarray(at, memory.indexOf(0, at)));
 };

@@ -39,8 +39,8 @@ const start = (script) => {
   setTimeout(fail, 1e4);
 
   const asset = (/** @type {string} */ file) => new URL("assets/" + file, script.src).href;
-  // Without waiting for the module that will ask for it.
-  const wasm = fetch(asset("__MSCI_WASM_FILE__"));
+  // Without waiting for the script that will ask for it; one that does not come in time is replaced.
+  const wasm = fetch(asset("__MSCI_WASM_FILE__"), { signal: AbortSignal.timeout && AbortSignal.timeout(5e3) });
   wasm.catch(() => {});
   import(asset("__MSCI_SDK_FILE__"))
     .then((sdk) => sdk.attach(api, settings, wasm))

@@ -1,24 +1,26 @@
-// The hands of the WebAssembly module: tells it what happens, with the state of the browser at that
-// moment, and does what it answers. Decides nothing, and keeps whatever goes wrong away from the page.
+// The hands of what decides (the WebAssembly module, or its stand-in): tells it what happens, with the state
+// of the browser at that moment, and does what it answers. Keeps whatever goes wrong away from the page.
+import { consentOf, copied, everyPurpose, fail, namedOf, propertiesOf, userOf, viewOf } from "./calls.js";
+import { campaign, exposures, gesture, here, view } from "./capture.js";
+import { isGuid, line, read } from "./cookies.js";
 import { create, decide, start } from "./module.js";
 import { drop, keep, kind, left, purge, release, written } from "./store.js";
 
 /** @typedef {string} Text */
-/** @typedef {any} Any what comes from the page, or goes to the module as JSON */
+/** @typedef {any} Any what comes from the page, or goes to what decides as JSON */
+/** @typedef {{ create(): number, decide(instance: number, input: Text): Text, why?: unknown }} Core what decides; `why` it is not the module */
 
-// What a gesture on, or inside of, is an interaction; what has an attribute of ours is, too.
-const INTERACTIVE =
-  "a[*|href],area[href],button,summary,[role=button],[role=link],input[type=submit],input[type=button],input[type=image],input[type=reset]";
-// Whose text is its name, and what a visitor can write into: text around that is never read.
-const LABELLED = "a,button,summary,[role=button],[role=link],[role=tab],[role^=menuitem]";
-const WRITABLE =
-  "input:not([type=submit],[type=button],[type=image],[type=reset],[type=checkbox],[type=radio]),textarea,select,[contenteditable],[role=textbox],[role=searchbox],[role=combobox]";
-// What a campaign writes into the address that it leads to.
-const CAMPAIGN = /^utm_(source|medium|campaign|term|content)$/;
+const STRANGER = { known: false, segments: [], fields: {}, experiences: [] };
 
-// One module for all instances of a page.
-/** @type {Promise<void> | undefined} */
+// One for all instances of a page.
+/** @type {Promise<Core> | undefined} */
 let ready;
+/** Why the module is not to be called any more. @type {unknown} */
+let broken;
+
+const standIn = (/** @type {unknown} */ why) =>
+  // @ts-expect-error The build knows its name.
+  import("./__MSCI_FALLBACK_FILE__").then((/** @type {Core} */ { create, decide }) => ({ create, decide, why }));
 
 // Blocked cookies and storage throw on every touch, and any object of the page may.
 /**
@@ -41,87 +43,27 @@ const guid = () =>
     (digit ^ (/** @type {Any} */ (crypto.getRandomValues(new Uint8Array(1)))[0] & (15 >> (digit / 4)))).toString(16),
   );
 
-// The edge takes texts of 8 KB.
-const clip = (/** @type {Text} */ text) => text?.slice(0, 2e3);
 const stored = (/** @type {Text} */ key) => attempt(() => JSON.parse(/** @type {Any} */ (localStorage.getItem(key))));
 
-const device = {
-  language: navigator.language,
-  timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-  screen: screen.width + "x" + screen.height,
-};
+/** @type {Any} */
+let device;
 
 const facts = () => ({
   now: Math.round(performance.now()),
   time: Date.now(),
   jitter: (Math.random() * 1025) | 0,
-  guids: [guid(), guid(), guid(), guid()],
-  uri: clip(location.href),
-  origin: location.origin,
-  path: location.pathname,
-  search: location.search,
-  campaign: Object.fromEntries(
-    [...new URLSearchParams(location.search)].filter(([name, said]) => CAMPAIGN.test(name) && said.length < 300),
-  ),
-  title: clip(document.title),
-  referrer: clip(document.referrer),
-  hidden: document.hidden,
-  exposures: /** @type {HTMLMetaElement | null} */ (document.querySelector("meta[name=msci-x]"))?.content,
-  cookie: attempt(() => document.cookie),
+  // As many as one input can ask for.
+  guids: Array.from({ length: 8 }, guid),
+  ...read(attempt(() => document.cookie)),
   session: stored("_msci_session"),
-  consent: stored("_msci_consent"),
-  gpc: /** @type {Any} */ (navigator).globalPrivacyControl,
+  // Whole, or nothing.
+  consent: attempt(() => {
+    const consent = stored("_msci_consent");
+    consentOf(consent.said);
+    return consent;
+  }),
   offline: !navigator.onLine,
-  store: kind,
-  device,
 });
-
-const ours = (/** @type {Any} */ node) =>
-  node.getAttributeNames().some((/** @type {Text} */ name) => name.startsWith("data-msci-"));
-
-// What a gesture was, and what its element says about itself.
-const gesture = (/** @type {Any} */ event) => {
-  const { type: on, key, button, pageX, pageY } = event;
-  // From the innermost element outwards, through shadow roots as far as they are open.
-  const path = event.composedPath().filter((/** @type {Any} */ node) => node.matches);
-  const within = (/** @type {Text} */ selector) => path.some((/** @type {Any} */ node) => node.matches(selector));
-  let element = path.find((/** @type {Any} */ node) => node.matches(INTERACTIVE) || ours(node));
-  if (!element || element.matches(":disabled") || within("[data-msci-ignore]")) return;
-  const writable = within(WRITABLE);
-  // A key acts on what has the focus, and only where it does not write.
-  const activates = element === path[0] && !writable;
-  // What the page says about a component is said about what is inside.
-  for (let node = element; (node = node.getRootNode().host); ) if (ours(node)) element = node;
-
-  const attribute = (/** @type {Text} */ name, of = element) => clip(of?.getAttribute(name)?.trim());
-  const { href } = element;
-  // Of a link in SVG, it is an object, and relative.
-  const link = href && attempt(() => new URL(href, document.baseURI));
-  return {
-    on,
-    key,
-    button,
-    activates,
-    link: element.matches("a:not([role]),area,[role=link]"),
-    name: (
-      attribute("data-msci-name") ||
-      attribute("aria-label") ||
-      (element.matches(LABELLED) &&
-        !writable &&
-        !element.querySelector(WRITABLE) &&
-        (clip(element.textContent).replace(/\s+/g, " ").trim() || attribute("alt", element.querySelector("[alt]")))) ||
-      attribute("title") ||
-      attribute("alt") ||
-      attribute("name") ||
-      attribute("id") ||
-      element.localName
-    ).slice(0, 99),
-    target: clip(attribute("data-msci-target") || link?.href || element.localName),
-    elementId: attribute("id"),
-    isOutbound: !!link?.host && link.host !== location.host,
-    coordinates: pageX + 1 ? Math.round(pageX) + "X" + Math.round(pageY) : "",
-  };
-};
 
 /**
  * Takes over an instance that a loader made.
@@ -131,7 +73,8 @@ const gesture = (/** @type {Any} */ event) => {
  */
 export const attach = async (api, settings, wasm) => {
   const queue = api._q;
-  await (ready ??= start(wasm));
+  /** @type {Core} */
+  let core = await (ready ??= start(wasm).then(() => ({ create, decide }), standIn));
   queue.on = 1;
   // A page that nobody has seen yet has no view, and needs no cookie.
   if (/** @type {Any} */ (document).prerendering) {
@@ -142,7 +85,7 @@ export const attach = async (api, settings, wasm) => {
   // tokens and search words stand in them, in fragments too.
   const named = settings.capture?.queryParameters;
   const bare = (/** @type {Text} */ key, /** @type {Any} */ value) =>
-    named?.map && /^(uri|referrer|target)$/.test(key) && /^(\S*|\W.*|\w+:.*)[?#]/.test(value)
+    named?.map && /^(uri|referrer|previous|target)$/.test(key) && /^(\S*|\W.*|\w+:.*)[?#]/.test(value)
       ? attempt(() => {
           const url = new URL(value, location.href);
           for (const name of [...url.searchParams.keys()]) named.includes(name) || url.searchParams.delete(name);
@@ -151,8 +94,11 @@ export const attach = async (api, settings, wasm) => {
         })
       : value;
 
-  const instance = create(JSON.stringify(settings));
+  // What is no module of ours fails at the first input, where that is dealt with.
+  /** @type {Any} */
+  let instance = attempt(core.create);
   const listening = new AbortController();
+  /** Those that are not settled yet. @type {Map<number, [resolve: (value: Any) => void, reject: (error: Any) => void, method: Text]>} */
   const calls = new Map();
   let count = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -160,6 +106,17 @@ export const attach = async (api, settings, wasm) => {
   // Why calls are refused, once they are.
   /** @type {Any} */
   let over;
+
+  /** What the page decided, and where the edge listens. @type {Any} */
+  let config;
+  let endpoint = "";
+  let views = true;
+  let clicks = true;
+  /** Properties of all signals. @type {Record<Text, Any>} */
+  let properties = {};
+  /** Where the visitor is, once they have seen the page, and since when. @type {{ uri: Text, place: Text } | undefined} */
+  let seen;
+  let since = 0;
 
   const end = (/** @type {Text} */ reason) => {
     over = { status: "refused", reason };
@@ -174,28 +131,48 @@ export const attach = async (api, settings, wasm) => {
     calls.get(call)?.[how](value);
     calls.delete(call);
   };
-
   const resolve = settle(0);
-  /** @param {number} call @param {Text} code */
-  const reject = (call, code) => settle(1)(call, Object.assign(new Error("MSCI: " + code), { code }));
+  const reject = settle(1);
+
+  const setCookie = (/** @type {Text} */ name, /** @type {Text} */ value, /** @type {Any} */ of) => {
+    document.cookie = line(name, value, of, location.protocol);
+  };
 
   /** @type {Record<string, (...args: Any[]) => unknown>} */
   const verbs = {
-    cookie: (line) => (document.cookie = line),
+    name: (cookieId) => setCookie("_msci", cookieId, settings.cookie),
+    optOut: (is) => setCookie("_msci_optout", is ? "1" : "", { ...settings.cookie, maxAgeDays: 365 }),
+    // Scripts cannot end what this browser may see of a known customer: that cookie is `HttpOnly`. Failing
+    // costs nothing, it is bound to the old cookieId.
+    endProof: () => fetch(endpoint + "reset", { method: "POST", keepalive: true }).catch(() => {}),
     store: (key, value) =>
       value ? localStorage.setItem(key, JSON.stringify(value)) : localStorage.removeItem(key),
     wake: (ms) => {
       clearTimeout(timer);
       timer = setTimeout(step, ms, "tick");
     },
-    send: async (url, body, batch, retry, last) => {
+    send: async (what, batch, retry, last) => {
       let status = 0;
       let answer;
       let after;
       try {
-        const response = await fetch(url, {
+        const response = await fetch(endpoint + "collect", {
           method: "POST",
-          body: JSON.stringify(body),
+          body: JSON.stringify({
+            key: config.ingestionKey,
+            sentAt: Date.now(),
+            sdk: "__MSCI_VERSION__",
+            // Asking `Intl` for the time zone takes longer than all of the start: only where it has to be,
+            // and not before the first batch.
+            device: (device ??= {
+              language: navigator.language,
+              timezone: attempt(
+                () => /** @type {Any} */ (window).Temporal?.Now.timeZoneId() ?? Intl.DateTimeFormat().resolvedOptions().timeZone,
+              ),
+              screen: screen.width + "x" + screen.height,
+            }),
+            ...what,
+          }),
           // Goes on when the page does not. A retry does without: others on the page may have used up
           // the browser's quota for such requests.
           keepalive: !!last || !retry,
@@ -207,58 +184,173 @@ export const attach = async (api, settings, wasm) => {
         // Seconds, or a date; as a number that the module reads.
         if (after) after = Math.min(1e6, Math.max(0, Math.round(+after || (Date.parse(after) - Date.now()) / 1e3)));
         answer = await response.json();
+        // It would be written into a cookie.
+        if (answer?.cookieId && !isGuid(answer.cookieId)) answer = null;
       } catch {}
       step("reply", { batch, status, after, answer });
     },
-    tell: (url) => fetch(url, { method: "POST", keepalive: true }).catch(() => {}),
-    get: (call, url, instead) =>
-      fetch(url + encodeURIComponent(location.href))
-        .then((response) => (response.ok ? response.json() : instead))
-        .catch(() => instead)
-        .then((value) => resolve(call, value)),
+    decide: (call, allowed) =>
+      (allowed ? fetch(endpoint + "decisions?uri=" + encodeURIComponent(location.href)) : Promise.reject())
+        .then((response) => response.ok && response.json())
+        .catch(() => {})
+        .then((value) => resolve(call, value || STRANGER)),
+    status: (call, value) => resolve(call, { ...value, store: kind, wasm: String(core.why ?? "ok") }),
     resolve,
-    reject,
-    warn: (text) => console.warn("MSCI: " + text),
-    keep,
+    warn: () => console.warn("MSCI: more than 100 custom events in a second, the rest is dropped"),
+    keep: (owner, n, row) => keep(owner, n, { ...row, to: config.ingestionKey }),
     drop,
     purge,
-    load: (own) => left(own, (owner, rows) => step("left", { owner, rows })),
+    load: (own) => left(own, config.ingestionKey, (owner, rows) => step("left", { owner, rows })),
   };
 
   /**
    * @param {Text} what
    * @param {Any} [more]
    */
-  const step = (what, more) => {
-    let effects = "[]";
+  let step = (what, more) => {
+    // Half a surrogate pair would cost the whole batch.
+    const input = JSON.stringify({ in: what, ...facts(), ...more }, bare).replace(/\\ud[89a-f]../g, "\\ufffd");
+    let effects = [];
     try {
-      // Half a surrogate pair would cost the whole batch.
-      const input = JSON.stringify({ in: what, ...facts(), ...more }, bare).replace(/\\ud[89a-f]../g, "\\ufffd");
-      effects = decide(instance, input);
+      if (broken && !core.why) throw broken;
+      effects = JSON.parse(core.decide(instance, input));
     } catch (error) {
-      // After a trap the module's memory is not to be trusted; anything else was in the arguments.
-      if (error instanceof WebAssembly.RuntimeError) end("failed");
-      else reject(more?.call, "invalid_field");
+      recover(error, what, more);
     }
-    for (const [verb, ...args] of JSON.parse(effects)) attempt(() => verbs[verb]?.(...args));
+    for (const [verb, ...args] of effects) attempt(() => verbs[verb]?.(...args));
   };
 
-  const run = (/** @type {Any} */ [method, args, ...promise]) => {
-    if (over) return promise[0](over);
-    calls.set(++count, promise);
-    if (method === "setUser") {
-      // Nothing that a page waits for hangs, whatever becomes of the module.
-      setTimeout(resolve, 5e3, count, { status: "queued" });
-      const [user] = args;
-      if (user?.authId?.trim) args = [{ ...user, authId: user.authId.trim().normalize() }];
+  // After a trap the module's memory is not to be trusted. Its stand-in goes on, with what is on the device.
+  const recover = async (/** @type {unknown} */ error, /** @type {[Text, Any?]} */ ...input) => {
+    const missed = [input];
+    const again = step;
+    step = (...later) => void missed.push(later);
+    try {
+      if (core.why) throw error;
+      if (!broken) {
+        broken = error;
+        ready = standIn(error);
+        release();
+      }
+      core = await /** @type {Promise<Core>} */ (ready);
+      instance = core.create();
+    } catch {
+      return end("failed");
     }
-    step("call", { method, args, call: count });
-    if (method === "teardown") end("torn_down");
+    step = again;
+    if (config) begin();
+    for (const later of missed) step(...later);
+    for (const [call, [, , method]] of calls) if (method === "flush") step(method, { call });
   };
 
-  const tell = (/** @type {Text} */ what, /** @type {Any} */ more = undefined) => over || step(what, more);
+  const begin = () => {
+    const { consent, capture } = settings;
+    step("start", {
+      required: config.userConsent === false || consent?.mode === "required",
+      // By the browser's word, or by the header that the edge saw.
+      barred: consent?.honourGpc !== false && (settings.gpc === true || /** @type {Any} */ (navigator).globalPrivacyControl === true),
+      holds: capture?.sendAfterGrant !== false,
+      campaign: campaign(),
+    });
+  };
+
+  /**
+   * @param {Text} type
+   * @param {Any} members
+   * @param {Any} [own] properties
+   * @param {number} [call] that it settles
+   */
+  const signal = (type, members, own, call) =>
+    step("signal", {
+      signal: { time: Date.now(), type, ...members },
+      properties: type === "user" ? null : { ...properties, ...propertiesOf(own) },
+      call,
+    });
+
+  const see = (/** @type {{ uri: Text } | undefined} */ before = undefined) => {
+    views ? signal("view", view(before)) : step("visible");
+    seen = here(settings.capture?.history);
+    since = performance.now();
+  };
+
+  const configure = (/** @type {Any} */ cfg) => {
+    views = cfg?.autoCapture?.view ?? views;
+    clicks = cfg?.autoCapture?.click ?? clicks;
+  };
+
+  /** Methods. One that answers `true` has its call settled by what comes of it. @type {Record<Text, (first: Any, second: Any, call: number) => Any>} */
+  const methods = {
+    initialize: (cfg) => {
+      if (config) fail("already_initialized");
+      if (typeof cfg?.ingestionKey !== "string" || !cfg.ingestionKey) fail("ingestion_key_missing");
+      endpoint = new URL(cfg.endpointUrl ?? "/_msci/", location.href).href.replace(/\/?$/, "/");
+      config = cfg;
+      // Unmentioned, both are on; once one is mentioned, the other is what it says.
+      views = clicks = !cfg.autoCapture;
+      configure(cfg);
+      begin();
+      if (cfg.userConsent === true) methods.setConsent?.(everyPurpose(true), 0, 0);
+      if (!document.hidden) see();
+    },
+    setUser: (user, _, call) => {
+      signal("user", userOf(user), null, call);
+      // Nothing that a page waits for hangs, whatever becomes of it.
+      return setTimeout(resolve, 5e3, call, { status: "queued" });
+    },
+    trackView: (of) => signal("view", { ...viewOf(of), exposures: exposures() }, of.properties),
+    trackAction: (of) =>
+      signal("action", { ...namedOf(of), uri: location.href, ...copied({ actionType: of.type }, "actionType") }, of.properties),
+    trackEvent: (of) => signal("event", namedOf(of), of.properties),
+    setProperty: (name, value) => {
+      if (typeof name !== "string") fail("name_missing");
+      const { [name]: _, ...others } = properties;
+      properties = { ...others, ...propertiesOf({ [name]: value }) };
+    },
+    setConfig: (cfg) => {
+      configure(cfg);
+      if (typeof cfg?.userConsent === "boolean") methods.setConsent?.(everyPurpose(cfg.userConsent), 0, 0);
+    },
+    setConsent: (purposes) => step("setConsent", { purposes: consentOf(purposes) ?? {} }),
+    reset: () => {
+      properties = {};
+      step("reset");
+    },
+    optOut: () => step("optOut"),
+    optIn: () => step("optIn"),
+    teardown: (_, __, call) => {
+      step("teardown");
+      const [done] = calls.get(call) ?? [];
+      calls.delete(call);
+      end("torn_down");
+      return written().then(() => done?.(undefined));
+    },
+  };
+  for (const method of ["decisions", "flush", "status"]) {
+    methods[method] = (_, __, call) => {
+      step(method, { call });
+      return true;
+    };
+  }
+
+  const run = (/** @type {Any} */ [method, args, done, failed]) => {
+    if (over) return done(over);
+    const call = ++count;
+    calls.set(call, [done, failed, method]);
+    try {
+      if (!config && !/^(initialize|setProperty|opt|status|teardown)/.test(method)) fail("not_initialized");
+      // Plain data: nothing of the page's own runs later.
+      const [first = null, second = null] = JSON.parse(JSON.stringify(args));
+      const act = methods[method] ?? fail("unknown_method");
+      if (!act(first, second, call)) resolve(call, undefined);
+    } catch (error) {
+      const { code = "invalid_field" } = /** @type {Any} */ (error);
+      reject(call, Object.assign(new Error("MSCI: " + code), { code }));
+    }
+  };
+
+  const tell = (/** @type {() => unknown} */ what) => over || attempt(what);
   const listen = (/** @type {EventTarget} */ target, /** @type {Text} */ type, /** @type {(event: Any) => unknown} */ act) =>
-    target.addEventListener(type, act, { capture: true, passive: true, signal: listening.signal });
+    target.addEventListener(type, (event) => tell(() => act(event)), { capture: true, passive: true, signal: listening.signal });
   // When the last gesture was: the click that a label passes on has the time of its own.
   let last = 0;
   // Enter or Space is down: the clicks that it makes are the same gesture.
@@ -266,11 +358,14 @@ export const attach = async (api, settings, wasm) => {
   let pressed;
   const act = (/** @type {Any} */ event) => {
     // What scripts do is nobody's gesture.
-    const more = event.isTrusted && last !== event.timeStamp && attempt(() => gesture(event));
-    if (more) {
-      last = event.timeStamp;
-      tell("click", more);
-    }
+    if (!clicks || !event.isTrusted || last === event.timeStamp) return;
+    const action = gesture(event);
+    if (!action) return;
+    last = event.timeStamp;
+    signal("action", { ...action, elapsedMs: Math.round(performance.now() - since) });
+  };
+  const moved = () => {
+    if (seen && seen.place !== here(settings.capture?.history).place) see(seen);
   };
   listen(document, "click", (event) => (event.detail || !pressed) && act(event));
   listen(document, "auxclick", act);
@@ -285,19 +380,26 @@ export const attach = async (api, settings, wasm) => {
     // The click of Space comes after this, and maybe another key.
     if (event.key === up?.key) setTimeout(() => up === pressed && (pressed = undefined));
   });
-  listen(document, "visibilitychange", () => tell(document.visibilityState));
+  listen(document, "visibilitychange", () => {
+    // One that was opened hidden has its view when it is looked at.
+    document.hidden ? step("hidden") : !seen && config ? see() : step("visible");
+  });
   listen(window, "pagehide", () => {
-    tell("hidden");
+    step("hidden");
     release();
   });
-  listen(window, "pageshow", (event) => event.persisted && tell("shown"));
-  listen(window, "online", () => tell("online"));
-  listen(window, "popstate", () => tell("moved"));
+  listen(window, "pageshow", (event) => {
+    if (!event.persisted) return;
+    step("shown");
+    see();
+  });
+  listen(window, "online", () => step("online"));
+  listen(window, "popstate", moved);
   for (const method of /** @type {const} */ (["pushState", "replaceState"])) {
     const original = history[method];
     history[method] = function () {
       const result = original.apply(this, /** @type {Any} */ (arguments));
-      tell("moved");
+      tell(moved);
       return result;
     };
   }

@@ -111,16 +111,19 @@ export const drop = (owner, numbers) => {
   written();
 };
 
-// What localStorage has: rows by owner.
+// What localStorage has: keys and rows, as text.
 const local = () => {
-  /** @type {Record<string, [string, Row][]>} */
-  const found = {};
   try {
-    for (const [key, row] of Object.entries(localStorage)) {
-      if (key.startsWith(PREFIX)) (found[key.slice(6, 42)] ??= []).push([key, JSON.parse(row)]);
-    }
+    return Object.entries(localStorage).filter(([key]) => key.startsWith(PREFIX));
+  } catch {
+    return [];
+  }
+};
+
+const parsed = (/** @type {Any} */ [, row]) => {
+  try {
+    return JSON.parse(row);
   } catch {}
-  return found;
 };
 
 /** Empties the device. */
@@ -129,7 +132,7 @@ export const purge = async () => {
   await writing;
   close();
   try {
-    for (const [key] of Object.values(local()).flat()) localStorage.removeItem(key);
+    for (const [key] of local()) localStorage.removeItem(key);
     indexedDB.deleteDatabase(NAME);
   } catch {}
 };
@@ -151,19 +154,20 @@ const take = (/** @type {string} */ owner) =>
 /**
  * Claims what pages that ended have left.
  * @param {string} own the owner of this page's rows
+ * @param {string} to whom they are for, by key: instances of a page may have different edges
  * @param {(owner: string, rows: [n: number, row: Row][]) => void} give
  */
-export const left = async (own, give) => {
+export const left = async (own, to, give) => {
   await take(own);
-  const stored = (/** @type {Any} */ range) => (/** @type {IDBObjectStore} */ rows) => rows.getAll(range);
-  const read = (/** @type {Any} */ range) => transact("readonly", stored(range)).catch(() => []);
-  const waiting = new Set([...(await read(undefined)).map((/** @type {Row} */ row) => row.owner), ...Object.keys(local())]);
-  for (const owner of waiting) {
+  const stored = async (/** @type {Any} */ range = undefined) =>
+    [...(await transact("readonly", (rows) => rows.getAll(range)).catch(() => [])), ...local().map(parsed)].filter(
+      (/** @type {Any} */ row) => row?.owner && (row.to ?? to) === to,
+    );
+  for (const owner of new Set((await stored()).map((row) => row.owner))) {
     if (!owners.has(owner) && (await take(owner))) {
-      /** @type {Row[]} */
-      const rows = await read(IDBKeyRange.bound([owner], [owner, []]));
-      rows.push(...(local()[owner] ?? []).map(([, row]) => row));
-      give(owner, rows.map((row) => [row.n, row]));
+      // As they are now that nobody else has them.
+      const rows = await stored(IDBKeyRange.bound([owner], [owner, []]));
+      give(owner, rows.filter((row) => row.owner === owner).map((row) => [row.n, row]));
     }
   }
 };

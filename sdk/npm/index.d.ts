@@ -102,8 +102,9 @@ export interface Refused {
    * - `failed`: the SDK has failed on this page
    * - `torn_down`: the instance has ended
    * - `opted_out`: the visitor has opted out
+   * - `consent_missing`: the visitor has not agreed
    */
-  reason: "not_loaded" | "failed" | "torn_down" | "opted_out" | Other;
+  reason: "not_loaded" | "failed" | "torn_down" | "opted_out" | "consent_missing" | Other;
 }
 
 /** Who the visitor is. Without `authId` it enriches the profile and links nothing. */
@@ -138,7 +139,7 @@ export interface UserResult {
   pending?: boolean;
   /** Why it was refused: by this page (the first line below), or by the edge. */
   reason?:
-    | Refused["reason"] | "consent_missing" | "too_large"
+    | Refused["reason"] | "too_large"
     | "authid_invalid" | "token_invalid" | "no_tracking_table" | "too_many_links" | "erased" | "too_old"
     | Other;
 }
@@ -231,7 +232,7 @@ export interface Status {
    * the visitor goes on; `off`: there is no consent.
    */
   transport: "off" | "idle" | "sending" | "retrying" | "paused" | "blocked";
-  /** `ok`, or why the SDK works without WebAssembly. */
+  /** `ok`, or why the SDK works without WebAssembly, in the browser's words. */
   wasm: "ok" | Other;
   /** Where the queue outlives the page. */
   store?: "indexedDB" | "localStorage" | "memory" | Other;

@@ -4,24 +4,20 @@
 //! once [`Consent`] opens the gate. There is no clock, no randomness and no browser here: an input goes
 //! in, effects come out, and whatever the page does meanwhile is another input.
 
-mod calls;
 mod identity;
+mod status;
 #[cfg(test)]
 mod tests;
 
 use std::mem::take;
 
-use crate::capture::Page;
-use crate::config::Config;
 use crate::consent::{Consent, Gate, Purpose};
-use crate::cookie::{self, Cookies};
 use crate::effects::{Call, Effects};
 use crate::engine::{Batch, Chance, Engine, Kind, Next, Reply, Ticket};
 use crate::facts::Facts;
-use crate::json::{Value, Writer};
-use crate::properties::Properties;
+use crate::json::Writer;
 use crate::session::Session;
-use crate::transport;
+use crate::{properties, transport};
 
 /// What a `setUser` resolves to that was taken without a verdict.
 const QUEUED: &str = r#"{"status":"queued"}"#;
@@ -29,14 +25,14 @@ const QUEUED: &str = r#"{"status":"queued"}"#;
 const HELD_SIGNALS: usize = 200;
 
 /// One instance of the SDK.
+#[allow(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 #[derive(Debug, Default)]
-#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub(crate) struct Client {
-    /// The site's public settings, as JSON. A missing one has its default.
-    settings: String,
-    config: Config,
+    /// Nothing may happen before.
+    started: bool,
     consent: Consent,
-    cookies: Cookies,
+    /// What happens before the visitor has said something is sent once they agree.
+    holds: bool,
     engine: Option<Engine>,
     /// The visitor took back what the engine's cookieId stood on: a later grant begins another.
     forgotten: bool,
@@ -46,14 +42,9 @@ pub(crate) struct Client {
     said_at: u64,
     held: Vec<Held>,
     session: Session,
-    properties: Properties,
-    page: Page,
-    /// Whether a visitor has seen the page: one that is opened hidden has no view until then.
-    seen: bool,
     waiting: Vec<Waiting>,
     /// When the browser was asked to wake us; 0 if it was not.
     wake_at: u64,
-    device: String,
     ended: bool,
 }
 
@@ -76,29 +67,33 @@ struct Waiting {
 }
 
 impl Client {
-    /// An instance that does nothing until it is told to initialize.
-    pub(crate) fn new(settings: &str) -> Self {
-        let mut client = Self::default();
-        client.settings.push_str(settings);
-        client
-    }
-
-    fn setting(&self, group: &str, name: &str) -> Value<'_> {
-        Value(&self.settings).get(group).get(name)
-    }
-
     /// Takes in what happened; answers what the browser is to do, as JSON.
     pub(crate) fn step(&mut self, input: &str) -> String {
         let mut facts = Facts::read(input);
         let mut out = Effects::new();
         self.recall(&mut facts, &mut out);
         match facts.text("in") {
-            "call" => self.call(&mut facts, &mut out),
-            "click" => self.clicked(&mut facts, &mut out),
-            "moved" => self.moved(&mut facts, &mut out),
-            "visible" => self.visible(&mut facts, &mut out),
-            "shown" => self.shown(&mut facts, &mut out),
+            "start" => self.start(&mut facts, &mut out),
+            "signal" => self.signal(&mut facts, &mut out),
+            "setConsent" => self.set_consent(&mut facts, &mut out),
+            "reset" => self.reset(&mut facts, &mut out),
+            "optOut" => self.opt_out(&mut facts, &mut out),
+            "optIn" => self.opt_in(&mut facts, &mut out),
+            "decisions" => self.decisions(&facts, &mut out),
+            "flush" => self.flush(&facts),
+            "status" => self.status(&facts, &mut out),
+            "teardown" => {
+                self.hidden(&facts, &mut out);
+                self.ended = true;
+            }
+            // The page came back out of the back/forward cache.
+            "shown" => {
+                self.engine.iter_mut().for_each(Engine::resume);
+                self.look_for_left(&mut out);
+            }
             "hidden" => self.hidden(&facts, &mut out),
+            // The page is looked at, or the visitor goes on to a view that is no signal.
+            "visible" => self.engine.iter_mut().for_each(Engine::again),
             "online" => {
                 self.engine.iter_mut().for_each(Engine::online);
                 self.look_for_left(&mut out);
@@ -117,7 +112,7 @@ impl Client {
         let offline = facts.get("offline").flag() == Some(true);
         if let Some(engine) = self.engine.as_mut().filter(|_| !self.ended && !offline) {
             match engine.next(facts.now) {
-                Next::Send(batch) => self.send(&batch, false, facts, out),
+                Next::Send(batch) => Self::send(&batch, false, facts, out),
                 Next::Wait(ms) => {
                     let at = facts.now + ms;
                     if self.wake_at == 0 || at < self.wake_at {
@@ -132,19 +127,18 @@ impl Client {
         // Smaller than `retain`, of which each call is code of its own.
         for w in take(&mut self.waiting) {
             match &self.engine {
-                None => out.refuse(w.call, "opted_out"),
+                None => out.refuse(w.call, self.consent.why_not()),
                 Some(engine) if !w.user && (engine.done(w.ticket) || engine.is_stopped()) => out.done(w.call),
                 _ => self.waiting.push(w),
             }
         }
     }
 
-    fn send(&self, batch: &Batch, last: bool, facts: &Facts, out: &mut Effects) {
+    fn send(batch: &Batch, last: bool, facts: &Facts, out: &mut Effects) {
         let json = out.begin("send");
-        json.quoted(&[&self.config.endpoint, "collect"]);
         // Where cookies are blocked, each page is somebody else.
-        let ephemeral = cookie::find_id(facts.text("cookie")).is_none();
-        transport::write_body(json.item(), &self.config.key, &self.device, facts.time, batch, ephemeral);
+        let ephemeral = facts.text("cookieId").is_empty();
+        transport::write_body(json, batch, ephemeral);
         for n in [batch.id, batch.retry, last.into()] {
             json.item().push_number(n.into());
         }
@@ -166,11 +160,10 @@ impl Client {
         let chance = Chance { jitter, stream: facts.guid() };
         if let Some(engine) = &mut self.engine {
             let settled = engine.settle(batch, &reply, facts.now, chance);
-            for w in take(&mut self.waiting) {
-                let user = answer.get("user");
-                if !w.user || w.ticket != settled.user {
-                    self.waiting.push(w);
-                } else if settled.refusal.is_empty() {
+            let decided = self.waiting.iter().position(|w| w.user && w.ticket == settled.user);
+            if let Some(at) = decided {
+                let (w, user) = (self.waiting.swap_remove(at), answer.get("user"));
+                if settled.refusal.is_empty() {
                     out.resolve(w.call, if user.is_null() { QUEUED } else { user.0 });
                 } else {
                     out.refuse(w.call, &settled.refusal);
@@ -178,7 +171,7 @@ impl Client {
             }
             if self.consent.gate(Purpose::Storage) == Gate::Open {
                 if settled.changed {
-                    self.cookies.set_id(engine.cookie_id(), out);
+                    out.name(engine.cookie_id());
                 }
                 if settled.rotated {
                     self.affirm(facts);
@@ -188,8 +181,8 @@ impl Client {
         }
         // An answer to what was sent before the visitor said no may have set cookies again.
         if reply.status == 200 {
-            self.cookies.remove_id(out);
-            self.end_proof(out);
+            out.name("");
+            out.end_proof();
         }
     }
 
@@ -220,82 +213,32 @@ impl Client {
     /// The page may never run again: everything goes now.
     fn hidden(&mut self, facts: &Facts, out: &mut Effects) {
         while let Some(piece) = self.engine.as_mut().and_then(|engine| engine.piece(facts.now)) {
-            self.send(&piece, true, facts, out);
+            Self::send(&piece, true, facts, out);
         }
     }
 
-    /// The page is looked at, maybe for the first time.
-    fn visible(&mut self, facts: &mut Facts, out: &mut Effects) {
-        self.engine.iter_mut().for_each(Engine::again);
-        if !self.seen && self.config.is_there() {
-            self.see(false, facts, out);
-        }
-    }
-
-    /// The page came back out of the back/forward cache.
-    fn shown(&mut self, facts: &mut Facts, out: &mut Effects) {
-        self.engine.iter_mut().for_each(Engine::resume);
-        self.look_for_left(out);
-        self.see(false, facts, out);
-    }
-
-    /// The history changed: a view, if the visitor is somewhere else now.
-    fn moved(&mut self, facts: &mut Facts, out: &mut Effects) {
-        if self.seen && self.page.leads_to(&self.here(facts)) {
-            self.see(true, facts, out);
-        }
-    }
-
-    fn here(&self, facts: &Facts) -> Page {
-        Page::read(self.setting("capture", "history").text().unwrap_or_default(), facts)
-    }
-
-    fn see(&mut self, moved: bool, facts: &mut Facts, out: &mut Effects) {
-        self.engine.iter_mut().for_each(Engine::again);
-        let here = self.here(facts);
-        if self.config.views {
-            let view = Page::view(facts, moved.then_some(&self.page));
-            let _without_own = self.signal(Kind::View, view, Value::NULL, facts, out);
-        }
-        self.page = here;
-        self.seen = true;
-    }
-
-    fn clicked(&mut self, facts: &mut Facts, out: &mut Effects) {
-        if self.config.clicks
-            && let Some(action) = self.page.gesture(facts)
-        {
-            let _without_own = self.signal(Kind::Action, action, Value::NULL, facts, out);
-        }
-    }
-
-    /// A signal, with properties of its `own` and those of the page.
-    fn signal(
-        &mut self,
-        kind: Kind,
-        mut json: Writer,
-        own: Value,
-        facts: &mut Facts,
-        out: &mut Effects,
-    ) -> Result<(), &'static str> {
+    /// A `signal` of the page, with its `properties`; of a `user` signal, the `call` that it settles.
+    fn signal(&mut self, facts: &mut Facts, out: &mut Effects) {
+        let signal = facts.get("signal");
+        let kind = Kind::of(signal);
         let mut campaign = "";
         if kind == Kind::View {
+            self.engine.iter_mut().for_each(Engine::again);
             // Of the session that it belongs to, which may begin with it.
             if self.engine.is_some() && self.consent.signal(kind) == Gate::Open {
                 self.session.touch(facts, out);
             }
             campaign = &self.session.campaign;
         }
-        self.properties.write(campaign, own, &mut json)?;
-        self.take(Held { kind, json: json.0, call: 0 }, facts, out);
-        Ok(())
+        let mut json = Writer(signal.0.strip_suffix('}').unwrap_or_default().into());
+        properties::write(campaign, facts.get("properties"), &mut json);
+        self.take(Held { kind, json: json.0, call: facts.call() }, facts, out);
     }
 
     /// Queues a signal, or keeps it until there is consent, or drops it.
     fn take(&mut self, held: Held, facts: &mut Facts, out: &mut Effects) {
         let gate = self.consent.signal(held.kind);
-        let keep = self.setting("capture", "sendAfterGrant").flag() != Some(false);
-        if gate == Gate::Held && keep && self.held.len() < HELD_SIGNALS {
+        if gate == Gate::Held && self.holds && self.held.len() < HELD_SIGNALS {
             return self.held.push(held);
         }
         let pushed = match &mut self.engine {
@@ -306,8 +249,7 @@ impl Client {
                 self.write_rows(out);
                 pushed
             }
-            _ if self.consent.opted_out => Err("opted_out"),
-            _ => Err("consent_missing"),
+            _ => Err(self.consent.why_not()),
         };
         match pushed {
             Ok(ticket) if held.call > 0 => {
@@ -315,7 +257,8 @@ impl Client {
             }
             Err(reason) if held.call > 0 => out.refuse(held.call, reason),
             Err("rate_limited") if self.engine.as_ref().is_some_and(Engine::is_first_dropped) => {
-                out.warn("more than 100 custom events in a second, the rest is dropped");
+                out.begin("warn");
+                out.end();
             }
             _ => {}
         }
@@ -325,14 +268,16 @@ impl Client {
     /// hears of that consent with it.
     fn open(&mut self, facts: &mut Facts, out: &mut Effects) -> bool {
         let begun = self.engine.is_some() && !self.forgotten;
-        if begun || !self.config.is_there() || self.consent.gate(Purpose::Storage) != Gate::Open {
+        if begun || !self.started || self.consent.gate(Purpose::Storage) != Gate::Open {
             return false;
         }
-        let found = cookie::find_id(facts.text("cookie"));
-        let minted = found.is_none();
-        let cookie_id = found.unwrap_or_else(|| facts.guid());
+        let mut cookie_id = facts.text("cookieId").to_owned();
+        let minted = cookie_id.is_empty();
+        if minted {
+            cookie_id = facts.guid();
+        }
         // Renewed on every page, too.
-        self.cookies.set_id(&cookie_id, out);
+        out.name(&cookie_id);
         let engine = self.engine.get_or_insert_with(Engine::new);
         engine.begin(cookie_id, facts.guid());
         self.session.touch(facts, out);

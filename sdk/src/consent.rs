@@ -16,6 +16,9 @@ pub(crate) enum Grant {
     Denied,
 }
 
+/// The purposes' names, in their order.
+const PURPOSES: [&str; 3] = ["storage", "analytics", "personalization"];
+
 /// A reason to collect something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -41,9 +44,7 @@ pub(crate) struct Consent {
     /// Global Privacy Control, where the site honours it.
     pub(crate) barred: bool,
     pub(crate) opted_out: bool,
-    storage: Grant,
-    analytics: Grant,
-    personalization: Grant,
+    said: [Grant; 3],
 }
 
 impl Consent {
@@ -52,35 +53,25 @@ impl Consent {
         Self { required, barred, opted_out, ..Self::default() }
     }
 
-    /// Takes in what the visitor says, `{ purpose: "granted"|"denied" … }`, or none of it if there is
-    /// anything else in it.
-    pub(crate) fn say(&mut self, purposes: Value) -> Result<(), &'static str> {
-        let mut consent = *self;
-        let mut parts = purposes.parts();
-        while let (Some(purpose), Some(grant)) = (parts.next(), parts.next()) {
-            let said = match purpose.text() {
-                Some("storage") => &mut consent.storage,
-                Some("analytics") => &mut consent.analytics,
-                Some("personalization") => &mut consent.personalization,
-                _ => return Err("invalid_consent"),
-            };
-            *said = match grant.text() {
-                Some("granted") => Grant::Granted,
-                Some("denied") => Grant::Denied,
-                _ => return Err("invalid_consent"),
-            };
+    /// Takes in what the visitor says, `{ purpose: "granted"|"denied" … }`.
+    pub(crate) fn say(&mut self, purposes: Value) {
+        for (said, purpose) in self.said.iter_mut().zip(PURPOSES) {
+            match purposes.get(purpose).text() {
+                Some("granted") => *said = Grant::Granted,
+                Some("denied") => *said = Grant::Denied,
+                _ => {}
+            }
         }
-        *self = consent;
-        Ok(())
+    }
+
+    /// Takes everything back.
+    pub(crate) fn deny(&mut self) {
+        self.said = [Grant::Denied; 3];
     }
 
     /// Writes what was said, in the same form.
     pub(crate) fn write(self, json: &mut Writer) {
-        for (purpose, said) in [
-            ("storage", self.storage),
-            ("analytics", self.analytics),
-            ("personalization", self.personalization),
-        ] {
+        for (said, purpose) in self.said.into_iter().zip(PURPOSES) {
             match said {
                 Grant::Unsaid => {}
                 Grant::Granted => json.text(purpose, "granted"),
@@ -91,11 +82,7 @@ impl Consent {
 
     /// What a purpose allows.
     pub(crate) fn gate(self, purpose: Purpose) -> Gate {
-        let said = match purpose {
-            Purpose::Storage => self.storage,
-            Purpose::Analytics => self.analytics,
-            Purpose::Personalization => self.personalization,
-        };
+        let said = self.said.get(purpose as usize).copied().unwrap_or_default();
         if self.barred || self.opted_out || said == Grant::Denied {
             Gate::Shut
         } else if self.required && said == Grant::Unsaid {
@@ -114,15 +101,20 @@ impl Consent {
         }
     }
 
+    /// The reason of a refusal.
+    pub(crate) fn why_not(self) -> &'static str {
+        if self.opted_out { "opted_out" } else { "consent_missing" }
+    }
+
     /// Whether anything was refused.
     pub(crate) fn refuses(self) -> bool {
-        [self.storage, self.analytics, self.personalization].contains(&Grant::Denied)
+        self.said.contains(&Grant::Denied)
     }
 
     /// Whether to store what was said, so that the next page knows. Without leave to store, only a
     /// refusal is kept, and only where silence would count as leave.
     pub(crate) fn is_kept(self) -> bool {
-        let stands = self.storage == Grant::Granted || !self.required;
+        let stands = self.said.first() == Some(&Grant::Granted) || !self.required;
         stands && !self.barred && !self.opted_out
     }
 }
@@ -138,10 +130,10 @@ mod tests {
     fn implied_consent_opens_everything_until_something_is_denied() {
         let mut consent = Consent::default();
         assert!(KINDS.iter().all(|kind| consent.signal(*kind) == Gate::Open));
-        consent.say(Value(r#"{"analytics":"denied"}"#)).unwrap();
+        consent.say(Value(r#"{"analytics":"denied"}"#));
         assert_eq!(consent.signal(Kind::View), Gate::Shut);
         assert_eq!(consent.signal(Kind::User), Gate::Open);
-        consent.say(Value(r#"{"storage":"denied"}"#)).unwrap();
+        consent.say(Value(r#"{"storage":"denied"}"#));
         assert!(KINDS.iter().all(|kind| consent.signal(*kind) == Gate::Shut));
     }
 
@@ -149,10 +141,10 @@ mod tests {
     fn required_consent_holds_everything_until_storage_and_analytics_are_granted() {
         let mut consent = Consent { required: true, ..Consent::default() };
         assert!(KINDS.iter().all(|kind| consent.signal(*kind) == Gate::Held));
-        consent.say(Value(r#"{"storage":"granted"}"#)).unwrap();
+        consent.say(Value(r#"{"storage":"granted"}"#));
         assert_eq!(consent.signal(Kind::View), Gate::Held);
         assert_eq!(consent.signal(Kind::User), Gate::Open);
-        consent.say(Value(r#"{"analytics":"granted"}"#)).unwrap();
+        consent.say(Value(r#"{"analytics":"granted"}"#));
         assert_eq!(consent.signal(Kind::View), Gate::Open);
         assert_eq!(consent.gate(Purpose::Personalization), Gate::Held);
     }
@@ -161,7 +153,7 @@ mod tests {
     fn global_privacy_control_and_an_opt_out_stand_above_a_grant() {
         for (barred, opted_out) in [(true, false), (false, true)] {
             let mut consent = Consent { barred, opted_out, ..Consent::default() };
-            consent.say(ALL).unwrap();
+            consent.say(ALL);
             assert!(KINDS.iter().all(|kind| consent.signal(*kind) == Gate::Shut));
             assert_eq!(consent.gate(Purpose::Personalization), Gate::Shut);
             assert!(!consent.is_kept());
@@ -171,23 +163,22 @@ mod tests {
     #[test]
     fn what_was_said_reads_back() {
         let mut consent = Consent::default();
-        consent.say(Value(r#"{"personalization":"denied","storage":"granted"}"#)).unwrap();
+        consent.say(Value(r#"{"personalization":"denied","storage":"granted"}"#));
         let mut json = Writer::default();
         json.push("{");
         consent.write(&mut json);
         json.push("}");
         assert_eq!(json.0, r#"{"storage":"granted","personalization":"denied"}"#);
         let mut next = Consent::default();
-        next.say(Value(&json.0)).unwrap();
+        next.say(Value(&json.0));
         assert_eq!(next, consent);
     }
 
     #[test]
     fn what_is_not_understood_changes_nothing() {
-        for bad in [r#"{"storage":"denied","ads":"granted"}"#, r#"{"storage":true}"#, r#"{"storage":"yes"}"#]
-        {
+        for bad in [r#"{"ads":"granted"}"#, r#"{"storage":true}"#, r#"{"storage":"yes"}"#, "null", "7"] {
             let mut consent = Consent::default();
-            assert!(consent.say(Value(bad)).is_err());
+            consent.say(Value(bad));
             assert_eq!(consent, Consent::default());
         }
     }
@@ -195,7 +186,7 @@ mod tests {
     #[test]
     fn a_refusal_leaves_no_trace_where_silence_says_the_same() {
         let mut consent = Consent { required: true, ..Consent::default() };
-        consent.say(Value(r#"{"storage":"denied"}"#)).unwrap();
+        consent.say(Value(r#"{"storage":"denied"}"#));
         assert!(!consent.is_kept());
         consent.required = false;
         assert!(consent.is_kept());

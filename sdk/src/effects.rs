@@ -25,21 +25,22 @@ impl Effects {
         self.0.push("]");
     }
 
-    fn with_call(&mut self, verb: &str, call: Call) -> &mut Writer {
+    /// Begins an effect whose first argument is a call, or another number.
+    pub(crate) fn with_call(&mut self, verb: &str, call: Call) -> &mut Writer {
         let out = self.begin(verb);
         out.item().push_number(call);
         out
     }
 
-    /// `document.cookie = …`
-    pub(crate) fn cookie(&mut self, line: &[&str]) {
-        self.begin("cookie").quoted(line);
+    /// Names the browser by its cookie, for as long as the site says from now on; or takes the name away.
+    pub(crate) fn name(&mut self, cookie_id: &str) {
+        self.begin("name").quoted(&[cookie_id]);
         self.end();
     }
 
-    /// Posts nothing to an address, whose answer does not matter.
-    pub(crate) fn tell(&mut self, url: &[&str]) {
-        self.begin("tell").quoted(url);
+    /// Sets or removes the cookie that says so.
+    pub(crate) fn opt_out(&mut self, opted_out: bool) {
+        self.begin("optOut").item().push(if opted_out { "true" } else { "false" });
         self.end();
     }
 
@@ -49,17 +50,15 @@ impl Effects {
         self.end();
     }
 
-    /// An input `tick` after so many milliseconds, in place of the one asked for before.
-    pub(crate) fn wake(&mut self, ms: u64) {
-        self.with_call("wake", ms);
+    /// Tells the edge to end what this browser may see of a known customer.
+    pub(crate) fn end_proof(&mut self) {
+        self.begin("endProof");
         self.end();
     }
 
-    /// Settles a call with the JSON behind `url` and the page's own address, or with `instead`.
-    pub(crate) fn get(&mut self, call: Call, url: &[&str], instead: &str) {
-        let out = self.with_call("get", call);
-        out.quoted(url);
-        out.item().push(instead);
+    /// An input `tick` after so many milliseconds, in place of the one asked for before.
+    pub(crate) fn wake(&mut self, ms: u64) {
+        self.with_call("wake", ms);
         self.end();
     }
 
@@ -83,18 +82,6 @@ impl Effects {
         self.end();
     }
 
-    /// Rejects a call with an `Error` of this code.
-    pub(crate) fn reject(&mut self, call: Call, code: &str) {
-        self.with_call("reject", call).quoted(&[code]);
-        self.end();
-    }
-
-    /// Says something to the developer of the page.
-    pub(crate) fn warn(&mut self, text: &str) {
-        self.begin("warn").quoted(&[text]);
-        self.end();
-    }
-
     pub(crate) fn finish(mut self) -> String {
         self.end();
         self.0.0
@@ -109,15 +96,15 @@ mod tests {
     fn effects_are_one_json_array() {
         assert_eq!(Effects::new().finish(), "[]");
         let mut effects = Effects::new();
-        effects.cookie(&["a=", "b"]);
+        effects.name("a");
+        effects.opt_out(true);
         effects.refuse(7, "why");
-        effects.get(8, &["/", "x"], "{}");
         effects.wake(9);
         assert_eq!(
             effects.finish(),
             concat!(
-                r#"[["cookie","a=b"],["resolve",7,{"status":"refused","reason":"why"}],"#,
-                r#"["get",8,"/x",{}],["wake",9]]"#
+                r#"[["name","a"],["optOut",true],["resolve",7,{"status":"refused","reason":"why"}],"#,
+                r#"["wake",9]]"#
             )
         );
     }

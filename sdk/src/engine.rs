@@ -49,6 +49,18 @@ pub(crate) struct Origin {
     pub(crate) session_start: u64,
 }
 
+impl Origin {
+    /// Begins an object with what is sent and stored of it.
+    pub(crate) fn write(&self, json: &mut Writer) {
+        json.item().push("{").text("cookieId", &self.cookie_id);
+        json.text("stream", &self.stream);
+        json.raw("session", "{");
+        json.text("id", &self.session);
+        json.number("start", self.session_start);
+        json.push("}");
+    }
+}
+
 /// What a signal is, as far as the queue cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -57,6 +69,19 @@ pub(crate) enum Kind {
     Event,
     User,
     Consent,
+}
+
+impl Kind {
+    /// Of a signal, by its type.
+    pub(crate) fn of(signal: Value) -> Self {
+        match signal.get("type").text().unwrap_or_default() {
+            "view" => Self::View,
+            "action" => Self::Action,
+            "event" => Self::Event,
+            "user" => Self::User,
+            _ => Self::Consent,
+        }
+    }
 }
 
 /// Position of a signal in the order of this page, across streams.
@@ -359,19 +384,20 @@ impl Engine {
     /// A new stream under `cookie_id`; what is queued keeps the names it was made under. The first one
     /// names the owner of what is stored.
     pub(crate) fn begin(&mut self, cookie_id: String, stream: String) {
-        let mut origin = (*self.origin).clone();
-        if origin.owner.is_empty() {
-            origin.owner.clone_from(&stream);
-        }
-        self.origin = Rc::new(Origin { cookie_id, stream, ..origin });
+        let Origin { owner, session, session_start, .. } = &*self.origin;
+        let owner = if owner.is_empty() { &stream } else { owner }.clone();
+        let (session, session_start) = (session.clone(), *session_start);
+        self.origin = Rc::new(Origin { owner, cookie_id, stream, session, session_start });
         self.seq = 0;
     }
 
     /// Later signals belong to this session.
     pub(crate) fn set_session(&mut self, id: &str, start: u64) {
         if self.origin.session != id {
-            let origin = (*self.origin).clone();
-            self.origin = Rc::new(Origin { session: id.into(), session_start: start, ..origin });
+            let Origin { owner, cookie_id, stream, .. } = &*self.origin;
+            let (owner, cookie_id, stream) = (owner.clone(), cookie_id.clone(), stream.clone());
+            self.origin =
+                Rc::new(Origin { owner, cookie_id, stream, session: id.into(), session_start: start });
         }
     }
 

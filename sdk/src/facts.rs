@@ -1,12 +1,13 @@
 //! What goes in: something that happened, with the state of the browser at that moment.
 
+use crate::effects::Call;
 use crate::json::{Parts, Value};
 
 /// One input. All of them carry the same facts, whether they are needed or not: reading them costs
 /// the browser less than a second protocol would cost bytes.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
-    pub(crate) input: Value<'a>,
+    input: Value<'a>,
     /// A clock that never jumps, for what is scheduled: milliseconds.
     pub(crate) now: u64,
     /// The wall clock, for what is sent: milliseconds since 1970.
@@ -29,46 +30,20 @@ impl<'a> Facts<'a> {
         self.get(key).text().unwrap_or_default()
     }
 
+    /// The call that this input is to settle, else 0.
+    pub(crate) fn call(&self) -> Call {
+        self.get("call").number().unwrap_or_default()
+    }
+
     /// An unused id. There are enough for what one input can ask for.
     pub(crate) fn guid(&mut self) -> String {
         self.guids.next().and_then(Value::text).unwrap_or_default().into()
-    }
-
-    /// The page's address.
-    pub(crate) fn uri(&self) -> &'a str {
-        self.text("uri")
-    }
-
-    pub(crate) fn secure(&self) -> bool {
-        self.uri().starts_with("https:")
-    }
-
-    /// `uri`, which may begin with the path, made absolute by the page's own origin.
-    pub(crate) fn absolute(&self, uri: &str) -> String {
-        let mut absolute = String::new();
-        if uri.starts_with('/') {
-            absolute.push_str(self.text("origin"));
-        }
-        absolute.push_str(uri);
-        absolute
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_is_made_absolute_by_the_pages_origin() {
-        for (origin, uri, expected) in [
-            ("https://a.example:8", "/p", "https://a.example:8/p"),
-            ("https://a.example", "https://b.example/p", "https://b.example/p"),
-            ("", "/p", "/p"),
-        ] {
-            let input = format!("{{\"origin\":\"{origin}\"}}");
-            assert_eq!(Facts::read(&input).absolute(uri), expected);
-        }
-    }
 
     #[test]
     fn each_id_is_used_once() {

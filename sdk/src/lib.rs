@@ -1,4 +1,4 @@
-//! MSCI in the browser: cookie, capture, batches, acknowledged delivery, `setUser`.
+//! MSCI in the browser: identity, consent, sessions, a queue, acknowledged delivery.
 //!
 //! Design goals, in this order: never harm the page, lose nothing that was accepted, stay small
 //! (20 KB brotli with everything). So the module decides and does nothing else: [`step`] takes
@@ -7,20 +7,15 @@
 //! runs in native tests, and the boundary costs one function.
 #![warn(missing_docs)]
 
-mod capture;
 mod client;
-mod config;
 mod consent;
-mod cookie;
 mod effects;
 mod engine;
 mod facts;
-mod guid;
 mod json;
 mod properties;
 mod session;
 mod transport;
-mod user;
 
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
@@ -32,11 +27,16 @@ use wasm_bindgen::prelude::*;
 static HEAP: lol_alloc::LockedAllocator<lol_alloc::FreeListAllocator> =
     lol_alloc::LockedAllocator::new(lol_alloc::FreeListAllocator::new());
 
-type Clients = Vec<client::Client>;
+/// The instances, and what was answered last.
+#[derive(Debug, Default)]
+struct Clients {
+    all: Vec<client::Client>,
+    answer: String,
+}
 
 thread_local! {
     // They live as long as the page; saying so spares the code that would destroy them.
-    static CLIENTS: Cell<ManuallyDrop<Clients>> = const { Cell::new(ManuallyDrop::new(Vec::new())) };
+    static CLIENTS: Cell<ManuallyDrop<Clients>> = const { Cell::new(ManuallyDrop::new(Clients { all: Vec::new(), answer: String::new() })) };
 }
 
 fn with_clients<R: Default>(act: impl FnOnce(&mut Clients) -> R) -> R {
@@ -50,19 +50,34 @@ fn with_clients<R: Default>(act: impl FnOnce(&mut Clients) -> R) -> R {
     CLIENTS.try_with(with).unwrap_or_default()
 }
 
-/// Makes an instance with the site's public settings, a JSON object; answers its number. It does
-/// nothing before the call of `initialize`.
+/// Makes an instance, and answers its number. It does nothing before the input `start`.
 #[wasm_bindgen]
-pub fn create(settings: &str) -> usize {
+pub fn create() -> usize {
     with_clients(|clients| {
-        clients.push(client::Client::new(settings));
-        clients.len() - 1
+        clients.all.push(client::Client::default());
+        clients.all.len() - 1
     })
 }
 
 /// Takes in what happened to an instance: a JSON object, whose member `in` says what it was. Answers a
-/// JSON array of what to do, in order, each an array of a verb and its arguments.
+/// JSON array of what to do, in order, each an array of a verb and its arguments: the place of its text,
+/// which ends with a zero byte and stays there until the next call.
 #[wasm_bindgen]
-pub fn step(instance: usize, input: &str) -> String {
-    with_clients(|clients| clients.get_mut(instance).map_or_else(|| "[]".into(), |client| client.step(input)))
+pub fn step(instance: usize, input: &str) -> *const u8 {
+    with_clients(|clients| {
+        clients.answer = clients.all.get_mut(instance).map_or_else(String::new, |client| client.step(input));
+        // JSON has none.
+        clients.answer += "\0";
+        Place(clients.answer.as_ptr())
+    })
+    .0
+}
+
+/// Nowhere, until there is something.
+struct Place(*const u8);
+
+impl Default for Place {
+    fn default() -> Self {
+        Self(std::ptr::null())
+    }
 }

@@ -5,7 +5,6 @@ use std::mem::take;
 
 use crate::effects::Effects;
 use crate::facts::Facts;
-use crate::guid;
 const IDLE_MS: u64 = 30 * 60 * 1_000;
 const LONGEST_MS: u64 = 24 * 60 * 60 * 1_000;
 /// Storage is written again only when it is older than this.
@@ -39,10 +38,10 @@ impl Session {
         // A clock that went back ends nothing.
         let over = |start, last| now.saturating_sub(last) > IDLE_MS || now.saturating_sub(start) > LONGEST_MS;
         let (start, mut stored_at) = (number("start"), number("last"));
-        match guid::parse(stored.get("id").text().unwrap_or_default()) {
+        match stored.get("id").text() {
             Some(id) if !over(start, stored_at) => {
                 let campaign = stored.get("campaign").0.into();
-                *self = Self { id, start, last: stored_at.max(self.last), campaign };
+                *self = Self { id: id.into(), start, last: stored_at.max(self.last), campaign };
             }
             // What is stored may be older than what began in this very step.
             _ => {
@@ -161,7 +160,7 @@ mod tests {
 
     #[test]
     fn junk_is_no_session() {
-        for junk in ["7", "{}", r#"{"id":"x","start":1,"last":1790000000000}"#, "\"text\""] {
+        for junk in ["7", "{}", r#"{"id":7,"start":1790000000000,"last":1790000000000}"#, "\"text\""] {
             let mut session = Session::default();
             touch(&mut session, START, junk);
             assert_eq!(session.start, START, "{junk}");

@@ -2,27 +2,11 @@
 //! acknowledgement; a status alone is not.
 
 use crate::engine::Batch;
-use crate::guid;
 use crate::json::{Value, Writer};
 
-/// Writes the body of `POST /_msci/collect`.
-pub(crate) fn write_body(
-    body: &mut Writer,
-    key: &str,
-    device: &str,
-    sent_at: u64,
-    batch: &Batch,
-    ephemeral: bool,
-) {
-    body.push("{").text("key", key);
-    body.text("cookieId", &batch.origin.cookie_id);
-    body.text("stream", &batch.origin.stream);
-    body.number("sentAt", sent_at);
-    body.text("sdk", env!("CARGO_PKG_VERSION"));
-    body.raw("session", "{");
-    body.text("id", &batch.origin.session);
-    body.number("start", batch.origin.session_start);
-    body.push("}").raw("device", device);
+/// Writes what the body of `POST /_msci/collect` says of a batch; the rest is the browser's.
+pub(crate) fn write_body(body: &mut Writer, batch: &Batch, ephemeral: bool) {
+    batch.origin.write(body);
     if ephemeral {
         body.raw("ephemeral", "true");
     }
@@ -43,7 +27,7 @@ impl<'a> Answer<'a> {
     pub(crate) fn read(body: Value<'a>, stream: &str, count: u64) -> Option<Self> {
         let number = |key| body.get(key).number();
         let answer = Self {
-            cookie_id: guid::parse(body.get("cookieId").text()?)?,
+            cookie_id: body.get("cookieId").text()?.into(),
             accepted: number("accepted")?.saturating_add(number("duplicate")?),
             rejected: body.get("rejected"),
         };
@@ -82,14 +66,10 @@ mod tests {
             retry: 0,
         };
         let mut body = Writer::default();
-        write_body(&mut body, "k", "{}", 5, &batch, false);
+        write_body(&mut body, &batch, false);
         assert_eq!(
             body.0,
-            concat!(
-                r#"{"key":"k","cookieId":"c","stream":"s","sentAt":5,"sdk":""#,
-                env!("CARGO_PKG_VERSION"),
-                r#"","session":{"id":"i","start":1},"device":{},"signals":[{"seq":1}]}"#
-            )
+            r#"{"cookieId":"c","stream":"s","session":{"id":"i","start":1},"signals":[{"seq":1}]}"#
         );
     }
 
@@ -112,7 +92,7 @@ mod tests {
             "\"<html>captive portal</html>\"",
             "{}",
             r#"{"ok":true}"#,
-            r#"{"cookieId":"x","ack":{"stream":"s"},"accepted":5,"duplicate":0,"rejected":[]}"#,
+            r#"{"cookieId":7,"ack":{"stream":"s"},"accepted":5,"duplicate":0,"rejected":[]}"#,
         ] {
             assert!(Answer::read(Value(body), "s", 5).is_none(), "{body}");
         }

@@ -128,16 +128,16 @@ test("C1 another path or query is one view; the same place, and another fragment
 });
 
 test("C1 the setting leaves out the query, or the history altogether", async (t) => {
-  for (const [history, expected] of /** @type {[string, string[]][]} */ ([
+  for (const [how, expected] of /** @type {[string, string[]][]} */ ([
     ["path", ["/one", "/two?page=2"]],
     ["off", ["/one"]],
   ])) {
-    await setting(t, { history });
+    await setting(t, { history: how });
     const page = await open("/one");
     await page.evaluate(() => {
       for (const to of ["/one?page=1", "/two?page=2", "/two?page=3"]) window.history.pushState({}, "", to);
     });
-    assert.deepEqual(await paths(page), expected, history);
+    assert.deepEqual(await paths(page), expected, how);
   }
 });
 

@@ -366,6 +366,8 @@ test("F36 a cookie that is deleted between two visits: what is left arrives at t
   const first = await id();
   site.otherwise = DOWN;
   await track(page, names(2));
+  // Nothing is on its way that could bring the cookie back.
+  await until(async () => (await status(page)).transport === "retrying", "the edge asks for time");
   await page.goto("about:blank");
   await context.clearCookies();
   site.otherwise = "pass";

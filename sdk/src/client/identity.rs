@@ -1,118 +1,43 @@
 //! Who the visitor is, and what they allow.
 
-use super::{Client, Held};
-use crate::capture::signal;
+use super::Client;
 use crate::consent::{self, Consent, Gate, Purpose};
-use crate::cookie::{self, Cookies};
-use crate::effects::{Call, Effects};
+use crate::effects::Effects;
 use crate::engine::Kind;
 use crate::facts::Facts;
-use crate::json::{Value, Writer};
-use crate::properties::Properties;
+use crate::json::Writer;
 use crate::session::{self, Session};
-use crate::user;
-
-const ALL_GRANTED: Value =
-    Value(r#"{"storage":"granted","analytics":"granted","personalization":"granted"}"#);
-const ALL_DENIED: Value = Value(r#"{"storage":"denied","analytics":"denied","personalization":"denied"}"#);
 
 impl Client {
-    /// Starts: finds out what may happen here, and sees the first page.
-    pub(super) fn initialize(
-        &mut self,
-        cfg: Value,
-        facts: &mut Facts,
-        out: &mut Effects,
-    ) -> Result<(), &'static str> {
-        if self.config.is_there() {
-            return Err("already_initialized");
-        }
-        if !self.config.read(cfg, facts) {
-            return Err("ingestion_key_missing");
-        }
+    /// Starts: `required` says whether nothing may happen without a grant, `barred` that nothing may in
+    /// any case, `holds` whether what happens before a grant is sent after it, and `campaign` what led here.
+    pub(super) fn start(&mut self, facts: &mut Facts, out: &mut Effects) {
+        let flag = |key| facts.get(key).flag() == Some(true);
+        self.started = true;
+        self.holds = flag("holds");
         self.session.land(facts);
-        let said = cfg.get("userConsent").flag();
-        let honours_gpc = self.setting("consent", "honourGpc").flag() != Some(false);
-        let required = said == Some(false) || self.setting("consent", "mode").text() == Some("required");
-        // By the browser's word, or by the header that the edge saw.
-        let says = |of: Value| of.get("gpc").flag() == Some(true);
-        let barred = honours_gpc && (says(facts.input) || says(Value(&self.settings)));
-        self.consent = Consent::new(required, barred, cookie::opted_out(facts.text("cookie")));
+        self.consent = Consent::new(flag("required"), flag("barred"), flag("optedOut"));
         self.remember(facts);
-        self.cookies = Cookies::read(Value(&self.settings).get("cookie"), facts.secure());
-        self.device = facts.get("device").0.into();
         self.open(facts, out);
         if self.consent.gate(Purpose::Storage) == Gate::Shut {
-            self.clear(out);
+            Self::clear(out);
             // There was a visit before this stood against it.
             if !facts.get("session").is_null() {
-                self.end_proof(out);
+                out.end_proof();
             }
-            if barred && !self.consent.refuses() {
+            if self.consent.barred && !self.consent.refuses() {
                 self.said = false;
                 out.remove(consent::KEY);
             }
         }
-        if said == Some(true) {
-            self.set_consent(ALL_GRANTED, facts, out)?;
-        }
-        if facts.get("hidden").flag() != Some(true) {
-            self.see(false, facts, out);
-        }
-        Ok(())
     }
 
-    /// Takes over what may change at run time.
-    pub(super) fn set_config(
-        &mut self,
-        cfg: Value,
-        facts: &mut Facts,
-        out: &mut Effects,
-    ) -> Result<(), &'static str> {
-        self.config.update(cfg);
-        match cfg.get("userConsent").flag() {
-            Some(true) => self.set_consent(ALL_GRANTED, facts, out),
-            Some(false) => self.set_consent(ALL_DENIED, facts, out),
-            None => Ok(()),
-        }
-    }
-
-    /// Says who the visitor is.
-    pub(super) fn set_user(&mut self, call: Call, user: Value, facts: &mut Facts, out: &mut Effects) {
-        let mut json = signal("user", facts);
-        let nothing = json.0.len();
-        // Absent is one thing, `null` another: somebody meant to name the visitor and could not.
-        if user.parts().any(|part| part.text() == Some("authId")) {
-            let id = user.get("authId").text().unwrap_or_default();
-            if !user::is_somebody(id) {
-                return out.reject(call, "authid_invalid");
-            }
-            json.text("authId", id);
-        }
-        for field in user::FIELDS {
-            let value = user.get(field);
-            if !value.is_null() && (value.text().is_none() || value.0.len() > user::FIELD_BYTES) {
-                return out.reject(call, "invalid_field");
-            }
-            json.copy(field, value);
-        }
-        if json.0.len() == nothing {
-            return out.reject(call, "invalid_user");
-        }
-        self.take(Held { kind: Kind::User, json: json.0, call }, facts, out);
-    }
-
-    /// What the visitor says about each purpose.
-    pub(super) fn set_consent(
-        &mut self,
-        purposes: Value,
-        facts: &mut Facts,
-        out: &mut Effects,
-    ) -> Result<(), &'static str> {
-        let before = self.consent;
-        self.consent.say(purposes)?;
+    /// What the visitor says about some `purposes`.
+    pub(super) fn set_consent(&mut self, facts: &mut Facts, out: &mut Effects) {
+        let (before, purposes) = (self.consent, facts.get("purposes"));
+        self.consent.say(purposes);
         if self.consent == before {
-            return Ok(());
+            return;
         }
         self.said_at = facts.time;
         // Not known to be stored before it is read back: there may be no storage, which is no withdrawal.
@@ -132,10 +57,9 @@ impl Client {
         let told = self.open(facts, out);
         self.withdraw(facts);
         if !told {
-            self.tell_consent(purposes.0, facts);
+            self.tell_consent(purposes.0, facts.time, facts);
         }
         self.settle_consent(facts, out);
-        Ok(())
     }
 
     /// Carries out what the visitor said.
@@ -155,26 +79,25 @@ impl Client {
         if let Some(time) = stored.get("time").number() {
             self.said_at = time;
         }
-        // It is whole or it is nothing.
-        let _recalled = self.consent.say(stored.get("said"));
+        self.consent.say(stored.get("said"));
     }
 
     /// Tells the edge what it cannot know of a cookieId that is new: what the visitor has said, and when.
     /// Answers whether there is anything.
-    pub(super) fn affirm(&mut self, facts: &mut Facts) -> bool {
+    pub(super) fn affirm(&mut self, facts: &Facts) -> bool {
         if self.said_at > 0 {
             let mut said = Writer("{".into());
             self.consent.write(&mut said);
-            let now = std::mem::replace(&mut facts.time, self.said_at);
-            self.tell_consent(&said.push("}").0, facts);
-            facts.time = now;
+            self.tell_consent(&said.push("}").0, self.said_at, facts);
         }
         self.said_at > 0
     }
 
-    fn tell_consent(&mut self, purposes: &str, facts: &Facts) {
+    fn tell_consent(&mut self, purposes: &str, time: u64, facts: &Facts) {
         if let Some(engine) = self.engine.as_mut().filter(|_| !self.forgotten) {
-            let mut json = signal("consent", facts);
+            let mut json = Writer("{".into());
+            json.number("time", time);
+            json.text("type", "consent");
             json.raw("purposes", purposes);
             let _queued = engine.push(Kind::Consent, json.0, facts.now);
         }
@@ -182,16 +105,16 @@ impl Client {
 
     /// Takes over what the visitor said in another tab.
     pub(super) fn recall(&mut self, facts: &mut Facts, out: &mut Effects) {
-        if !self.config.is_there() {
+        if !self.started {
             return;
         }
-        if !self.consent.opted_out && cookie::opted_out(facts.text("cookie")) {
+        if !self.consent.opted_out && facts.get("optedOut").flag() == Some(true) {
             return self.opt_out(facts, out);
         }
         let (before, said) = (self.consent, self.said);
         self.remember(facts);
         if said && !self.said {
-            let _denied = self.consent.say(ALL_DENIED);
+            self.consent.deny();
         }
         if self.consent != before {
             self.open(facts, out);
@@ -213,22 +136,23 @@ impl Client {
 
     /// Logout: whoever comes next is somebody else.
     pub(super) fn reset(&mut self, facts: &mut Facts, out: &mut Effects) {
-        self.properties = Properties::default();
         self.session = Session::default();
         if let Some(engine) = self.engine.as_mut().filter(|_| !self.forgotten) {
             let cookie_id = facts.guid();
-            self.cookies.set_id(&cookie_id, out);
+            out.name(&cookie_id);
             out.remove(session::KEY);
             engine.begin(cookie_id, facts.guid());
             self.affirm(facts);
-            self.end_proof(out);
+            out.end_proof();
         }
     }
 
     /// Stops, and leaves nothing on the device but the fact that it was asked to.
     pub(super) fn opt_out(&mut self, facts: &mut Facts, out: &mut Effects) {
-        self.consent.opted_out = true;
-        self.cookies.set_opted_out(true, out);
+        // What was said before is purged, too: whoever opts in again has not said anything yet.
+        self.consent = Consent::new(self.consent.required, self.consent.barred, true);
+        (self.said, self.said_at) = (false, 0);
+        out.opt_out(true);
         out.remove(consent::KEY);
         self.forget(out);
         self.engine = None;
@@ -240,7 +164,7 @@ impl Client {
     /// Takes an opt-out back.
     pub(super) fn opt_in(&mut self, facts: &mut Facts, out: &mut Effects) {
         self.consent.opted_out = false;
-        self.cookies.set_opted_out(false, out);
+        out.opt_out(false);
         self.open(facts, out);
     }
 
@@ -251,21 +175,15 @@ impl Client {
         }
         self.forgotten = true;
         self.session = Session::default();
-        self.clear(out);
-        self.end_proof(out);
+        Self::clear(out);
+        out.end_proof();
     }
 
     /// Leaves nothing on the device but what the visitor said.
-    fn clear(&self, out: &mut Effects) {
-        self.cookies.remove_id(out);
+    fn clear(out: &mut Effects) {
+        out.name("");
         out.remove(session::KEY);
         out.begin("purge");
         out.end();
-    }
-
-    /// Tells the edge to end what this browser may see of a known customer. Scripts cannot: the proof
-    /// cookie is `HttpOnly`. That it fails offline costs nothing, the proof is bound to the old cookieId.
-    pub(super) fn end_proof(&self, out: &mut Effects) {
-        out.tell(&[&self.config.endpoint, "reset"]);
     }
 }

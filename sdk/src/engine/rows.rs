@@ -4,7 +4,6 @@
 use std::rc::Rc;
 
 use super::{Engine, Kind, Origin, Signal};
-use crate::guid;
 use crate::json::{Value, Writer};
 
 /// So long a row waits for a page that sends it (`QUEUE_DAYS` of the core).
@@ -17,27 +16,20 @@ impl Signal {
         rows.item().push("[").quoted(&["keep"]);
         rows.quoted(&[&origin.owner]);
         rows.item().push_number(self.row);
-        rows.item().push("{").text("cookieId", &origin.cookie_id);
-        rows.text("stream", &origin.stream);
-        rows.raw("session", "{");
-        rows.text("id", &origin.session);
-        rows.number("start", origin.session_start);
-        rows.push("}").number("seq", self.seq);
+        origin.write(rows);
+        rows.number("seq", self.seq);
         rows.raw("signal", &self.json);
         rows.push("}}]");
     }
 
     /// The effect that removes what is stored of it.
     pub(super) fn unkeep(&self, rows: &mut Writer) {
-        rows.item().push("[").quoted(&["drop"]);
-        rows.quoted(&[&self.origin.owner]);
-        rows.item().push("[").push_number(self.row);
-        rows.push("]]");
+        unkeep(&self.origin.owner, self.row, rows);
     }
 
     /// A signal of another page, as it was stored.
     fn read(owner: &str, n: Value, row: Value) -> Option<(u64, Self)> {
-        let text = |of: Value, key| guid::parse(of.get(key).text().unwrap_or_default());
+        let text = |of: Value, key| of.get(key).text().map(String::from);
         let (session, signal) = (row.get("session"), row.get("signal"));
         let origin = Origin {
             owner: owner.into(),
@@ -46,19 +38,12 @@ impl Signal {
             session: text(session, "id")?,
             session_start: session.get("start").number()?,
         };
-        let kind = match signal.get("type").text()? {
-            "view" => Kind::View,
-            "action" => Kind::Action,
-            "event" => Kind::Event,
-            "user" => Kind::User,
-            _ => Kind::Consent,
-        };
         let read = Self {
             origin: Rc::new(origin),
             seq: row.get("seq").number()?,
             ticket: 0,
             row: n.number()?,
-            kind,
+            kind: Kind::of(signal),
             // Long enough ago to go at once.
             queued_at: 0,
             json: signal.0.strip_suffix('}')?.into(),
@@ -66,6 +51,13 @@ impl Signal {
         };
         Some((signal.get("time").number()?, read))
     }
+}
+
+fn unkeep(owner: &str, row: u64, rows: &mut Writer) {
+    rows.item().push("[").quoted(&["drop"]);
+    rows.quoted(&[owner]);
+    rows.item().push("[").push_number(row);
+    rows.push("]]");
 }
 
 impl Engine {
@@ -87,9 +79,7 @@ impl Engine {
                 }
                 // Too old, or no row of ours.
                 other => {
-                    self.rows.item().push("[").quoted(&["drop"]);
-                    self.rows.quoted(&[owner]);
-                    self.rows.item().push("[").push(n.0).push("]]");
+                    unkeep(owner, n.number().unwrap_or_default(), &mut self.rows);
                     self.count(if other.is_some() { "expired" } else { "damaged" }, 1);
                 }
             }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::bytes::{brotli, gzip, hashed_name, integrity};
 use crate::place::{Place, empty_folder, files_below, read, read_text, write};
 use crate::stamp::{Inputs, step};
-use crate::wasm::{Target, bind, optimise};
+use crate::wasm::{Target, bind, forget_exports, optimise};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The loader is pasted into every page of a site.
@@ -19,11 +19,14 @@ pub(crate) fn build(place: &Place) -> Result<()> {
     let sdk = place.dist.join("sdk");
     let optimised = sdk.join("pkg/msci_sdk_bg.wasm");
 
+    let caller = place.root.join("sdk/js/module.js");
+
     let mut inputs = Inputs::new(place)?;
-    inputs.file(&wasm)?;
+    inputs.files(&[wasm.clone(), caller.clone()])?;
     let outputs = [optimised.clone()];
     step(place, "sdk-bindings", inputs, &outputs, || {
         bind(&wasm, &sdk.join("pkg"), "msci_sdk", &Target::Browser)?;
+        forget_exports(&optimised, &read_text(&caller)?, &optimised)?;
         optimise(place, &optimised, &optimised, &Target::Browser)
     })?;
 
@@ -48,9 +51,12 @@ fn assets(place: &Place, sdk: &Path, optimised: &Path) -> Result<()> {
     let mut tokens =
         vec![("__MSCI_VERSION__", VERSION.to_owned()), ("__MSCI_WASM_FILE__", wasm_name.clone())];
 
-    // The first browsers with everything that the WebAssembly half needs.
-    let module = bundle(place, "sdk.js", &["--format=esm", "--target=es2022"])?;
-    let module = replace(module, &tokens);
+    // Browsers that are too old for the WebAssembly half still have its stand-in.
+    let modules = ["--format=esm", "--target=es2020", "--external:./__MSCI_FALLBACK_FILE__"];
+    let fallback = replace(bundle(place, "fallback.js", &modules)?, &tokens);
+    let fallback_name = hashed_name("fallback", "js", fallback.as_bytes());
+    tokens.push(("__MSCI_FALLBACK_FILE__", fallback_name.clone()));
+    let module = replace(bundle(place, "sdk.js", &modules)?, &tokens);
     let module_name = hashed_name("sdk", "js", module.as_bytes());
     tokens.push(("__MSCI_SDK_FILE__", module_name.clone()));
 
@@ -69,7 +75,9 @@ fn assets(place: &Place, sdk: &Path, optimised: &Path) -> Result<()> {
     );
 
     let mut files = Map::new();
-    for (name, bytes) in [(module_name, module.into_bytes()), (wasm_name, wasm)] {
+    let assets =
+        [(module_name, module.into_bytes()), (fallback_name, fallback.into_bytes()), (wasm_name, wasm)];
+    for (name, bytes) in assets {
         let (brotli, gzip) = (brotli(&bytes)?, gzip(&bytes)?);
         let entry = json!({
             "integrity": integrity(&bytes),

@@ -5,7 +5,6 @@ use super::*;
 impl Browser {
     /// Another page, after the one that there was has ended without a word.
     fn crashed(&mut self) {
-        self.client = Client::new("{}");
         self.initialize();
         self.find_left();
     }
@@ -29,8 +28,8 @@ impl Browser {
 
 #[test]
 fn a_signal_is_stored_until_it_is_acknowledged() {
-    let mut browser = Browser::started("{}");
-    browser.call("trackEvent", r#"[{"name":"e\"1","properties":{"x":1.5e-7}}]"#);
+    let mut browser = Browser::started(IMPLIED);
+    browser.signal(r#"{"type":"event","name":"e\"1","time":1790000001000}"#, r#"{"x":1.5e-7}"#);
     assert_eq!(browser.rows.len(), 2);
     let (owner, n, row) = browser.rows[1].clone();
     let row = Value(&row);
@@ -46,8 +45,8 @@ fn a_signal_is_stored_until_it_is_acknowledged() {
 
 #[test]
 fn another_page_goes_on_with_what_one_left() {
-    let mut browser = Browser::started("{}");
-    browser.call("trackEvent", r#"[{"name":"e1","properties":{"x":1.5e-7}}]"#);
+    let mut browser = Browser::started(IMPLIED);
+    browser.signal(r#"{"type":"event","name":"e1","time":1790000001000}"#, r#"{"x":1.5e-7}"#);
     let left = browser.rows.clone();
     browser.crashed();
     let sent = browser.sent().unwrap();
@@ -65,25 +64,25 @@ fn another_page_goes_on_with_what_one_left() {
 
 #[test]
 fn f25_what_a_page_still_has_when_it_comes_back_is_not_taken_over_twice() {
-    let mut browser = Browser::started("{}");
-    browser.call("trackEvent", r#"[{"name":"e1"}]"#);
+    let mut browser = Browser::started(IMPLIED);
+    browser.event("e1");
     browser.crashed();
     for _ in 0..2 {
         browser.find_left();
     }
-    browser.call("status", "[]");
-    assert!(browser.settled().contains(r#""queued":3"#), "{}", browser.settled());
+    browser.call("status");
+    assert!(browser.effects.join("").contains(r#""queued":3"#), "{:?}", browser.effects);
 }
 
 #[test]
 fn what_is_left_for_too_long_or_is_no_row_is_dropped_and_counted() {
-    let mut browser = Browser::started("{}");
+    let mut browser = Browser::started(IMPLIED);
     browser.rows[0].2 = "7".to_owned();
-    browser.call("trackEvent", r#"[{"name":"e1"}]"#);
+    browser.event("e1");
     browser.now += 30 * 24 * 60 * 60 * 1_000 + 1;
     browser.crashed();
     assert_eq!(browser.owners().len(), 1, "the new page's view");
-    browser.call("status", "[]");
+    browser.call("status");
     let status = browser.effects.join("");
     for code in ["damaged", "expired"] {
         assert!(status.contains(&format!(r#"{{"code":"{code}","n":1}}"#)), "{status}");
@@ -92,11 +91,10 @@ fn what_is_left_for_too_long_or_is_no_row_is_dropped_and_counted() {
 
 #[test]
 fn what_is_left_without_leave_is_not_sent() {
-    let mut browser = Browser::started("{}");
+    let mut browser = Browser::started(IMPLIED);
     browser.after(10);
-    browser.client = Client::new("{}");
     browser.initialize();
-    browser.call("setConsent", r#"[{"analytics":"denied"}]"#);
+    browser.consent(r#"{"analytics":"denied"}"#);
     browser.find_left();
     assert!(browser.rows.iter().all(|(.., row)| row.contains(r#""type":"consent""#)), "{:?}", browser.rows);
 }
@@ -104,9 +102,9 @@ fn what_is_left_without_leave_is_not_sent() {
 #[test]
 fn withdrawn_storage_leaves_no_row_and_makes_none() {
     let mut browser = Browser::started(REQUIRED);
-    browser.call("setConsent", &format!("[{ALL}]"));
+    browser.consent(ALL);
     assert!(!browser.rows.is_empty());
-    browser.call("setConsent", r#"[{"storage":"denied"}]"#);
+    browser.consent(r#"{"storage":"denied"}"#);
     assert_eq!(browser.rows, []);
     assert!(
         browser.effects.iter().any(|effect| effect.contains(r#""type":"consent""#)),
@@ -121,21 +119,21 @@ fn f41_what_another_tab_withdraws_holds_here_too() {
     let said = |storage: &str| vec![("_msci_consent".to_owned(), format!(r#"{{"said":{storage}}}"#))];
     let opted_out = ("_msci_optout".to_owned(), "1".to_owned());
     for (settings, cookie, storage) in [
-        ("{}", Some(opted_out), vec![]),
-        ("{}", None, said(r#"{"storage":"denied"}"#)),
+        (IMPLIED, Some(opted_out), vec![]),
+        (IMPLIED, None, said(r#"{"storage":"denied"}"#)),
         // Without leave not even the refusal is kept.
         (REQUIRED, None, vec![]),
     ] {
         let mut browser = Browser::started(settings);
-        browser.call("setConsent", &format!("[{ALL}]"));
+        browser.consent(ALL);
         browser.after(1);
-        browser.call("trackEvent", r#"[{"name":"e1"}]"#);
+        browser.event("e1");
         browser.cookies.extend(cookie);
         browser.storage = storage;
         browser.after(1_000);
         assert_eq!(browser.rows, [], "{settings}");
         assert!(!browser.effects.iter().any(|effect| effect.contains(r#""name":"e1""#)));
-        browser.call("trackEvent", r#"[{"name":"e2"}]"#);
+        browser.event("e2");
         browser.after(1_000);
         assert!(!browser.effects.iter().any(|effect| effect.contains(r#""name":"e2""#)));
     }
@@ -143,10 +141,10 @@ fn f41_what_another_tab_withdraws_holds_here_too() {
 
 #[test]
 fn f35_without_cookies_each_batch_says_so() {
-    let mut browser = Browser::started("{}");
+    let mut browser = Browser::started(IMPLIED);
     browser.after(1_000);
     assert!(browser.sent().unwrap().get("ephemeral").is_null());
-    let mut browser = Browser::started("{}");
+    let mut browser = Browser::started(IMPLIED);
     browser.cookies.clear();
     browser.after(1_000);
     assert_eq!(browser.sent().unwrap().get("ephemeral").flag(), Some(true));
@@ -154,7 +152,7 @@ fn f35_without_cookies_each_batch_says_so() {
 
 #[test]
 fn offline_nothing_is_tried() {
-    let mut browser = Browser::started("{}");
+    let mut browser = Browser::started(IMPLIED);
     browser.now += 1_000;
     browser.input("tick", r#","offline":true"#);
     assert_eq!(browser.effects, [] as [&str; 0]);
