@@ -148,7 +148,7 @@ function visit(seed) {
     sent += one.done.filter(([verb]) => verb === "send").length;
     for (const browser of both) browser.done = [];
   };
-  // Nobody answers, or nothing is kept.
+  // Nobody answers, for so long that a page gives up; or nothing is kept.
   const away = below(8) === 0;
   if (below(8) === 0) for (const browser of both) browser.keeps = false;
   const rules = { required: below(3) === 0, barred: below(12) === 0, holds: below(4) > 0 };
@@ -168,8 +168,8 @@ function visit(seed) {
     input("signal", { signal, properties, ...(type === "user" && { call: ++calls }) });
   };
   page();
-  for (let step = 0; step < 60; step++) {
-    const passes = pick([0, 1, 300, 1_000, 5_000, 400_000, below(40) === 0 ? 2_000_000 : 10]);
+  for (let step = 0; step < (away ? 200 : 60); step++) {
+    const passes = away ? 400_000 : pick([0, 1, 300, 1_000, 5_000, 400_000, below(40) === 0 ? 2_000_000 : 10]);
     for (const browser of both) browser.now += passes;
     const next = below(22);
     if (next < 5) signal(pick(["view", "event", "event", "action", "user"]));
@@ -182,13 +182,13 @@ function visit(seed) {
         const [{ batch, body } = { batch: 0, body: {} }] = browser.underWay.splice(at, 1);
         return { batch, body };
       });
-      input("reply", { batch: answered?.batch, ...(away && dice % 10 ? { status: 0 } : answerTo(dice, answered?.body, other)) });
+      input("reply", { batch: answered?.batch, ...(away && dice % 50 ? { status: 0 } : answerTo(dice, answered?.body, other)) });
     } else if (next === 14) input("setConsent", { purposes: { [pick(PURPOSES)]: pick(["granted", "denied"]) } });
     else if (next === 15) input("setConsent", { purposes: EVERYTHING });
     else if (next === 16) input(pick(["reset", "optIn", "optIn", "optOut"]));
     else if (next === 17) input(pick(["hidden", "shown", "online", "visible"]));
-    else if (next === 18) input(pick(["flush", "decisions"]), { call: ++calls });
-    else if (next === 19) page();
+    else if (next === 18) input(pick(["flush", "decisions", "status"]), { call: ++calls });
+    else if (next === 19) away || page();
     else if (next === 20) {
       for (const [owner, rows] of one.left()) input("left", { owner, rows });
     } else if (below(3) === 0) {
