@@ -12,7 +12,7 @@ await script(async () => {
   const native = await run("cargo", ["test", "--locked", "--workspace", "--exclude", "msci-edge-worker"]);
   // The merge protocol under faults, optimised, since it is about numbers; and proof that it finds faults.
   const simulate = ["test", "--locked", "-p", "msci-core", "--release", "--test", "simulate"];
-  const schedules = { MSCI_SCHEDULES: process.env.MSCI_SCHEDULES ?? "80000" };
+  const schedules = { MSCI_SCHEDULES: process.env.MSCI_SCHEDULES ?? "50000" };
   const simulated = await run("cargo", [...simulate, "simulate", "--", "--nocapture"], { env: schedules });
   const planted = await run("cargo", [...simulate, "--features", "mutants", "every_planted"]);
   // Filters in memory and in SQL: as many as are needed to meet what is rare.
