@@ -2,8 +2,8 @@
 //!
 //! A counter's state is a function of the *set* of activities folded into it, whatever their order:
 //! sums are exact integers, `first` and `last` compare (time, identity), what a window asks for keeps
-//! the newest that can still decide ([`recent`]), different values keep the least digests
-//! ([`distinct`]). The property tests of the profile hold that against a fold from scratch.
+//! the newest that can still decide (`recent`), different values keep the least digests
+//! (`distinct`). The property tests of the profile hold that against a fold from scratch.
 
 mod distinct;
 mod recent;

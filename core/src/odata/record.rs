@@ -81,7 +81,7 @@ impl Record {
         Self { cookie: Some(cookie), signal: Some(told), ..self.clone() }
     }
 
-    /// From a row of the index, in the order of [`super::sql::RECORD`].
+    /// From a row of the index, in the order of `RECORD` of `sql.rs`.
     pub fn from_row(row: &Value) -> Self {
         let at = |at: usize| row.get(at).unwrap_or(&Value::Null);
         let text = |n: usize| at(n).as_str().map(str::to_owned);
