@@ -54,6 +54,7 @@ impl Object {
     pub fn forget(&mut self, context: Context<'_>) -> Vec<Write> {
         let mut out = Vec::new();
         let had_profile = self.has_profile();
+        let before: Vec<String> = self.profile.segments().map(str::to_owned).collect();
         self.cut(&mut out);
         if let Some(log) = &mut self.log {
             log.purged = true;
@@ -72,8 +73,14 @@ impl Object {
             self.profile.clear(&mut out);
         }
         self.changed(context, Cause::Removal, &mut out);
-        // Nobody enters anything by being forgotten.
-        self.profile.keep_moves(|moved| !moved.entered);
+        // Nobody enters anything by being forgotten, and leaves once what they were in before: of what time
+        // moved to and fro on the way nobody was told.
+        let after: Vec<String> = self.profile.segments().map(str::to_owned).collect();
+        let mut left: Vec<String> = before.into_iter().filter(|name| !after.contains(name)).collect();
+        self.profile.keep_moves(|moved| {
+            let place = left.iter().position(|name| !moved.entered && *name == moved.segment);
+            place.map(|place| left.swap_remove(place)).is_some()
+        });
         out
     }
 
