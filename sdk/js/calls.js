@@ -9,13 +9,15 @@ export const PURPOSES = ["storage", "analytics", "personalization"];
 const NOBODY = /^["'`\\ ]*(|null|undefined|none|nan|true|false|0|-1|anonymous|guest|\[object object\])["'`\\ ]*$/i;
 const USER = ["authId", "authType", "localId", "name", "email", "token"];
 
+export const errorOf = (/** @type {string} */ code) => Object.assign(new Error("MSCI: " + code), { code });
+
 /** @param {string} code @returns {never} */
 export const fail = (code) => {
-  throw Object.assign(new Error("MSCI: " + code), { code });
+  throw errorOf(code);
 };
 
 const isObject = (/** @type {Any} */ value) => value && typeof value === "object";
-const isText = (/** @type {Any} */ value) => typeof value === "string" && value.trim() !== "";
+export const isText = (/** @type {Any} */ value) => typeof value === "string" && value.trim() !== "";
 const bytes = (/** @type {string} */ text) => new TextEncoder().encode(text).length;
 
 /** Members that say something. @param {Any} of @param {string[]} names @returns {Record<string, Any>} */

@@ -2,6 +2,8 @@
 // what it says about itself: attributes, and the text of one that holds nothing a visitor can write into;
 // never any typed text, never the value of a field, and nothing for which the page had to be laid out.
 
+import { attempt } from "./attempt.js";
+
 /** @typedef {string} Text */
 /** @typedef {any} Any what comes from the page */
 
@@ -65,13 +67,9 @@ export const gesture = (event) => {
   if (key && (!focused || (key === " " && element.matches("a:not([role]),area,[role=link]")))) return;
 
   const attribute = (/** @type {Text} */ name, of = element) => clip(of?.getAttribute(name)?.trim());
+  const { href, origin } = element;
   // Of a link in SVG, it is an object, and relative.
-  const href = element.href?.baseVal ?? element.href;
-  /** @type {URL | undefined} */
-  let link;
-  try {
-    link = href && new URL(href, document.baseURI);
-  } catch {}
+  const link = origin ? element : href && attempt(() => new URL(href.baseVal ?? href, document.baseURI));
   const name =
     attribute("data-msci-name") ||
     attribute("aria-label") ||

@@ -1,6 +1,7 @@
 // The hands of what decides (the WebAssembly module, or its stand-in): tells it what happens, with the state
 // of the browser at that moment, and does what it answers. Keeps whatever goes wrong away from the page.
-import { consentOf, copied, everyPurpose, fail, namedOf, propertiesOf, userOf, viewOf } from "./calls.js";
+import { attempt } from "./attempt.js";
+import { consentOf, copied, errorOf, everyPurpose, fail, isText, namedOf, propertiesOf, userOf, viewOf } from "./calls.js";
 import { campaign, exposures, gesture, here, view } from "./capture.js";
 import { isGuid, line, read } from "./cookies.js";
 import { create, decide, start } from "./module.js";
@@ -21,20 +22,6 @@ let broken;
 const standIn = (/** @type {unknown} */ why) =>
   // @ts-expect-error The build knows its name.
   import("./__MSCI_FALLBACK_FILE__").then((/** @type {Core} */ { create, decide }) => ({ create, decide, why }));
-
-// Blocked cookies and storage throw on every touch, and any object of the page may.
-/**
- * @template T
- * @param {() => T} act
- * @returns {T | undefined}
- */
-const attempt = (act) => {
-  try {
-    return act();
-  } catch {
-    return undefined;
-  }
-};
 
 // `randomUUID` exists only on https.
 const guid = () =>
@@ -59,8 +46,7 @@ const facts = () => ({
   // Whole, or nothing.
   consent: attempt(() => {
     const consent = stored("_msci_consent");
-    consentOf(consent.said);
-    return consent;
+    return consent && consentOf(consent.said) && consent;
   }),
   offline: !navigator.onLine,
 });
@@ -208,6 +194,7 @@ export const attach = async (api, settings, wasm) => {
    * @param {Any} [more]
    */
   let step = (what, more) => {
+    drain();
     // Half a surrogate pair would cost the whole batch.
     const input = JSON.stringify({ in: what, ...facts(), ...more }, bare).replace(/\\ud[89a-f]../g, "\\ufffd");
     let effects = [];
@@ -267,6 +254,13 @@ export const attach = async (api, settings, wasm) => {
       call,
     });
 
+  // What gestures were waits until the page has answered them: telling the module is no part of that.
+  /** @type {Any[]} */
+  let gestures = [];
+  const drain = () => {
+    for (const input of gestures.splice(0)) step("signal", input);
+  };
+
   const see = (/** @type {{ uri: Text } | undefined} */ before = undefined) => {
     views ? signal("view", view(before)) : step("visible");
     seen = here(settings.capture?.history);
@@ -278,18 +272,18 @@ export const attach = async (api, settings, wasm) => {
     clicks = cfg?.autoCapture?.click ?? clicks;
   };
 
-  /** Methods. One that answers `true` has its call settled by what comes of it. @type {Record<Text, (first: Any, second: Any, call: number) => Any>} */
+  /** Methods. One that answers `true` has its call settled by what comes of it. @type {Record<Text, (...args: Any[]) => Any>} */
   const methods = {
     initialize: (cfg) => {
       if (config) fail("already_initialized");
-      if (typeof cfg?.ingestionKey !== "string" || !cfg.ingestionKey) fail("ingestion_key_missing");
+      if (!isText(cfg?.ingestionKey)) fail("ingestion_key_missing");
       endpoint = new URL(cfg.endpointUrl ?? "/_msci/", location.href).href.replace(/\/?$/, "/");
       config = cfg;
       // Unmentioned, both are on; once one is mentioned, the other is what it says.
       views = clicks = !cfg.autoCapture;
       configure(cfg);
       begin();
-      if (cfg.userConsent === true) methods.setConsent?.(everyPurpose(true), 0, 0);
+      if (cfg.userConsent === true) methods.setConsent?.(everyPurpose(true));
       if (!document.hidden) see();
     },
     setUser: (user, _, call) => {
@@ -308,7 +302,7 @@ export const attach = async (api, settings, wasm) => {
     },
     setConfig: (cfg) => {
       configure(cfg);
-      if (typeof cfg?.userConsent === "boolean") methods.setConsent?.(everyPurpose(cfg.userConsent), 0, 0);
+      if (typeof cfg?.userConsent === "boolean") methods.setConsent?.(everyPurpose(cfg.userConsent));
     },
     setConsent: (purposes) => step("setConsent", { purposes: consentOf(purposes) ?? {} }),
     reset: () => {
@@ -319,10 +313,10 @@ export const attach = async (api, settings, wasm) => {
     optIn: () => step("optIn"),
     teardown: (_, __, call) => {
       step("teardown");
-      const [done] = calls.get(call) ?? [];
+      const [done] = /** @type {Any} */ (calls.get(call));
       calls.delete(call);
       end("torn_down");
-      return written().then(() => done?.(undefined));
+      return written().then(done);
     },
   };
   for (const method of ["decisions", "flush", "status"]) {
@@ -343,8 +337,7 @@ export const attach = async (api, settings, wasm) => {
       const act = methods[method] ?? fail("unknown_method");
       if (!act(first, second, call)) resolve(call, undefined);
     } catch (error) {
-      const { code = "invalid_field" } = /** @type {Any} */ (error);
-      reject(call, Object.assign(new Error("MSCI: " + code), { code }));
+      reject(call, /** @type {Any} */ (error).code ? error : errorOf("invalid_field"));
     }
   };
 
@@ -362,7 +355,9 @@ export const attach = async (api, settings, wasm) => {
     const action = gesture(event);
     if (!action) return;
     last = event.timeStamp;
-    signal("action", { ...action, elapsedMs: Math.round(performance.now() - since) });
+    const elapsedMs = Math.round(performance.now() - since);
+    gestures.push({ signal: { time: Date.now(), type: "action", ...action, elapsedMs }, properties });
+    if (!gestures[1]) setTimeout(tell, 50, drain);
   };
   const moved = () => {
     if (seen && seen.place !== here(settings.capture?.history).place) see(seen);

@@ -4,6 +4,8 @@
 //
 // What is asked for while a transaction is under way goes together in the next one.
 
+import { attempt } from "./attempt.js";
+
 /** @typedef {any} Any */
 /** @typedef {{ owner: string, n: number }} Row with the members the module gave it */
 
@@ -80,14 +82,14 @@ const write = async () => {
     setTimeout(close, 3e4);
     kind = "memory";
   }
-  try {
+  attempt(() => {
     for (const [owner, n, row] of now) {
       const key = PREFIX + owner + n;
       if (!row) localStorage.removeItem(key);
       else if (kind === "memory") localStorage.setItem(key, JSON.stringify(row));
     }
     if (kind === "memory") kind = "localStorage";
-  } catch {}
+  });
 };
 
 /** Resolves when everything asked for so far is durable, as far as this device goes, whatever is asked for meanwhile. */
@@ -112,29 +114,19 @@ export const drop = (owner, numbers) => {
 };
 
 // What localStorage has: keys and rows, as text.
-const local = () => {
-  try {
-    return Object.entries(localStorage).filter(([key]) => key.startsWith(PREFIX));
-  } catch {
-    return [];
-  }
-};
+const local = () => attempt(() => Object.entries(localStorage).filter(([key]) => key.startsWith(PREFIX))) ?? [];
 
-const parsed = (/** @type {Any} */ [, row]) => {
-  try {
-    return JSON.parse(row);
-  } catch {}
-};
+const parsed = (/** @type {Any} */ [, row]) => attempt(() => JSON.parse(row));
 
 /** Empties the device. */
 export const purge = async () => {
   asked = [];
   await writing;
   close();
-  try {
+  attempt(() => {
     for (const [key] of local()) localStorage.removeItem(key);
     indexedDB.deleteDatabase(NAME);
-  } catch {}
+  });
 };
 
 // Answers whether the rows of `owner` are this page's from now on. Without locks the first to ask has
