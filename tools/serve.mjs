@@ -21,6 +21,8 @@ import { claimState } from "./state.mjs";
  * @property {string} [adminHost]
  * @property {Record<string, string>} [vars] further variables of the Worker
  * @property {Main} [main] a main module around the Worker's own
+ * @property {import("miniflare").WorkerOptions[]} [beside] further Workers of the same runtime; then each, ours too, has an
+ *   address of its own (`miniflare.unsafeGetDirectURL`)
  * @property {(line: string) => void} [log] takes what the runtime prints; default: standard error
  *
  * @typedef {object} Main
@@ -68,7 +70,7 @@ export async function startSystem(options) {
       for (const stream of streams) stream.on("data", (chunk) => print(String(chunk)));
     },
     ...persisted(options.state),
-    workers: [edge(options), ...(options.origin ? [] : [site(options)])],
+    workers: [edge(options), ...(options.origin ? [] : [site(options)]), ...(options.beside ?? [])],
   });
   try {
     const url = await miniflare.ready;
@@ -96,7 +98,7 @@ export function persisted(state) {
 }
 
 /** @param {Options} options */
-function edge({ origin, adminToken, identitySecret, ingestionKey, adminHost, vars, main }) {
+function edge({ origin, adminToken, identitySecret, ingestionKey, adminHost, vars, main, beside }) {
   const { workerOptions, main: built } = unstable_getMiniflareWorkerOptions(join(root, "edge-worker/wrangler.toml"));
   if (!built || !existsSync(built)) throw new Error("the Worker is not built: run `npm run build`");
   return {
@@ -106,6 +108,7 @@ function edge({ origin, adminToken, identitySecret, ingestionKey, adminHost, var
     scriptPath: built,
     modulesRoot: dirname(built),
     ...main,
+    ...(beside && { unsafeDirectSockets: [{}] }),
     bindings: {
       ...workerOptions.bindings,
       MSCI_ADMIN_TOKEN: adminToken,

@@ -67,6 +67,9 @@ export async function system(test, options = {}) {
     /** The store of snapshots, seen from outside the Worker. */
     store: () => /** @type {Promise<any>} */ (running.miniflare.getKVNamespace("SNAPSHOTS")),
 
+    /** The library's handle on the runtime that runs now. */
+    miniflare: () => running.miniflare,
+
     /** Process id of the runtime that runs now. */
     runtime: () => running.runtime.pid ?? 0,
 
