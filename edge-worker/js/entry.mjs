@@ -6,6 +6,7 @@
 // it: their promises would stay open for ever. So each call races against the end of its instance; the next
 // call starts a new one, and objects are made again from their storage.
 import * as glue from "msci:glue";
+import { ask } from "./site.js";
 
 /** Routes that a visitor or an API client waits for, and that never stream for long. */
 const LIMITED = ["/collect", "/decisions", "/api/data/"];
@@ -105,18 +106,6 @@ function refusal(outcome) {
   );
 }
 
-/**
- * The site's own answer, as if this Worker were not there.
- * @param {Request} request
- * @param {import("msci:glue").Env} env
- */
-function site(request, env) {
-  if (env.SITE) return env.SITE.fetch(request);
-  if (!env.MSCI_ORIGIN) return fetch(request);
-  const { pathname, search } = new URL(request.url);
-  return fetch(new Request(new URL(pathname + search, env.MSCI_ORIGIN), request), { redirect: "manual" });
-}
-
 export default {
   /**
    * @param {Request} request
@@ -132,7 +121,7 @@ export default {
     if (outcome !== DEAD && outcome !== FAILED) return outcome;
     // Only these can be asked again without doing something twice, and have no body that is already read.
     const repeatable = request.method === "GET" || request.method === "HEAD";
-    return own || !repeatable ? refusal(outcome) : site(request, env);
+    return own || !repeatable ? refusal(outcome) : ask(request, env);
   },
 };
 

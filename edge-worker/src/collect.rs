@@ -50,7 +50,7 @@ pub(crate) async fn post(
     let cookies = Cookies::read(&header(&request, "cookie"), configuration, now);
     let cookie = batch.cookie.or(cookies.id).unwrap_or_else(|| CookieId::from_bits(random_bits()));
     let mut tally = Tally::new(batch.up_to, cookie);
-    if refuses_tracking(&request, &cookies, configuration) {
+    if refuses_tracking(http::says_gpc(&request), &cookies, configuration) {
         for signal in &batch.signals {
             tally.reject(match signal {
                 Ok(incoming) => {
@@ -66,9 +66,8 @@ pub(crate) async fn post(
 }
 
 /// Global Privacy Control, where it is honoured, and an opt-out count like a denial (law 8).
-pub(crate) fn refuses_tracking(request: &Request, cookies: &Cookies, configuration: &Configuration) -> bool {
-    let gpc = configuration.settings().consent.honour_gpc && http::says_gpc(request);
-    gpc || cookies.opted_out
+pub(crate) fn refuses_tracking(gpc: bool, cookies: &Cookies, configuration: &Configuration) -> bool {
+    (configuration.settings().consent.honour_gpc && gpc) || cookies.opted_out
 }
 
 async fn read_body(request: &Request) -> Result<Vec<u8>> {

@@ -29,7 +29,7 @@ pub(crate) async fn get(
     let path = web_sys::Url::new_with_base(&uri, &url.href())
         .map_or_else(|_| "/".to_owned(), |page| page.pathname());
     let mut cookies = Cookies::read(&header(request, "cookie"), configuration, now);
-    if refuses_tracking(request, &cookies, configuration) {
+    if refuses_tracking(http::says_gpc(request), &cookies, configuration) {
         cookies.id = None;
     }
     let Visit { snapshot, behind } = reader::visitor(env, configuration, &cookies, now).await?;

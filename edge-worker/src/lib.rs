@@ -25,12 +25,12 @@ mod snippet;
 mod storage;
 mod webhook;
 
-use worker::{Context, Env, Request, Response, event};
+use worker::{Context, Env, Request, event};
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<Response> {
+async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<web_sys::Response> {
     match route::route(request, &env).await {
         Ok(response) => Ok(response),
-        Err(error) => error.into_response(),
+        Err(error) => Ok(error.into_response()?.into()),
     }
 }

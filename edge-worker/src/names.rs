@@ -31,10 +31,6 @@ pub(crate) const JOBS: &str = "JOBS";
 pub(crate) const SNAPSHOTS: &str = "SNAPSHOTS";
 /// D1 database: imported rows and the index.
 pub(crate) const INDEX: &str = "INDEX";
-/// The site behind, as a service.
-pub(crate) const SITE: &str = "SITE";
-/// The site behind, as an address.
-pub(crate) const VAR_ORIGIN: &str = "MSCI_ORIGIN";
 /// Host on which alone console and admin API answer.
 pub(crate) const VAR_ADMIN_HOST: &str = "MSCI_ADMIN_HOST";
 /// What a new system requires of a claim: `required`, as `npm run deploy` sets it, or nothing.

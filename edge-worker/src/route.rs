@@ -1,5 +1,6 @@
 //! Which part answers which address. Under the prefix the Worker itself; anything else is the site's.
 
+use msci_core::time::Timestamp;
 use serde_json::json;
 use worker::{Env, Method, Request, Response};
 
@@ -8,7 +9,7 @@ use crate::platform::now;
 use crate::{admin, assets, collect, configuration, cors, decisions, http, names, odata, site};
 
 /// Answers a request.
-pub(crate) async fn route(request: Request, env: &Env) -> Result<Response> {
+pub(crate) async fn route(request: Request, env: &Env) -> Result<web_sys::Response> {
     let now = now();
     let path = request.path();
     let Some(own) = path.strip_prefix(names::PREFIX).filter(|rest| rest.starts_with('/')) else {
@@ -18,6 +19,10 @@ pub(crate) async fn route(request: Request, env: &Env) -> Result<Response> {
         }
         return site::any(request, env, configuration.ok().as_deref(), now).await;
     };
+    Ok(under_prefix(request, own, env, now).await?.into())
+}
+
+async fn under_prefix(request: Request, own: &str, env: &Env, now: Timestamp) -> Result<Response> {
     let method = request.method();
     let get = matches!(method, Method::Get | Method::Head);
     // What needs no configuration first.

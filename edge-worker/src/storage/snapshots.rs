@@ -5,16 +5,17 @@ use msci_core::config::Bundle;
 use msci_core::ids::CustomerId;
 use msci_core::json;
 use msci_core::object::Projection;
-use msci_core::snapshot::Snapshot;
 use worker::Env;
 
 use super::kv::Kv;
 use crate::error::Result;
 use crate::names;
+use crate::reader::Kept;
 
 const PROFILES: &str = "p:";
 
-fn key(customer: CustomerId) -> String {
+/// Where a customer's snapshot stands.
+pub(crate) fn key(customer: CustomerId) -> String {
     format!("{PROFILES}{customer}")
 }
 
@@ -22,11 +23,17 @@ fn store(env: &Env) -> Result<Kv> {
     Kv::of(env, names::SNAPSHOTS)
 }
 
-/// The snapshot as KV has it, perhaps a minute old. One that cannot be read counts as none: the object
-/// answers then.
-pub(crate) async fn get(env: &Env, customer: CustomerId) -> Result<Option<Snapshot>> {
-    let text = store(env)?.get(&key(customer)).await?;
-    Ok(text.and_then(|text| json::from_str(&text).ok()))
+/// The snapshot as KV has it.
+pub(crate) async fn get(env: &Env, customer: CustomerId) -> Result<Kept> {
+    Ok(read(store(env)?.get(&key(customer)).await?))
+}
+
+/// A snapshot out of its text. One that cannot be read counts as none: the object answers then.
+pub(crate) fn read(text: Option<String>) -> Kept {
+    match text.map(|text| json::from_str(&text)) {
+        Some(Ok(snapshot)) => Kept::Snapshot(Box::new(snapshot)),
+        Some(Err(_)) | None => Kept::Nothing,
+    }
 }
 
 /// Carries out a projection.

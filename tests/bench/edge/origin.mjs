@@ -9,5 +9,5 @@ for (let n = 0; body.length < 100_000 - head.length - 60; n++) body += card(n);
 const PAGE = new TextEncoder().encode(`${head}${body}</ul></body></html>`);
 
 export default {
-  fetch: () => new Response(PAGE, { headers: { "content-type": "text/html; charset=utf-8" } }),
+  fetch: () => new Response(PAGE, { headers: { "content-type": "text/html; charset=utf-8", etag: '"1"' } }),
 };

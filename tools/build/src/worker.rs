@@ -50,6 +50,7 @@ pub(crate) fn build(place: &Place) -> Result<()> {
             &format!("--alias:msci:assets={}", table.display()),
             // Not local modules of the Worker's crate: those could not import each other.
             &format!("--alias:msci:rewriter={}", js.join("rewriter.js").display()),
+            &format!("--alias:msci:site={}", js.join("site.js").display()),
             &format!("--alias:msci:transaction={}", js.join("transaction.js").display()),
             // Of the generated classes only those stay that are used.
             "--define:Symbol.dispose=undefined",
