@@ -161,7 +161,7 @@ export async function system(test, options = {}) {
  * @param {RequestInit & { cookies?: Record<string, string> }} [init]
  * @returns {Promise<Answer>}
  */
-async function answer(url, { cookies = {}, ...init } = {}) {
+export async function answer(url, { cookies = {}, ...init } = {}) {
   const headers = new Headers(init.headers);
   // On a connection of its own: an idle one may just be closing, and nobody tries again.
   headers.set("connection", "close");
