@@ -18,7 +18,8 @@ const followed = new Map();
 const actions = {
   setText: (element, edit) => element.setInnerContent(edit.value),
   setHtml: (element, edit) => element.setInnerContent(edit.value, HTML),
-  setAttribute: (element, edit) => element.setAttribute(edit.name, edit.value),
+  // The rewriter escapes quotes alone: `&colon;` would become what it stands for.
+  setAttribute: (element, edit) => element.setAttribute(edit.name, edit.value.replaceAll("&", "&amp;")),
   append: (element, edit) => element.append(edit.value, HTML),
   prepend: (element, edit) => element.prepend(edit.value, HTML),
   before: (element, edit) => element.before(edit.value, HTML),
