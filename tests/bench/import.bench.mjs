@@ -48,7 +48,8 @@ async function imported(what, spend) {
     const init = {
       method: "POST",
       body: csv(ROWS, spend),
-      headers: { authorization: `Bearer ${msci.adminToken}`, "content-type": "text/csv" },
+      // Of its own: the next request must not come upon a connection that just closes.
+      headers: { authorization: `Bearer ${msci.adminToken}`, "content-type": "text/csv", connection: "close" },
       duplex: "half",
     };
     body = await (await fetch(`${msci.base}/_msci/admin/v1/tables/People/rows`, init)).json();
