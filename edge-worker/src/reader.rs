@@ -1,11 +1,10 @@
 //! Which profile a browser may see, and the cheapest read of it that is new enough (design §6).
 
-use msci_core::ids::CustomerId;
 use msci_core::snapshot::Snapshot;
 use msci_core::time::Timestamp;
 use worker::Env;
 
-use crate::calls::{self, Activity, ProfileCall, Seen};
+use crate::calls::{self, Seen};
 use crate::configuration::Configuration;
 use crate::cookies::Cookies;
 use crate::error::Result;
@@ -57,7 +56,7 @@ pub(crate) async fn visitor(
     let recent = |kept: &Snapshot| kept.is_fresh(configuration.n(), now) && holds(kept);
     let snapshot = match kept.filter(recent) {
         Some(snapshot) => Some(snapshot),
-        None => match read(env, configuration, name, 0).await? {
+        None => match calls::read(env, configuration, name, 0).await? {
             Seen::Profile(snapshot, _) => Some(*snapshot),
             Seen::Linked(_) | Seen::Nothing => None,
         },
@@ -65,7 +64,7 @@ pub(crate) async fn visitor(
     let snapshot = match snapshot.filter(|snapshot| snapshot.cookie_ids.contains(&cookie)) {
         // A proof holds only while the customer still lists the cookie; after that the visitor is again
         // who the cookie alone says.
-        None if cookies.proof.is_some() => match read(env, configuration, unknown, 0).await? {
+        None if cookies.proof.is_some() => match calls::read(env, configuration, unknown, 0).await? {
             Seen::Profile(snapshot, _) => Some(*snapshot),
             Seen::Linked(_) | Seen::Nothing => None,
         },
@@ -74,32 +73,4 @@ pub(crate) async fn visitor(
     let mode = configuration.settings().consent.mode;
     let snapshot = snapshot.filter(|snapshot| snapshot.may_personalise(mode, cookie));
     Ok(visit(snapshot.unwrap_or_else(stranger), behind))
-}
-
-/// What the object itself says.
-pub(crate) async fn read(
-    env: &Env,
-    configuration: &Configuration,
-    name: CustomerId,
-    activities: usize,
-) -> Result<Seen> {
-    calls::profile(env, configuration.n(), name, ProfileCall::Read { activities }).await
-}
-
-/// The profile that a cookie belongs to, known or unknown; for callers that may see any (the read API).
-pub(crate) async fn of_cookie(
-    env: &Env,
-    configuration: &Configuration,
-    cookie: msci_core::ids::CookieId,
-    activities: usize,
-) -> Result<Option<(Snapshot, Vec<Activity>)>> {
-    let own = configuration.names.unknown(cookie);
-    let seen = match read(env, configuration, own, activities).await? {
-        Seen::Linked(customer) => read(env, configuration, customer, activities).await?,
-        seen => seen,
-    };
-    Ok(match seen {
-        Seen::Profile(snapshot, activities) => Some((*snapshot, activities)),
-        Seen::Linked(_) | Seen::Nothing => None,
-    })
 }

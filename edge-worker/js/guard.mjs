@@ -1,15 +1,13 @@
 // @ts-check
 /// <reference path="../../tools/types.d.ts" />
-// Every request gets an answer, and every alarm is armed again, even when the Rust half panics.
+// Every request gets an answer, and every alarm is armed again, even when the Rust half panics. Both scripts
+// stand behind it: `edge.mjs` and `console.mjs`.
 //
 // A panic ends the WebAssembly instance, and with it every other request and object that was in flight on
 // it: their promises would stay open for ever. So each call races against the end of its instance; the next
 // call starts a new one, and objects are made again from their storage.
 import * as glue from "msci:glue";
 
-/** Routes that a visitor or an API client waits for, and that never stream for long. */
-const LIMITED = ["/collect", "/decisions", "/api/data/"];
-const LIMIT_MS = 30_000;
 /** Imports and slow sites. There is always a timer: the runtime cancels a request that waits for nothing
  * else than another request's promise, which is what the end of an instance is, as "hung". */
 const LONGEST_MS = 15 * 60_000;
@@ -65,13 +63,25 @@ function revive() {
 }
 
 /**
- * What `call` answers, or why it does not.
+ * What `call` answers; where it does not, what `otherwise` makes of the refusal.
  * @template T
  * @param {() => Promise<T>} call
+ * @param {(refusal: () => Response) => T | Promise<T>} otherwise
  * @param {number} [limit] milliseconds
+ * @returns {Promise<T>}
+ */
+export async function answered(call, otherwise, limit = LONGEST_MS) {
+  const outcome = await outcomeOf(call, limit);
+  return outcome === DEAD || outcome === FAILED ? otherwise(() => refusal(outcome)) : outcome;
+}
+
+/**
+ * @template T
+ * @param {() => Promise<T>} call
+ * @param {number} limit
  * @returns {Promise<T | typeof DEAD | typeof FAILED>}
  */
-async function answered(call, limit = LONGEST_MS) {
+async function outcomeOf(call, limit) {
   /** @type {(outcome: typeof DEAD) => void} */
   let resolve = () => {};
   /** @type {Promise<typeof DEAD>} */
@@ -105,39 +115,8 @@ function refusal(outcome) {
   );
 }
 
-/**
- * The site's own answer, as if this Worker were not there.
- * @param {Request} request
- * @param {import("msci:glue").Env} env
- */
-function site(request, env) {
-  if (env.SITE) return env.SITE.fetch(request);
-  if (!env.MSCI_ORIGIN) return fetch(request);
-  const { pathname, search } = new URL(request.url);
-  return fetch(new Request(new URL(pathname + search, env.MSCI_ORIGIN), request), { redirect: "manual" });
-}
-
-export default {
-  /**
-   * @param {Request} request
-   * @param {import("msci:glue").Env} env
-   * @param {unknown} context
-   */
-  async fetch(request, env, context) {
-    const prefix = env.MSCI_PREFIX ?? "/_msci";
-    const { pathname } = new URL(request.url);
-    const own = pathname.startsWith(`${prefix}/`);
-    const limited = own && LIMITED.some((route) => pathname.startsWith(prefix + route));
-    const outcome = await answered(() => glue.fetch(request, env, context), limited ? LIMIT_MS : undefined);
-    if (outcome !== DEAD && outcome !== FAILED) return outcome;
-    // Only these can be asked again without doing something twice, and have no body that is already read.
-    const repeatable = request.method === "GET" || request.method === "HEAD";
-    return own || !repeatable ? refusal(outcome) : site(request, env);
-  },
-};
-
-/** @param {import("msci:glue").ObjectClass} Class */
-function guarded(Class) {
+/** A class of objects, each of the instance that there is. @param {import("msci:glue").ObjectClass} Class */
+export function guarded(Class) {
   return class {
     /** @type {import("msci:glue").RustObject | undefined} */
     #object;
@@ -165,23 +144,21 @@ function guarded(Class) {
 
     /** @param {Request} request */
     async fetch(request) {
-      const outcome = await answered(() => this.#live().fetch(request));
-      return outcome === DEAD || outcome === FAILED ? refusal(outcome) : outcome;
+      return answered(() => this.#live().fetch(request), (refusal) => refusal());
     }
 
     /** Never throws: the runtime drops an alarm that failed six times. */
     async alarm() {
-      const outcome = await answered(() => this.#live().alarm());
-      if (outcome !== DEAD && outcome !== FAILED) return;
-      try {
-        await this.#state.storage.setAlarm(Date.now() + 1000);
-      } catch (error) {
-        console.error(error);
-      }
+      await answered(
+        () => this.#live().alarm(),
+        async () => {
+          try {
+            await this.#state.storage.setAlarm(Date.now() + 1000);
+          } catch (error) {
+            console.error(error);
+          }
+        },
+      );
     }
   };
 }
-
-export const ProfileObject = guarded(glue.ProfileObject);
-export const ConfigObject = guarded(glue.ConfigObject);
-export const JobObject = guarded(glue.JobObject);
