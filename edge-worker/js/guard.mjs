@@ -13,9 +13,8 @@ import * as glue from "msci:glue";
 const LONGEST_MS = 15 * 60_000;
 
 const DEAD = Symbol("the instance that served this call is gone");
-const FAILED = Symbol("the call threw");
 
-/** One resolver for each call in flight. @type {Set<(outcome: typeof DEAD) => void>} */
+/** Ends the wait of each call in flight. @type {Set<() => void>} */
 const inFlight = new Set();
 /** Counts instances; the worker crate adds one at each start. */
 let instance = 1;
@@ -25,7 +24,12 @@ let dead = false;
 function died(cause) {
   if (!dead) console.error("the instance ended, a new one follows:", cause);
   dead = true;
-  for (const resolve of inFlight) resolve(DEAD);
+  abandon();
+}
+
+/** Nobody waits for an instance that is gone. */
+function abandon() {
+  for (const end of inFlight) end();
   inFlight.clear();
 }
 
@@ -42,8 +46,7 @@ Object.defineProperties(glue.__worker_init_state(), {
     get: () => instance,
     set: (value) => {
       instance = value;
-      for (const resolve of inFlight) resolve(DEAD);
-      inFlight.clear();
+      abandon();
     },
   },
 });
@@ -71,44 +74,33 @@ function revive() {
  * @returns {Promise<T>}
  */
 export async function answered(call, otherwise, limit = LONGEST_MS) {
-  const outcome = await outcomeOf(call, limit);
-  return outcome === DEAD || outcome === FAILED ? otherwise(() => refusal(outcome)) : outcome;
-}
-
-/**
- * @template T
- * @param {() => Promise<T>} call
- * @param {number} limit
- * @returns {Promise<T | typeof DEAD | typeof FAILED>}
- */
-async function outcomeOf(call, limit) {
-  /** @type {(outcome: typeof DEAD) => void} */
-  let resolve = () => {};
-  /** @type {Promise<typeof DEAD>} */
-  const death = new Promise((done) => (resolve = done));
+  let end = () => {};
+  /** @type {Promise<never>} */
+  const death = new Promise((_, fail) => (end = () => fail(DEAD)));
+  // Nobody may be waiting for it yet, or any more.
+  death.catch(() => {});
   let timer;
   try {
     revive();
-    inFlight.add(resolve);
-    timer = setTimeout(resolve, limit, DEAD);
+    inFlight.add(end);
+    timer = setTimeout(end, limit);
     return await Promise.race([call(), death]);
   } catch (error) {
     notice(error);
-    if (dead) return DEAD;
-    console.error(error);
-    return FAILED;
+    const gone = dead || error === DEAD;
+    if (!gone) console.error(error);
+    return otherwise(() => refusal(gone));
   } finally {
-    inFlight.delete(resolve);
+    inFlight.delete(end);
     clearTimeout(timer);
   }
 }
 
-/** @param {typeof DEAD | typeof FAILED} outcome */
-function refusal(outcome) {
-  const [status, code, message] =
-    outcome === DEAD
-      ? [503, "unavailable", "The service started again; send the request once more."]
-      : [500, "internal", "The service failed on this request."];
+/** @param {boolean} gone whether the instance ended, or else the call threw */
+function refusal(gone) {
+  const [status, code, message] = gone
+    ? [503, "unavailable", "The service started again; send the request once more."]
+    : [500, "internal", "The service failed on this request."];
   return Response.json(
     { error: { code, message } },
     { status, headers: { "Retry-After": "1", "Cache-Control": "no-store" } },

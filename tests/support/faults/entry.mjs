@@ -1,21 +1,37 @@
 // @ts-check
-// What stands in the main module's place: the control route, and the Worker's own handler behind it.
-import { bindings } from "./bindings.mjs";
+// What stands in the place of a Worker's main module: the control route, and its own handler behind it.
+import { around, bindings } from "./bindings.mjs";
 import { shift } from "./clock.mjs";
 import { memory } from "./instance.mjs";
-import { replace, report } from "./plan.mjs";
+import { now, replace, report } from "./plan.mjs";
 
-/** @param {{ fetch(request: Request, env: any, context: unknown): Promise<Response> }} worker */
-export const handler = (worker) => ({
+/**
+ * @param {{ fetch(request: Request, env: any, context: unknown): Promise<Response> }} worker
+ * @param {string} control path
+ */
+export const handler = (worker, control) => ({
   /** @param {Request} request @param {any} env @param {unknown} context */
   async fetch(request, env, context) {
-    if (new URL(request.url).pathname !== "/__faults") return worker.fetch(request, bindings(env), context);
+    const { pathname } = new URL(request.url);
+    if (pathname !== control) return worker.fetch(perhapsTrap(request, pathname), bindings(env), context);
     if (request.method === "PUT") await replace(await request.json());
     if (request.method === "PATCH") shift(await request.json());
     if (request.method === "DELETE") exhaust();
     return Response.json({ ...report(), memory: memory().buffer.byteLength });
   },
 });
+
+/** The request, or one at whose headers the Rust half traps. @param {Request} request @param {string} pathname */
+function perhapsTrap(request, pathname) {
+  try {
+    return now("request", pathname, () => request);
+  } catch (error) {
+    const trap = () => {
+      throw new WebAssembly.RuntimeError(String(error));
+    };
+    return around(request, { headers: trap });
+  }
+}
 
 /** Takes all memory that the instance may have. */
 function exhaust() {
