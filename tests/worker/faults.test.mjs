@@ -536,10 +536,10 @@ test("F19 an alarm that cannot be set is set by the next request", async () => {
   await untilKv(her.cookies, "Reviewed by people like you");
 });
 
-/** The edge Worker traps when it looks at a request. @type {Rule} */
-const TRAP = { on: "request", match: "/_msci/health", does: "refuse", times: 1 };
+/** The edge Worker panics when it says that it is well. @type {Rule} */
+const PANIC = { on: "response", match: '{"status":"ok"', does: "refuse", times: 1 };
 /** The console Worker panics at an import. @type {Rule} */
-const PANIC = { on: "d1.prepare", match: "FROM json_each(?2) WHERE true", does: "refuse", times: 1 };
+const IMPORT_PANIC = { on: "d1.prepare", match: "FROM json_each(?2) WHERE true", does: "refuse", times: 1 };
 
 /**
  * What ends an instance while others wait.
@@ -551,7 +551,7 @@ const ENDS = [
     (id) => ({ on: "storage", match: id, does: "refuse", times: 1 }),
     (her) => msci.fetch("/_msci/forget", { method: "POST", cookies: { _msci: her.cookieId } }),
   ],
-  ["a trap at the edge", () => TRAP, () => msci.fetch("/_msci/health")],
+  ["a panic at the edge", () => PANIC, () => msci.fetch("/_msci/health")],
 ];
 
 for (const [what, rule, end] of ENDS) {
@@ -601,7 +601,7 @@ for (const [what, rule, end] of ENDS) {
 
 test("F20 a panic in the console: what it had in flight is answered, and visitors notice nothing", async () => {
   /** @type {Rule[]} */
-  const plan = [PANIC, { on: "stub", match: "read", does: "hold" }, { on: "object", match: "collect", does: "hold" }];
+  const plan = [IMPORT_PANIC, { on: "stub", match: "read", does: "hold" }, { on: "object", match: "collect", does: "hold" }];
   const visitors = await msci.under(plan, async () => {
     const flight = Array.from({ length: 100 }, visitor).map((one) => ({ one, answer: one.send(one.view("/flight")) }));
     const asked = flight.map(({ one }) => profile(msci, one.cookieId));
@@ -631,7 +631,7 @@ test("F21 a hundred bodies at the cap at once are all taken, by one and the same
 
 test("F21 an instance out of memory is replaced, and nothing acknowledged is lost", async () => {
   // A new instance, which has no free memory left from others' work.
-  await msci.under([TRAP], async () => refused(await msci.fetch("/_msci/health")));
+  await msci.under([PANIC], async () => refused(await msci.fetch("/_msci/health")));
   assert.equal((await msci.fetch("/_msci/health")).status, 200);
   const printed = msci.printed.length;
   await msci.exhaust();

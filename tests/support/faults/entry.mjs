@@ -1,9 +1,10 @@
 // @ts-check
 // What stands in the place of a Worker's main module: the control route, and its own handler behind it.
-import { around, bindings } from "./bindings.mjs";
+import { bindings } from "./bindings.mjs";
 import { shift } from "./clock.mjs";
 import { memory } from "./instance.mjs";
-import { now, replace, report } from "./plan.mjs";
+import { replace, report } from "./plan.mjs";
+import "./response.mjs";
 
 /**
  * @param {{ fetch(request: Request, env: any, context: unknown): Promise<Response> }} worker
@@ -12,26 +13,13 @@ import { now, replace, report } from "./plan.mjs";
 export const handler = (worker, control) => ({
   /** @param {Request} request @param {any} env @param {unknown} context */
   async fetch(request, env, context) {
-    const { pathname } = new URL(request.url);
-    if (pathname !== control) return worker.fetch(perhapsTrap(request, pathname), bindings(env), context);
+    if (new URL(request.url).pathname !== control) return worker.fetch(request, bindings(env), context);
     if (request.method === "PUT") await replace(await request.json());
     if (request.method === "PATCH") shift(await request.json());
     if (request.method === "DELETE") exhaust();
     return Response.json({ ...report(), memory: memory().buffer.byteLength });
   },
 });
-
-/** The request, or one at whose headers the Rust half traps. @param {Request} request @param {string} pathname */
-function perhapsTrap(request, pathname) {
-  try {
-    return now("request", pathname, () => request);
-  } catch (error) {
-    const trap = () => {
-      throw new WebAssembly.RuntimeError(String(error));
-    };
-    return around(request, { headers: trap });
-  }
-}
 
 /** Takes all memory that the instance may have. */
 function exhaust() {
