@@ -71,7 +71,7 @@ export async function startSystem(options) {
       for (const stream of streams) stream.on("data", (chunk) => print(String(chunk)));
     },
     ...persisted(options.state),
-    workers: [edge(options), administration(options), ...(options.origin ? [] : [site(options)])],
+    workers: [edgeWorker(options), consoleWorker(options), ...(options.origin ? [] : [site(options)])],
   });
   try {
     const url = await miniflare.ready;
@@ -99,7 +99,7 @@ export function persisted(state) {
 }
 
 /** @param {Options} options */
-function edge({ origin, identitySecret, ingestionKey, vars, mains }) {
+function edgeWorker({ origin, identitySecret, ingestionKey, vars, mains }) {
   const { described, own } = built("wrangler.toml", EDGE, mains?.edge);
   return {
     ...described,
@@ -115,8 +115,8 @@ function edge({ origin, identitySecret, ingestionKey, vars, mains }) {
   };
 }
 
-/** The console Worker. @param {Options} options */
-function administration({ adminToken, ingestionKey, adminHost, vars, mains }) {
+/** @param {Options} options */
+function consoleWorker({ adminToken, ingestionKey, adminHost, vars, mains }) {
   const { described, own } = built("wrangler.console.toml", CONSOLE, mains?.console);
   return {
     ...described,

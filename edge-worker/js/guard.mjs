@@ -82,9 +82,11 @@ export async function answered(call, otherwise, limit = LONGEST_MS) {
   let timer;
   try {
     revive();
+    // The bindings may begin a new instance in here: it is the one that serves this call.
+    const answer = call();
     inFlight.add(end);
     timer = setTimeout(end, limit);
-    return await Promise.race([call(), death]);
+    return await Promise.race([answer, death]);
   } catch (error) {
     notice(error);
     const gone = dead || error === DEAD;

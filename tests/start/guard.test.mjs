@@ -108,6 +108,13 @@ for (const [own, more] of /** @type {[string, string[]][]} */ ([
   }
 }
 
+test("where the bindings begin a new instance by themselves, it serves the call, and those of the old one are answered", async () => {
+  const waiting = get("/_msci/hang");
+  await until(async () => (await get("/_msci/waiting")).text === "1", "one is in flight");
+  assert.equal((await get("/_msci/reborn")).status, 200);
+  refused(await waiting);
+});
+
 test("a console that ends takes nothing of the edge with it", async () => {
   const before = await instance("/_msci");
   refused(await get("/_msci/admin/panic"));

@@ -89,6 +89,9 @@ test("a state folder from when one Worker had all the objects still starts, with
   await second.ready();
   assert.equal((await (await admin(env.PORT, "/settings")).json()).profileDeadlineMs, 123);
   assert.equal((await admin(env.PORT, "/index/tidy", { method: "POST" })).status, 200, "jobs begin anew");
+  // The job still writes.
+  second.child.kill("SIGTERM");
+  await second.ended;
 });
 
 test("a second system on the same state folder is refused in one line", async (t) => {

@@ -36,6 +36,10 @@ async function act(path, storage) {
     case "late-trap":
       setTimeout(() => Promise.resolve().then(() => trap()), 10);
       return new Promise(() => {});
+    // The bindings themselves begin a new instance, and it answers.
+    case "reborn":
+      __wbg_reset_state();
+      return Response.json({ instance: state.instanceId });
     case "waiting":
       return Response.json(waiting);
     case "throw":

@@ -4,7 +4,7 @@
 #[cfg(feature = "edge")]
 mod copies;
 #[cfg(feature = "console")]
-mod names_of_all;
+mod holders;
 
 use msci_core::config::Bundle;
 use msci_core::json;
@@ -17,7 +17,7 @@ use crate::names;
 #[cfg(feature = "edge")]
 pub(crate) use copies::*;
 #[cfg(feature = "console")]
-pub(crate) use names_of_all::*;
+pub(crate) use holders::*;
 
 const PROFILES: &str = "p:";
 
