@@ -5,7 +5,7 @@ use msci_core::snapshot::Snapshot;
 use msci_core::time::Timestamp;
 use worker::Env;
 
-use crate::calls::{self, Activity, ProfileCall, Seen};
+use crate::calls::{self, Seen};
 use crate::configuration::Configuration;
 use crate::cookies::Cookies;
 use crate::error::{Error, Result};
@@ -117,7 +117,7 @@ impl Unsettled {
     ) -> Result<Visit> {
         let behind = self.behind;
         let profile = async |name| {
-            Ok::<_, Error>(match read(env, configuration, name, 0).await? {
+            Ok::<_, Error>(match calls::read(env, configuration, name, 0).await? {
                 Seen::Profile(snapshot, _) => Some(*snapshot),
                 Seen::Linked(_) | Seen::Nothing => None,
             })
@@ -157,33 +157,5 @@ fn checked(
     Ok(match snapshot {
         Some(snapshot) => Visit { snapshot, behind },
         None => Visit { behind, ..Visit::of_a_stranger(configuration, now) },
-    })
-}
-
-/// What the object itself says.
-pub(crate) async fn read(
-    env: &Env,
-    configuration: &Configuration,
-    name: CustomerId,
-    activities: usize,
-) -> Result<Seen> {
-    calls::profile(env, configuration.n(), name, ProfileCall::Read { activities }).await
-}
-
-/// The profile that a cookie belongs to, known or unknown; for callers that may see any (the read API).
-pub(crate) async fn of_cookie(
-    env: &Env,
-    configuration: &Configuration,
-    cookie: msci_core::ids::CookieId,
-    activities: usize,
-) -> Result<Option<(Snapshot, Vec<Activity>)>> {
-    let own = configuration.names.unknown(cookie);
-    let seen = match read(env, configuration, own, activities).await? {
-        Seen::Linked(customer) => read(env, configuration, customer, activities).await?,
-        seen => seen,
-    };
-    Ok(match seen {
-        Seen::Profile(snapshot, activities) => Some((*snapshot, activities)),
-        Seen::Linked(_) | Seen::Nothing => None,
     })
 }

@@ -7,8 +7,8 @@ use msci_core::time::Timestamp;
 use serde_json::Value;
 use worker::Env;
 
-use super::imported::PAGE_BYTES;
-use super::{ask, database, rows};
+use super::reading::{PAGE_BYTES, rows};
+use super::{ask, database};
 use crate::error::{Error, Result};
 
 /// How many customers are in a segment.

@@ -1,24 +1,20 @@
 // @ts-check
 /// <reference path="../../tools/types.d.ts" />
-// Every request gets an answer, and every alarm is armed again, even when the Rust half panics.
+// Every request gets an answer, and every alarm is armed again, even when the Rust half panics. Both scripts
+// stand behind it: `edge.mjs` and `console.mjs`.
 //
 // A panic ends the WebAssembly instance, and with it every other request and object that was in flight on
 // it: their promises would stay open for ever. So each call races against the end of its instance; the next
 // call starts a new one, and objects are made again from their storage.
 import * as glue from "msci:glue";
-import { ask } from "./site.js";
 
-/** Routes that a visitor or an API client waits for, and that never stream for long. */
-const LIMITED = ["/collect", "/decisions", "/api/data/"];
-const LIMIT_MS = 30_000;
 /** Imports and slow sites. There is always a timer: the runtime cancels a request that waits for nothing
  * else than another request's promise, which is what the end of an instance is, as "hung". */
 const LONGEST_MS = 15 * 60_000;
 
 const DEAD = Symbol("the instance that served this call is gone");
-const FAILED = Symbol("the call threw");
 
-/** One resolver for each call in flight. @type {Set<(outcome: typeof DEAD) => void>} */
+/** Ends the wait of each call in flight. @type {Set<() => void>} */
 const inFlight = new Set();
 /** Counts instances; the worker crate adds one at each start. */
 let instance = 1;
@@ -28,7 +24,12 @@ let dead = false;
 function died(cause) {
   if (!dead) console.error("the instance ended, a new one follows:", cause);
   dead = true;
-  for (const resolve of inFlight) resolve(DEAD);
+  abandon();
+}
+
+/** Nobody waits for an instance that is gone. */
+function abandon() {
+  for (const end of inFlight) end();
   inFlight.clear();
 }
 
@@ -45,8 +46,7 @@ Object.defineProperties(glue.__worker_init_state(), {
     get: () => instance,
     set: (value) => {
       instance = value;
-      for (const resolve of inFlight) resolve(DEAD);
-      inFlight.clear();
+      abandon();
     },
   },
 });
@@ -66,67 +66,51 @@ function revive() {
 }
 
 /**
- * What `call` answers, or why it does not.
+ * What `call` answers; where it does not, what `otherwise` makes of the refusal.
  * @template T
  * @param {() => Promise<T>} call
+ * @param {(refusal: () => Response) => T | Promise<T>} otherwise
  * @param {number} [limit] milliseconds
- * @returns {Promise<T | typeof DEAD | typeof FAILED>}
+ * @returns {Promise<T>}
  */
-async function answered(call, limit = LONGEST_MS) {
-  /** @type {(outcome: typeof DEAD) => void} */
-  let resolve = () => {};
-  /** @type {Promise<typeof DEAD>} */
-  const death = new Promise((done) => (resolve = done));
+export async function answered(call, otherwise, limit = LONGEST_MS) {
+  let end = () => {};
+  /** @type {Promise<never>} */
+  const death = new Promise((_, fail) => (end = () => fail(DEAD)));
+  // Nobody may be waiting for it yet, or any more.
+  death.catch(() => {});
   let timer;
   try {
     revive();
-    inFlight.add(resolve);
-    timer = setTimeout(resolve, limit, DEAD);
-    return await Promise.race([call(), death]);
+    // The bindings may begin a new instance in here: it is the one that serves this call.
+    const answer = call();
+    inFlight.add(end);
+    timer = setTimeout(end, limit);
+    return await Promise.race([answer, death]);
   } catch (error) {
     notice(error);
-    if (dead) return DEAD;
-    console.error(error);
-    return FAILED;
+    const gone = dead || error === DEAD;
+    if (!gone) console.error(error);
+    return otherwise(() => refusal(gone));
   } finally {
-    inFlight.delete(resolve);
+    inFlight.delete(end);
     clearTimeout(timer);
   }
 }
 
-/** @param {typeof DEAD | typeof FAILED} outcome */
-function refusal(outcome) {
-  const [status, code, message] =
-    outcome === DEAD
-      ? [503, "unavailable", "The service started again; send the request once more."]
-      : [500, "internal", "The service failed on this request."];
+/** @param {boolean} gone whether the instance ended, or else the call threw */
+function refusal(gone) {
+  const [status, code, message] = gone
+    ? [503, "unavailable", "The service started again; send the request once more."]
+    : [500, "internal", "The service failed on this request."];
   return Response.json(
     { error: { code, message } },
     { status, headers: { "Retry-After": "1", "Cache-Control": "no-store" } },
   );
 }
 
-export default {
-  /**
-   * @param {Request} request
-   * @param {import("msci:glue").Env} env
-   * @param {unknown} context
-   */
-  async fetch(request, env, context) {
-    const prefix = env.MSCI_PREFIX ?? "/_msci";
-    const { pathname } = new URL(request.url);
-    const own = pathname.startsWith(`${prefix}/`);
-    const limited = own && LIMITED.some((route) => pathname.startsWith(prefix + route));
-    const outcome = await answered(() => glue.fetch(request, env, context), limited ? LIMIT_MS : undefined);
-    if (outcome !== DEAD && outcome !== FAILED) return outcome;
-    // Only these can be asked again without doing something twice, and have no body that is already read.
-    const repeatable = request.method === "GET" || request.method === "HEAD";
-    return own || !repeatable ? refusal(outcome) : ask(request, env);
-  },
-};
-
-/** @param {import("msci:glue").ObjectClass} Class */
-function guarded(Class) {
+/** A class of objects, each of the instance that there is. @param {import("msci:glue").ObjectClass} Class */
+export function guarded(Class) {
   return class {
     /** @type {import("msci:glue").RustObject | undefined} */
     #object;
@@ -154,23 +138,21 @@ function guarded(Class) {
 
     /** @param {Request} request */
     async fetch(request) {
-      const outcome = await answered(() => this.#live().fetch(request));
-      return outcome === DEAD || outcome === FAILED ? refusal(outcome) : outcome;
+      return answered(() => this.#live().fetch(request), (refusal) => refusal());
     }
 
     /** Never throws: the runtime drops an alarm that failed six times. */
     async alarm() {
-      const outcome = await answered(() => this.#live().alarm());
-      if (outcome !== DEAD && outcome !== FAILED) return;
-      try {
-        await this.#state.storage.setAlarm(Date.now() + 1000);
-      } catch (error) {
-        console.error(error);
-      }
+      await answered(
+        () => this.#live().alarm(),
+        async () => {
+          try {
+            await this.#state.storage.setAlarm(Date.now() + 1000);
+          } catch (error) {
+            console.error(error);
+          }
+        },
+      );
     }
   };
 }
-
-export const ProfileObject = guarded(glue.ProfileObject);
-export const ConfigObject = guarded(glue.ConfigObject);
-export const JobObject = guarded(glue.JobObject);
