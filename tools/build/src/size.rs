@@ -8,6 +8,8 @@ use crate::bytes::{brotli, gzip};
 use crate::place::{Place, files_below, read};
 
 const SDK_LIMIT: usize = 20 * 1024;
+/// What applies decisions: for pages that ask for it.
+const APPLY_LIMIT: usize = 8 * 1024;
 const WORKER_LIMIT: usize = 400 * 1024;
 
 pub(crate) fn report(place: &Place) -> Result<()> {
@@ -16,13 +18,17 @@ pub(crate) fn report(place: &Place) -> Result<()> {
     ensure!(sdk.exists() && worker.exists(), "nothing is built: run `npm run build` first");
 
     let mut files = vec![sdk.join("loader.js"), sdk.join("msci.js")];
-    files.extend(
-        files_below(&sdk.join("assets"))?
-            .into_iter()
-            .filter(|path| path.extension().is_some_and(|end| end == "js" || end == "wasm")),
-    );
+    let mut applying = vec![sdk.join("guard.js")];
+    for path in files_below(&sdk.join("assets"))? {
+        if path.extension().is_some_and(|end| end == "js" || end == "wasm") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with("apply.") { applying.push(path) } else { files.push(path) }
+        }
+    }
     println!("{:<34}{:>10}{:>10}", "SDK", "bytes", "brotli");
     let browser = table(&files, brotli)?;
+    println!("\n{:<34}{:>10}{:>10}", "where it applies decisions", "bytes", "brotli");
+    let apply = table(&applying, brotli)?;
 
     let files = [worker.join("index.js"), worker.join("index_bg.wasm")];
     println!("\n{:<34}{:>10}{:>10}", "Worker", "bytes", "gzip");
@@ -37,13 +43,16 @@ pub(crate) fn report(place: &Place) -> Result<()> {
     if browser > SDK_LIMIT {
         over.push(format!("the SDK, {browser} of {SDK_LIMIT} bytes"));
     }
+    if apply > APPLY_LIMIT {
+        over.push(format!("what applies decisions, {apply} of {APPLY_LIMIT} bytes"));
+    }
     if edge > WORKER_LIMIT {
         over.push(format!("the Worker, {edge} of {WORKER_LIMIT} bytes"));
     }
     if !over.is_empty() {
         bail!("over the limit: {}", over.join("; "));
     }
-    println!("\nwithin the limits: SDK {SDK_LIMIT} brotli, Worker {WORKER_LIMIT} gzip");
+    println!("\nwithin the limits: SDK {SDK_LIMIT} and {APPLY_LIMIT} brotli, Worker {WORKER_LIMIT} gzip");
     Ok(())
 }
 

@@ -100,7 +100,7 @@ fn served(place: &Place) -> Result<Vec<Served>> {
             files.push(Served::new(path, true)?);
         }
     }
-    for name in ["loader.js", "manifest.json", "msci.js"] {
+    for name in ["gtm.js", "guard.js", "loader.js", "manifest.json", "msci.js"] {
         files.push(Served::new(sdk.join(name), false)?);
     }
     Ok(files)
