@@ -25,6 +25,7 @@
       .map(function (method) {
         if (api[method]) return;
         api[method] = function () {
+          /** @type {any[]} */
           var args = [].slice.call(arguments);
           return new Promise(function (resolve, reject) {
             queue.length < 200 ? queue.push([method, args, resolve, reject]) : resolve(refused);
