@@ -69,7 +69,7 @@ for (const [method, ...parameters] of /** @type {[string, ...unknown[]][]} */ ([
   });
 }
 
-test("a tag manager is told by an event, in texts, after what was decided is on the page", async (t) => {
+test("a tag manager is told by an event, in texts", async (t) => {
   const { open } = await personalSite(t, chromium, {
     pages: { "/": pageWith({ apply: true, dataLayer: true }, "<script>dataLayer = [{ own: 1 }]</script>") },
     answer: of("HighLifetimeValue", "Readers"),
