@@ -87,6 +87,30 @@ test("E8 a shorter timeout of the page's own holds without a guard too; a longer
   }
 });
 
+test("E8 what is decided in time, but after the guard has shown the page, is not applied", async (t) => {
+  const { decide, next } = held();
+  /** @type {Route | undefined} */
+  let script;
+  const { open } = await personalSite(t, chromium, {
+    pages: { "/": personalPage(ORDINARY, { cfg: TELLS }) },
+    decide,
+    prepare: async (context) => {
+      await stopClock(context);
+      await context.route("**/msci.js", (route) => void (script = route));
+    },
+  });
+  const page = await open();
+  await page.clock.runFor(900);
+  await (await until(() => script, "the script is asked for")).continue();
+  const route = await next();
+  assert.equal(await isShown(page), false);
+  await page.clock.runFor(200);
+  await shown(page);
+  await route.fulfill({ json: HERO });
+  await until(async () => (await told(page)).length > 0, "the answer has arrived");
+  assert.equal(await text(page, "#hero"), "Good coffee");
+});
+
 /** What may go wrong, and how the page is lifted then: by itself at once, or by the guard's own timer. */
 const FAILURES = /** @type {Record<string, { prepare?: (context: import("playwright-core").BrowserContext) => unknown, decide?: (route: Route) => unknown, head?: string, timer?: true }>} */ ({
   "a blocker holds the script back": { prepare: (context) => context.route("**/msci.js", (route) => route.abort()) },
@@ -209,6 +233,16 @@ test("E8 a page that the Worker itself has changed is not changed again", async 
   await call(page, "flush");
   assert.equal(await text(page, "#hero"), "Good coffee");
   assert.deepEqual(signals().map(({ type, name, exposures }) => [type, name, exposures]), [["view", undefined, "hero:treated"]]);
+});
+
+test("what the Worker did to a page is said of its own view, not of the routes that follow", async (t) => {
+  const head = '<meta name="msci-x" content="hero:treated">';
+  const { open, signals } = await personalSite(t, chromium, { pages: { "/": personalPage(ORDINARY, { cfg: {}, guarded: false, head }) } });
+  const page = await open();
+  await call(page, "status");
+  await page.evaluate(() => history.pushState({}, "", "/two"));
+  await call(page, "flush");
+  assert.deepEqual(signals().map(({ type, exposures }) => [type, exposures]), [["view", "hero:treated"], ["view", undefined]]);
 });
 
 test("E8 the experiences of a page, those held out too, reach the edge beside its view, in one request", async (t) => {

@@ -391,7 +391,7 @@ mod tests {
         let event = json!({ "seq": 1, "time": NOW.0, "type": "event", "name": "experience_viewed" });
         for mut signal in [view(&[]), event] {
             signal["exposures"] = json!("hero:treated,offer:holdout");
-            let kept = one(&signal).unwrap().signal.payload;
+            let kept = one(&signal).unwrap().signal.fields;
             assert_eq!(kept["exposures"], "hero:treated,offer:holdout");
             signal["exposures"] = json!(["hero"]);
             assert_eq!(one(&signal).unwrap_err().code, "invalid_field");
