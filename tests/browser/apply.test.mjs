@@ -196,6 +196,14 @@ test("E8 containers that appear late are filled, each once, wherever they appear
   assert.deepEqual(faults, []);
 });
 
+test("E8 a text that a framework made stays its own", async (t) => {
+  const pages = { "/": personalPage(`${ORDINARY}<script>window.kept = document.querySelector("#hero").firstChild</script>`) };
+  const { open } = await personalSite(t, chromium, { pages, answer: HERO });
+  const page = await open();
+  await becomes(page, "#hero", "For you");
+  assert.equal(await page.evaluate(() => document.querySelector("#hero")?.firstChild === /** @type {any} */ (window).kept), true);
+});
+
 test("E8 an element that the parser is still reading is changed once it is whole", async (t) => {
   /** @type {import("node:http").ServerResponse | undefined} */
   let pending;
