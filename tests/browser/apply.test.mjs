@@ -408,6 +408,36 @@ for (const [what, ...parameters] of /** @type {[string, ...unknown[]][]} */ ([["
   });
 }
 
+const CODE = [
+  "<script>ran = 1</script>",
+  "<img src=x onerror='ran = 1'>",
+  "<svg><script>ran = 1</script><a href='javascript:ran = 1'><text>x</text></a></svg>",
+  "<svg><a><animate attributeName=href values='javascript:ran = 1'></animate><text>x</text></a></svg>",
+  "<a href=' java\nscript:ran = 1'>x</a>",
+  "<iframe srcdoc='<script>parent.ran = 1</script>'></iframe><iframe src='javascript:parent.ran = 1'></iframe>",
+  "<details open ontoggle='ran = 1'><summary>x</summary></details>",
+  "<input onfocus='ran = 1' autofocus>",
+  "<form action='javascript:ran = 1'><button>x</button></form>",
+  "<object data='data:text/html,<script>parent.ran = 1</script>'></object>",
+];
+test("E8 HTML that is inserted runs no code, whatever an answer holds", async (t) => {
+  const actions = ["setHtml", "append", "prepend", "before", "after"];
+  const html = actions.flatMap((action) => CODE.map((value, n) => ({ selector: `#${action}${n}`, action, value: `${value}<b>in</b>` })));
+  const attributes = [["onclick", "ran = 1"], ["href", "JavaScript:ran = 1"], ["href", "\u0001javascript:ran = 1"], ["srcdoc", "<script>parent.ran = 1</script>"]].map(([name, value]) => ({ selector: "#link", action: "setAttribute", name, value }));
+  const body = `${html.map(({ selector }) => `<p id="${selector.slice(1)}">x</p>`).join("")}<a id="link">link</a><script id="code" type="text/plain"></script><script id="empty"></script>`;
+  const answer = decided(...html, ...attributes, { selector: "#empty", action: "setText", value: "ran = 1" }, { selector: "#code", action: "setHtml", value: "ran = 1" });
+  const { open, faults } = await personalSite(t, chromium, { pages: { "/": personalPage(body) }, answer });
+  const page = await open();
+  await until(async () => (await page.locator("b").count()) === html.length, "all is inserted");
+  const ran = await page.evaluate(async () => {
+    document.addEventListener("submit", (event) => event.preventDefault());
+    for (const node of document.querySelectorAll("a, button, text, img, details")) node.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+    await new Promise((done) => setTimeout(done, 200));
+    return /** @type {any} */ (window).ran;
+  });
+  assert.deepEqual([ran, await page.locator("#link").evaluate((node) => node.getAttributeNames()), faults], [undefined, ["id"], []]);
+});
+
 test("E8 a redirect leads to the other page once, with its exposure, and never around in circles", async (t) => {
   const around = (/** @type {Route} */ route) => {
     const there = new URL(new URL(route.request().url()).searchParams.get("uri") ?? "").pathname;
