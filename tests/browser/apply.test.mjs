@@ -412,7 +412,7 @@ const CODE = [
   "<script>ran = 1</script>",
   "<img src=x onerror='ran = 1'>",
   "<svg><script>ran = 1</script><a href='javascript:ran = 1'><text>x</text></a></svg>",
-  "<svg><a><animate attributeName=href values='javascript:ran = 1'></animate><text>x</text></a></svg>",
+  "<svg><a><animate attributeName=href begin=0s dur=1s fill=freeze values='x;javascript:ran = 1'></animate><text>x</text></a></svg>",
   "<a href=' java\nscript:ran = 1'>x</a>",
   "<iframe srcdoc='<script>parent.ran = 1</script>'></iframe><iframe src='javascript:parent.ran = 1'></iframe>",
   "<details open ontoggle='ran = 1'><summary>x</summary></details>",
