@@ -16,7 +16,7 @@ const PATIENCE = 1_000;
 /** How long after a decision elements may still appear, in milliseconds, and how many are changed at most. */
 const WATCH = 30_000;
 const MOST = 1_000;
-/** Which page a redirect has led to: that one leads no further. */
+/** A redirect has led here: that page leads no further, wherever the site's own redirects ended. */
 const LED = "_msci_led";
 const MARKER = "meta[name=msci-x]";
 /** Those that cannot be done twice without being seen twice. */
@@ -77,13 +77,14 @@ export const start = async (api, settings) => {
     const to = new URL(value, location.href);
     if (!/^https?:$/.test(to.protocol) || to.href.split("#")[0] === location.href.split("#")[0] || led) return;
     // Without a memory of it there is no end to be sure of.
-    sessionStorage.setItem(LED, to.href);
+    sessionStorage.setItem(LED, "1");
     location.replace(to.href);
     return true;
   };
-  const led = attempt(() => sessionStorage.getItem(LED) === location.href);
+  const led = attempt(() => sessionStorage.getItem(LED));
   attempt(() => sessionStorage.removeItem(LED));
 
+  /** Answers whether another page comes. */
   const decide = async () => {
     const now = ++turn;
     stop();
@@ -93,19 +94,19 @@ export const start = async (api, settings) => {
     }
     const answer = api.decisions();
     answer.then((/** @type {Any} */ decided) => decided.segments && now === turn && attributes(cfg, decided), () => {});
-    if (!cfg.apply) return lift();
+    if (!cfg.apply) return false;
     if (isRewritten()) lift();
     const decided = await Promise.race([answer, new Promise((late) => setTimeout(late, patience))]);
     // The marker of a page that is still on its way is in its head.
     if (decided?.experiences?.[0] && !document.body) await bodied();
-    if (!decided?.experiences || now !== turn || (initial && guard?.over) || isRewritten()) return;
+    if (!decided?.experiences || now !== turn || (initial && guard?.over) || isRewritten()) return false;
     const changes = decided.experiences.flatMap((/** @type {Any} */ it) => it.changes);
     mark(decided.experiences.map((/** @type {Any} */ { name, variant }) => name + ":" + variant).join());
     const redirect = changes.find((/** @type {Change} */ { action }) => action === "redirect");
     // Hidden until the other page comes; the guard's own timer knows when it does not.
     if (redirect && attempt(() => leave(redirect.value))) return true;
     stop = watch(changes.filter((/** @type {Change} */ { action }) => action !== "redirect"));
-    return;
+    return false;
   };
   const run = () => {
     decide().then((left) => left || lift(), lift);

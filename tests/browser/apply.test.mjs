@@ -196,6 +196,30 @@ test("E8 containers that appear late are filled, each once, wherever they appear
   assert.deepEqual(faults, []);
 });
 
+test("E8 a page that is only prepared is decided when it is shown, and its time begins then", async (t) => {
+  const { open, asked } = await personalSite(t, chromium, {
+    pages: { "/": personalPage(ORDINARY) },
+    answer: HERO,
+    prepare: async (context) => {
+      await stopClock(context);
+      await context.addInitScript(() => {
+        let prerendering = true;
+        Object.defineProperty(Document.prototype, "prerendering", { get: () => prerendering });
+        /** @type {any} */ (window).activate = () => {
+          prerendering = false;
+          document.dispatchEvent(new Event("prerenderingchange"));
+        };
+      });
+    },
+  });
+  const page = await open();
+  await page.clock.runFor(5_000);
+  assert.deepEqual([asked, await isShown(page)], [[], false]);
+  await page.evaluate(() => /** @type {any} */ (window).activate());
+  await becomes(page, "#hero", "For you");
+  await shown(page);
+});
+
 test("E8 a text that a framework made stays its own", async (t) => {
   const pages = { "/": personalPage(`${ORDINARY}<script>window.kept = document.querySelector("#hero").firstChild</script>`) };
   const { open } = await personalSite(t, chromium, { pages, answer: HERO });
