@@ -213,7 +213,8 @@ test("E2 no name runs anything, in any action and any place of it, in the browse
           // Where a click would lead out of the page it is not worth more.
           if (/^javascript:/i.test(link.href ?? "")) link.click();
         }
-        await new Promise((done) => setTimeout(done, 100));
+        // What was to fail before has failed by then.
+        await new Promise((done) => Object.assign(new Image(), { onerror: done }).setAttribute("src", "data:,"));
         return /** @type {any} */ (window).ran;
       });
       assert.equal(ran, undefined, at + JSON.stringify(sink));

@@ -425,7 +425,7 @@ for (const [what, ...parameters] of /** @type {[string, ...unknown[]][]} */ ([["
     await call(other, what, ...parameters);
     const late = await other.evaluate(async () => {
       document.body.insertAdjacentHTML("beforeend", '<h2 id="hero">later</h2>');
-      await new Promise((done) => setTimeout(done, 50));
+      await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
       return document.querySelector("h2")?.textContent;
     });
     assert.equal(late, "later");
@@ -456,7 +456,8 @@ test("E8 HTML that is inserted runs no code, whatever an answer holds", async (t
   const ran = await page.evaluate(async () => {
     document.addEventListener("submit", (event) => event.preventDefault());
     for (const node of document.querySelectorAll("a, button, text, img, details")) node.dispatchEvent(new MouseEvent("click", { bubbles: true }));
-    await new Promise((done) => setTimeout(done, 200));
+    // What was to fail before has failed by then.
+    await new Promise((done) => Object.assign(new Image(), { onerror: done }).setAttribute("src", "last"));
     return /** @type {any} */ (window).ran;
   });
   assert.deepEqual([ran, await page.locator("#link").evaluate((node) => node.getAttributeNames()), faults], [undefined, ["id"], []]);
