@@ -8,6 +8,7 @@ import { createServer } from "node:http";
 import { test } from "node:test";
 import { seed } from "../examples/contoso-coffee/seed.mjs";
 import { launch } from "./support/chromium.mjs";
+import { call, go } from "./support/sdk.mjs";
 import { browser, profile } from "./support/signals.mjs";
 import { system, until } from "./support/system.mjs";
 
@@ -49,6 +50,23 @@ test("the token of the README merges where a token is required", async (t) => {
   const token = identityToken("Loyalty1", msci.identitySecret);
   const answer = await msci.collect(her.batch(her.user("Loyalty1", { token })), { cookies: { _msci: her.cookieId } });
   assert.deepEqual(answer.body.user, { status: "merged" });
+});
+
+test("a page that the Worker is not in front of, with the tag of the README, is changed in the browser", async (t) => {
+  const msci = await system(t);
+  const change = { selector: "#offer", action: "setText", value: "A gift for you." };
+  await msci.admin("PUT", "/experiences/gift", { audience: "UnifiedActivity/$count ge 1", pages: ["/own"], changes: [change] });
+  const { guard } = (await msci.admin("GET", "/snippet")).body;
+  const page = await (await launch(t)).newPage();
+  const base = msci.base.replace("127.0.0.1", "localhost");
+  const body = `<!doctype html><title>t</title><link rel="icon" href="data:,">${guard}${blocks("html")[1]}<p id="offer">Nothing</p>`;
+  await page.route("**/own", (route) => route.fulfill({ contentType: "text/html", body }));
+  await go(page, `${base}/own`);
+  await call(page, "flush");
+  await page.reload();
+  await until(async () => (await page.locator("#offer").textContent()) === "A gift for you.", "it is applied");
+  const told = await page.evaluate(() => /** @type {any} */ (window).dataLayer[0]);
+  assert.deepEqual(told, { event: "msci_decisions", msci_known: false, msci_segments: "", msci_experiences: "gift:treated" });
 });
 
 test("a page with the one tag of the README, or with the package, is tracked and signs in", async (t) => {

@@ -12,7 +12,7 @@ use crate::expr::resolve::{self, CustomerField, Resolved, Schema};
 use crate::expr::{self, Expr, ExprError, Type};
 use crate::page::Pattern;
 use crate::snapshot::Snapshot;
-use crate::template::Template;
+use crate::template::{self, Sink, Template};
 use crate::time::{DAY_MS, SECOND_MS, Timestamp};
 
 pub(crate) use self::reach::{Place, Reach};
@@ -281,13 +281,17 @@ fn compile_change(change: &Change) -> Result<CompiledChange, String> {
         let plain = !name.is_empty()
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b':'));
         // An event handler's text is script: no escaping makes a visitor's value safe in it.
-        let script = name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("on"))
-            || ["style", "srcdoc"].iter().any(|bad| name.eq_ignore_ascii_case(bad));
-        if !plain || script {
+        if !plain || template::runs(name) {
             return Err(format!("the attribute {name:?} cannot be set"));
         }
     }
-    let template = Template::parse(change.value.as_deref().unwrap_or_default())?;
+    let sink = match change.action {
+        Action::Redirect => Sink::Url,
+        Action::SetAttribute if change.name.as_deref().is_some_and(template::is_address) => Sink::Url,
+        Action::SetAttribute | Action::SetText | Action::Remove => Sink::Text,
+        Action::SetHtml | Action::Append | Action::Prepend | Action::Before | Action::After => Sink::Html,
+    };
+    let template = Template::parse(change.value.as_deref().unwrap_or_default(), sink)?;
     Ok(CompiledChange { change: change.clone(), template })
 }
 

@@ -7,7 +7,6 @@ use sha2::{Digest, Sha256};
 use crate::config::Action;
 use crate::definitions::{CompiledChange, CompiledExperience, Definitions};
 use crate::snapshot::Snapshot;
-use crate::template::Sink;
 use crate::time::Timestamp;
 
 /// A pattern over the path of a page: literal text, `*` stands for anything.
@@ -132,38 +131,13 @@ fn share(parts: &[&str]) -> f64 {
 }
 
 fn render(change: &CompiledChange, snapshot: &Snapshot) -> Option<Edit> {
-    let attribute = change.change.name.as_deref().unwrap_or_default();
-    let sink = match change.change.action {
-        Action::Redirect => Sink::Url,
-        Action::SetAttribute if is_address_attribute(attribute) => Sink::Url,
-        Action::SetAttribute | Action::SetText | Action::Remove => Sink::Text,
-        Action::SetHtml | Action::Append | Action::Prepend | Action::Before | Action::After => Sink::Html,
-    };
-    let value = change.template.render(sink, &|field| snapshot.text(field))?;
+    let value = change.template.render(&|field| snapshot.text(field))?;
     Some(Edit {
         selector: change.change.selector.clone(),
         action: change.change.action,
         value,
         name: change.change.name.clone(),
     })
-}
-
-fn is_address_attribute(name: &str) -> bool {
-    [
-        "href",
-        "src",
-        "action",
-        "formaction",
-        "poster",
-        "data",
-        "cite",
-        "background",
-        "xlink:href",
-        "srcset",
-        "ping",
-    ]
-    .iter()
-    .any(|address| name.eq_ignore_ascii_case(address))
 }
 
 /// Content of the marker `<meta name="msci-x">`: which experiences this page took or held out. The

@@ -2,12 +2,17 @@
 //! `{{ FirstName | default("friend") }}`. A slot without a value and without a default makes the whole
 //! value absent, and the element is left alone.
 
+mod place;
+
+pub(crate) use place::{is_address, runs};
+
 /// Where a value ends up, which says how it is escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sink {
     /// Text or an ordinary attribute value: the rewriter escapes the whole value itself.
     Text,
-    /// HTML: each slot is escaped, the author's own markup stands.
+    /// HTML: each slot is escaped, the author's own markup stands. One in an address attribute of it is escaped
+    /// as an address, one where a value could run is refused.
     Html,
     /// An address in an attribute: each slot is percent-encoded; only a web address may come out.
     Url,
@@ -16,45 +21,51 @@ pub enum Sink {
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
+    sink: Sink,
     parts: Vec<Part>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Text(String),
-    Slot { field: String, default: Option<String> },
+    Slot { field: String, default: Option<String>, sink: Sink },
 }
 
 impl Template {
-    /// Parses a template.
+    /// Parses a template whose value ends up in `sink`.
     ///
     /// # Errors
     /// In plain words, for the author.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str, sink: Sink) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;
+        // The author's HTML so far; a value in it changes nothing about where the next one stands.
+        let mut html = String::new();
         while let Some((before, after)) = rest.split_once("{{") {
             let (slot, after) = after.split_once("}}").ok_or("a slot {{ … }} is not closed")?;
             if !before.is_empty() {
                 parts.push(Part::Text(before.to_owned()));
             }
-            parts.push(slot_of(slot.trim())?);
+            html.push_str(before);
+            let (field, default) = slot_of(slot.trim())?;
+            let sink = if sink == Sink::Html { place::place(&html)? } else { sink };
+            html.push('x');
+            parts.push(Part::Slot { field, default, sink });
             rest = after;
         }
         if !rest.is_empty() {
             parts.push(Part::Text(rest.to_owned()));
         }
-        Ok(Self { parts })
+        Ok(Self { sink, parts })
     }
 
-    /// The value for this sink, or none where a field is missing or the address would not be one of
-    /// the web.
-    pub fn render(&self, sink: Sink, field: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    /// The value, or none where a field is missing or the address would not be one of the web.
+    pub fn render(&self, field: &dyn Fn(&str) -> Option<String>) -> Option<String> {
         let mut out = String::new();
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.push_str(text),
-                Part::Slot { field: name, default } => {
+                Part::Slot { field: name, default, sink } => {
                     let value = field(name).filter(|value| !value.is_empty()).or_else(|| default.clone())?;
                     match sink {
                         Sink::Text => out.push_str(&value),
@@ -64,14 +75,14 @@ impl Template {
                 }
             }
         }
-        if sink == Sink::Url && !is_web_address(&out) {
+        if self.sink == Sink::Url && !is_web_address(&out) {
             return None;
         }
         Some(out)
     }
 }
 
-fn slot_of(slot: &str) -> Result<Part, String> {
+fn slot_of(slot: &str) -> Result<(String, Option<String>), String> {
     let (field, filter) = match slot.split_once('|') {
         Some((field, filter)) => (field.trim(), Some(filter.trim())),
         None => (slot, None),
@@ -95,7 +106,7 @@ fn slot_of(slot: &str) -> Result<Part, String> {
             )
         }
     };
-    Ok(Part::Slot { field: field.to_owned(), default })
+    Ok((field.to_owned(), default))
 }
 
 fn escape_html(value: &str, out: &mut String) {
@@ -150,7 +161,7 @@ mod tests {
             "Js" => Some("javascript:alert(1)".to_owned()),
             _ => None,
         };
-        Template::parse(template).unwrap().render(sink, &field)
+        Template::parse(template, sink).unwrap().render(&field)
     }
 
     #[test]
@@ -172,6 +183,11 @@ mod tests {
             render("/q?n={{ Evil }}", Sink::Url).unwrap(),
             "/q?n=%3Cscript%3Ealert%281%29%3C%2Fscript%3E"
         );
+        assert_eq!(
+            render("<a title=\"{{ Js }}\" href=\"{{ Js }}\">{{ FirstName }}</a>", Sink::Html).unwrap(),
+            "<a title=\"javascript:alert(1)\" href=\"javascript%3Aalert%281%29\">Abbie</a>"
+        );
+        assert!(Template::parse("<b onclick=\"greet('{{ Evil }}')\">", Sink::Html).is_err());
         for address in ["javascript:alert(1)", " java\nscript:alert(1)", "DATA:text/html,x", "vbscript:x"] {
             assert!(!is_web_address(address), "{address}");
         }
@@ -183,7 +199,7 @@ mod tests {
     #[test]
     fn faults_are_told_to_the_author() {
         for bad in ["{{ FirstName", "{{ }}", "{{ a b }}", "{{ a | upper }}", "{{ a | default(x) }}"] {
-            assert!(Template::parse(bad).is_err(), "{bad}");
+            assert!(Template::parse(bad, Sink::Text).is_err(), "{bad}");
         }
     }
 }

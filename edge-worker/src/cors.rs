@@ -27,12 +27,14 @@ pub(crate) fn origin_of(request: &Request, configuration: &Configuration) -> Ori
     if configuration.settings().origins.contains(&origin) { Origin::Listed(origin) } else { Origin::Foreign }
 }
 
-/// Lets a listed origin read the answer. Cookies do not travel from another site, so no credentials.
+/// Lets a listed origin read the answer, as the visitor of its cookies: they travel from another host of the
+/// same site, and from no other site, since they are `SameSite=Lax`.
 pub(crate) fn opened(response: Response, origin: &Origin) -> Result<Response> {
     let headers = response.headers();
     headers.append("Vary", "Origin")?;
     if let Origin::Listed(origin) = origin {
         headers.set("Access-Control-Allow-Origin", origin)?;
+        headers.set("Access-Control-Allow-Credentials", "true")?;
         headers.set("Access-Control-Expose-Headers", "Retry-After")?;
     }
     Ok(response)

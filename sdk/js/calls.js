@@ -42,7 +42,7 @@ export const userOf = (user) => {
 };
 
 /** Of any signal with a name. @param {Any} of */
-export const namedOf = (of) => (isText(of?.name) ? copied(of, "name", "title", "target", "elementId", "version") : fail("name_missing"));
+export const namedOf = (of) => (isText(of?.name) ? copied(of, "name", "title", "target", "elementId", "version", "exposures") : fail("name_missing"));
 
 /** Of `trackView`. @param {Any} of */
 export const viewOf = (of) => {

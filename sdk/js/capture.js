@@ -9,7 +9,7 @@ import { attempt } from "./attempt.js";
 
 // What a gesture on, or inside of, is an interaction; what has an attribute of ours is, too.
 const INTERACTIVE =
-  "a[*|href],area[href],button,summary,[role=button],[role=link],input[type=submit],input[type=button],input[type=image],input[type=reset]";
+  "a[*|href],area[href],button,summary,[role=button],[role=link],input:is([type=submit],[type=button],[type=image],[type=reset])";
 // Whose text is its name, and what a visitor can write into: text around that is never read.
 const LABELLED = "a,button,summary,[role=button],[role=link],[role=tab],[role^=menuitem]";
 const WRITABLE =
@@ -39,7 +39,8 @@ export const view = (before) => ({
   uri: clip(location.href),
   // What is empty is left out.
   title: clip(document.title) || undefined,
-  exposures: exposures(),
+  // The marker speaks of the page that was loaded.
+  exposures: before ? undefined : exposures(),
   viewType: "page",
   previous: before?.uri,
   referrer: (!before && clip(document.referrer)) || undefined,

@@ -10,12 +10,12 @@ const methods =
 
 /** @param {HTMLScriptElement} script */
 const start = (script) => {
-  const { name = "MSCI", ingestionKey, endpointUrl } = script.dataset;
+  const { name = "MSCI", ingestionKey, endpointUrl, personalization } = script.dataset;
   /** @type {any} */
   const page = window;
   const api = (page[name] = page[name] || {
     _q: [],
-    _cfg: ingestionKey && { ingestionKey, endpointUrl },
+    _cfg: ingestionKey && { ingestionKey, endpointUrl, personalization },
   });
   const queue = api._q;
   // Another's object.
@@ -38,10 +38,14 @@ const start = (script) => {
   queue.by = script.src;
   setTimeout(fail, 1e4);
 
+  const ignore = () => {};
   const asset = (/** @type {string} */ file) => new URL("assets/" + file, script.src).href;
   // Without waiting for the script that will ask for it; one that does not come in time is replaced.
   const wasm = fetch(asset("__MSCI_WASM_FILE__"), { signal: AbortSignal.timeout && AbortSignal.timeout(5e3) });
-  wasm.catch(() => {});
+  wasm.catch(ignore);
+  // What applies decisions, where the page wants it; without it the page is shown as it is.
+  api._cfg && api._cfg.personalization &&
+    import(asset("__MSCI_APPLY_FILE__")).then((apply) => apply.start(api, settings)).catch(page.msciGuard || ignore);
   import(asset("__MSCI_SDK_FILE__"))
     .then((sdk) => sdk.attach(api, settings, wasm))
     .catch(fail);

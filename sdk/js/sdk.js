@@ -11,6 +11,8 @@ import { drop, keep, kind, left, purge, release, written } from "./store.js";
 /** @typedef {any} Any what comes from the page, or goes to what decides as JSON */
 /** @typedef {{ create(): number, decide(instance: number, input: Text): Text, why?: unknown }} Core what decides; `why` it is not the module */
 
+// The edge may be another host of the site: its cookies travel all the same.
+const credentials = "include";
 const STRANGER = { known: false, segments: [], fields: {}, experiences: [] };
 
 // One for all instances of a page.
@@ -130,7 +132,7 @@ export const attach = async (api, settings, wasm) => {
     optOut: (is) => setCookie("_msci_optout", is ? "1" : "", { ...settings.cookie, maxAgeDays: 365 }),
     // Scripts cannot end what this browser may see of a known customer: that cookie is `HttpOnly`. Failing
     // costs nothing, it is bound to the old cookieId.
-    endProof: () => fetch(endpoint + "reset", { method: "POST", keepalive: true }).catch(() => {}),
+    endProof: () => fetch(endpoint + "reset", { method: "POST", credentials, keepalive: true }).catch(() => {}),
     store: (key, value) =>
       value ? localStorage.setItem(key, JSON.stringify(value)) : localStorage.removeItem(key),
     wake: (ms) => {
@@ -144,6 +146,7 @@ export const attach = async (api, settings, wasm) => {
       try {
         const response = await fetch(endpoint + "collect", {
           method: "POST",
+          credentials,
           body: JSON.stringify({
             key: config.ingestionKey,
             sentAt: Date.now(),
@@ -176,7 +179,7 @@ export const attach = async (api, settings, wasm) => {
       step("reply", { batch, status, after, answer });
     },
     decide: (call, allowed) =>
-      (allowed ? fetch(endpoint + "decisions?uri=" + encodeURIComponent(location.href)) : Promise.reject())
+      (allowed ? fetch(endpoint + "decisions?uri=" + encodeURIComponent(location.href), { credentials }) : Promise.reject())
         .then((response) => response.ok && response.json())
         .catch(() => {})
         .then((value) => resolve(call, value || STRANGER)),

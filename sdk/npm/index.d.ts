@@ -23,6 +23,22 @@ export interface Config {
    * `true`: the visitor has granted everything. Left out: as the site's settings say.
    */
   userConsent?: boolean;
+  /** Applies what the edge decides, where the Worker is not in front of the page. `true`: `{ apply: true }`. */
+  personalization?: true | Personalization;
+}
+
+/** What becomes of decisions in the browser. It is asked for anew when the address changes. */
+export interface Personalization {
+  /** Changes the page, and what appears on it within 30 s. A page that the Worker itself has changed stays as it is. */
+  apply?: boolean;
+  /** What is decided later is not applied, in milliseconds. At most, and by default, 1000. */
+  timeoutMs?: number;
+  /** Pushes segments to `window.optimizely` as user attributes. */
+  optimizely?: boolean;
+  /** Pushes the event `msci_decisions` to `window.dataLayer`, for tag managers. */
+  dataLayer?: boolean;
+  /** Gives GrowthBook's script attributes, through `window.growthbook_queue`. */
+  growthbook?: boolean;
 }
 
 /** What is captured without a call. */

@@ -49,7 +49,7 @@ test("are the types wrong? No, wherever ES modules are resolved", async () => {
 for (const [resolution, module] of [["node16", "node16"], ["bundler", "preserve"]]) {
   test(`every example compiles and every wrong use does not, resolved as ${resolution} does`, async (t) => {
     const examples = { ...modules("sdk/npm/README.md"), ...modules("README.md") };
-    assert.equal(Object.keys(examples).length, 8);
+    assert.equal(Object.keys(examples).length, 9);
     const compilerOptions = {
       module,
       moduleResolution: resolution,

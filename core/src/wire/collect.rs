@@ -195,6 +195,7 @@ fn shapes(kind: Kind) -> &'static [(&'static str, Shape)] {
             ("name", Shape::Text),
             ("version", Shape::Text),
             ("uri", Shape::Text),
+            ("exposures", Shape::Text),
             ("properties", Shape::Properties),
         ],
         Kind::User => &[
@@ -382,6 +383,18 @@ mod tests {
             ("whatever", json!("x".repeat(33_000)), "too_large"),
         ] {
             assert_eq!(one(&view(&[(field, value)])).unwrap_err().code, code, "{field}");
+        }
+    }
+
+    #[test]
+    fn what_a_page_was_shown_is_kept_of_views_and_events() {
+        let event = json!({ "seq": 1, "time": NOW.0, "type": "event", "name": "experience_viewed" });
+        for mut signal in [view(&[]), event] {
+            signal["exposures"] = json!("hero:treated,offer:holdout");
+            let kept = one(&signal).unwrap().signal.fields;
+            assert_eq!(kept["exposures"], "hero:treated,offer:holdout");
+            signal["exposures"] = json!(["hero"]);
+            assert_eq!(one(&signal).unwrap_err().code, "invalid_field");
         }
     }
 

@@ -101,6 +101,13 @@ impl Place {
         self.npm_program("binaryen/bin/wasm-opt", args)
     }
 
+    /// Runs a package's program that is JavaScript.
+    pub(crate) fn terser<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Result<()> {
+        let program = self.root.join("node_modules/terser/bin/terser");
+        ensure!(program.exists(), "terser is missing: run `npm ci` first");
+        run(Command::new("node").current_dir(&self.root).arg(program).args(args))
+    }
+
     fn npm_program<S: AsRef<OsStr>>(&self, name: &str, args: impl IntoIterator<Item = S>) -> Result<()> {
         let program = self.root.join("node_modules").join(name);
         ensure!(program.exists(), "{name} is missing: run `npm ci` first");

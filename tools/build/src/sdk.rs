@@ -33,7 +33,7 @@ pub(crate) fn build(place: &Place) -> Result<()> {
     let mut inputs = Inputs::new(place)?;
     inputs.files(&files_below(&sdk.join("pkg"))?)?;
     inputs.files(&files_below(&place.root.join("sdk/js"))?)?;
-    let outputs = [sdk.join("msci.js"), sdk.join("loader.js"), manifest(place)];
+    let outputs = ["msci.js", "loader.js", "gtm.js", "guard.js", "manifest.json"].map(|name| sdk.join(name));
     step(place, "sdk-assets", inputs, &outputs, || assets(place, &sdk, &optimised))
 }
 
@@ -59,6 +59,9 @@ fn assets(place: &Place, sdk: &Path, optimised: &Path) -> Result<()> {
     let module = replace(bundle(place, "sdk.js", &modules)?, &tokens);
     let module_name = hashed_name("sdk", "js", module.as_bytes());
     tokens.push(("__MSCI_SDK_FILE__", module_name.clone()));
+    let apply = replace(bundle(place, "apply.js", &modules)?, &tokens);
+    let apply_name = hashed_name("apply", "js", apply.as_bytes());
+    tokens.push(("__MSCI_APPLY_FILE__", apply_name.clone()));
 
     // Classic scripts that still run, and still deliver, where WebAssembly does not.
     let classic = ["--format=iife", "--target=es2017"];
@@ -67,7 +70,7 @@ fn assets(place: &Place, sdk: &Path, optimised: &Path) -> Result<()> {
         script.contains("\"__MSCI_SETTINGS__\""),
         "sdk/js/msci.js has no place for the settings, the string __MSCI_SETTINGS__"
     );
-    let loader = loader(place)?;
+    let loader = expression(place, "loader.js", "es2017")?;
     ensure!(
         loader.len() <= LOADER_LIMIT,
         "the loader has {} bytes, the limit is {LOADER_LIMIT}",
@@ -75,8 +78,12 @@ fn assets(place: &Place, sdk: &Path, optimised: &Path) -> Result<()> {
     );
 
     let mut files = Map::new();
-    let assets =
-        [(module_name, module.into_bytes()), (fallback_name, fallback.into_bytes()), (wasm_name, wasm)];
+    let assets = [
+        (module_name, module.into_bytes()),
+        (fallback_name, fallback.into_bytes()),
+        (apply_name, apply.into_bytes()),
+        (wasm_name, wasm),
+    ];
     for (name, bytes) in assets {
         let (brotli, gzip) = (brotli(&bytes)?, gzip(&bytes)?);
         let entry = json!({
@@ -90,6 +97,9 @@ fn assets(place: &Place, sdk: &Path, optimised: &Path) -> Result<()> {
     }
     write(&sdk.join("msci.js"), script)?;
     write(&sdk.join("loader.js"), loader)?;
+    // Tag managers read what their compilers read; the guard is for the head of a page, like the loader.
+    write(&sdk.join("gtm.js"), expression(place, "gtm.js", "es5")?)?;
+    write(&sdk.join("guard.js"), expression(place, "guard.js", "es2017")?)?;
     let manifest_text = json!({ "version": VERSION, "files": Value::Object(files) });
     write(&manifest(place), serde_json::to_string(&manifest_text)?)
 }
@@ -105,26 +115,35 @@ fn bundle(place: &Place, file: &str, args: &[&str]) -> Result<String> {
     ];
     all.extend(args.iter().map(|&arg| arg.to_owned()));
     place.esbuild(&all)?;
-    read_text(&out)
+    // Once more: the bundler does not look beyond an expression, and this is 200 bytes (brotli) of the SDK.
+    let out = out.display().to_string();
+    let mut all = vec![out.as_str(), "--compress", "passes=3", "--mangle", "--output", out.as_str()];
+    all.extend(if args.contains(&"--format=esm") {
+        ["--module", "--ecma", "2020"]
+    } else {
+        ["--toplevel", "--ecma", "2017"]
+    });
+    place.terser(all)?;
+    read_text(Path::new(&out))
 }
 
-/// The loader is one expression, a function that the page's snippet calls. As a statement of its own the
+/// What is pasted into pages is one expression, a function that is called there. As a statement of its own the
 /// minifier would drop it as dead code, hence the `export default` around the work.
-fn loader(place: &Place) -> Result<String> {
-    let source = place.root.join("sdk/js/loader.js");
-    let module = place.stage.join("sdk/loader.in.mjs");
-    let out = place.stage.join("sdk/loader.js");
+fn expression(place: &Place, file: &str, target: &str) -> Result<String> {
+    let source = place.root.join("sdk/js").join(file);
+    let module = place.stage.join(format!("sdk/{file}.in.mjs"));
+    let out = place.stage.join("sdk").join(file);
     write(&module, format!("export default {}", read_text(&source)?))?;
     place.esbuild([
         &module.display().to_string(),
         "--minify",
         "--charset=utf8",
-        "--target=es2017",
+        &format!("--target={target}"),
         &format!("--outfile={}", out.display()),
     ])?;
     let text = read_text(&out)?;
     let expression = text.strip_prefix("export default");
-    let expression = expression.context("sdk/js/loader.js is not one expression")?;
+    let expression = expression.with_context(|| format!("sdk/js/{file} is not one expression"))?;
     Ok(expression.trim().trim_end_matches(';').to_owned())
 }
 

@@ -32,7 +32,12 @@ pub(crate) const SCRIPTS: [Script; 2] = [
         folder: "worker",
         serves: &["assets", "manifest.json", "msci.js"],
     },
-    Script { name: "console", program: "msci-console", folder: "console", serves: &["loader.js"] },
+    Script {
+        name: "console",
+        program: "msci-console",
+        folder: "console",
+        serves: &["gtm.js", "guard.js", "loader.js"],
+    },
 ];
 
 impl Script {
