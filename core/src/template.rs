@@ -2,12 +2,14 @@
 //! `{{ FirstName | default("friend") }}`. A slot without a value and without a default makes the whole
 //! value absent, and the element is left alone.
 
+pub mod markup;
+
 /// Where a value ends up, which says how it is escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sink {
     /// Text or an ordinary attribute value: the rewriter escapes the whole value itself.
     Text,
-    /// HTML: each slot is escaped, the author's own markup stands.
+    /// HTML: each slot is escaped by where it stands in it ([`markup`]), the author's own markup stands.
     Html,
     /// An address in an attribute: each slot is percent-encoded; only a web address may come out.
     Url,
@@ -16,46 +18,72 @@ pub enum Sink {
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
+    sink: Sink,
     parts: Vec<Part>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Text(String),
-    Slot { field: String, default: Option<String> },
+    Slot { field: String, default: Option<String>, sink: Sink },
+}
+
+/// Why a template has no value for somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfilled {
+    /// A field is missing, and there is no default for it.
+    MissingField(String),
+    /// What comes out would not be an address of the web.
+    NoAddress,
 }
 
 impl Template {
-    /// Parses a template.
+    /// Parses a template for this sink.
     ///
     /// # Errors
     /// In plain words, for the author.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str, sink: Sink) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;
+        let mut reader = markup::Reader::default();
         while let Some((before, after)) = rest.split_once("{{") {
             let (slot, after) = after.split_once("}}").ok_or("a slot {{ … }} is not closed")?;
             if !before.is_empty() {
                 parts.push(Part::Text(before.to_owned()));
             }
-            parts.push(slot_of(slot.trim())?);
+            let sink = match sink {
+                Sink::Html => {
+                    reader.read(before);
+                    reader.slot()?
+                }
+                other => other,
+            };
+            parts.push(slot_of(slot.trim(), sink)?);
             rest = after;
         }
         if !rest.is_empty() {
             parts.push(Part::Text(rest.to_owned()));
         }
-        Ok(Self { parts })
+        Ok(Self { sink, parts })
     }
 
-    /// The value for this sink, or none where a field is missing or the address would not be one of
-    /// the web.
-    pub fn render(&self, sink: Sink, field: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    /// Whether it is the same for everybody.
+    pub fn is_plain(&self) -> bool {
+        self.parts.iter().all(|part| matches!(part, Part::Text(_)))
+    }
+
+    /// Its value for somebody with these fields.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn render(&self, field: &dyn Fn(&str) -> Option<String>) -> Result<String, Unfilled> {
         let mut out = String::new();
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.push_str(text),
-                Part::Slot { field: name, default } => {
-                    let value = field(name).filter(|value| !value.is_empty()).or_else(|| default.clone())?;
+                Part::Slot { field: name, default, sink } => {
+                    let value = field(name).filter(|value| !value.is_empty()).or_else(|| default.clone());
+                    let value = value.ok_or_else(|| Unfilled::MissingField(name.clone()))?;
                     match sink {
                         Sink::Text => out.push_str(&value),
                         Sink::Html => escape_html(&value, &mut out),
@@ -64,14 +92,14 @@ impl Template {
                 }
             }
         }
-        if sink == Sink::Url && !is_web_address(&out) {
-            return None;
+        if self.sink == Sink::Url && !is_web_address(&out) {
+            return Err(Unfilled::NoAddress);
         }
-        Some(out)
+        Ok(out)
     }
 }
 
-fn slot_of(slot: &str) -> Result<Part, String> {
+fn slot_of(slot: &str, sink: Sink) -> Result<Part, String> {
     let (field, filter) = match slot.split_once('|') {
         Some((field, filter)) => (field.trim(), Some(filter.trim())),
         None => (slot, None),
@@ -95,7 +123,7 @@ fn slot_of(slot: &str) -> Result<Part, String> {
             )
         }
     };
-    Ok(Part::Slot { field: field.to_owned(), default })
+    Ok(Part::Slot { field: field.to_owned(), default, sink })
 }
 
 fn escape_html(value: &str, out: &mut String) {
@@ -113,7 +141,7 @@ fn escape_html(value: &str, out: &mut String) {
     }
 }
 
-fn percent_encode(value: &str, out: &mut String) {
+pub(crate) fn percent_encode(value: &str, out: &mut String) {
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
             out.push(char::from(byte));
@@ -150,7 +178,7 @@ mod tests {
             "Js" => Some("javascript:alert(1)".to_owned()),
             _ => None,
         };
-        Template::parse(template).unwrap().render(sink, &field)
+        Template::parse(template, sink).unwrap().render(&field).ok()
     }
 
     #[test]
@@ -183,7 +211,7 @@ mod tests {
     #[test]
     fn faults_are_told_to_the_author() {
         for bad in ["{{ FirstName", "{{ }}", "{{ a b }}", "{{ a | upper }}", "{{ a | default(x) }}"] {
-            assert!(Template::parse(bad).is_err(), "{bad}");
+            assert!(Template::parse(bad, Sink::Text).is_err(), "{bad}");
         }
     }
 }
