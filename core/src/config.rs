@@ -379,6 +379,9 @@ pub enum Action {
     Remove,
     /// Sends the visitor elsewhere; no selector.
     Redirect,
+    /// Replaces the text `name` in scripts; the Worker's own, nobody can ask for it.
+    #[serde(skip_deserializing)]
+    ReplaceText,
 }
 
 /// One change to a page.

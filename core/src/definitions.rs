@@ -300,7 +300,7 @@ fn compile_change(change: &Change) -> Result<CompiledChange, String> {
     let sink = match change.action {
         Action::Redirect => Sink::Url,
         Action::SetAttribute if markup::is_address(attribute) => Sink::Url,
-        Action::SetAttribute | Action::SetText | Action::Remove => Sink::Text,
+        Action::SetAttribute | Action::SetText | Action::Remove | Action::ReplaceText => Sink::Text,
         Action::SetHtml | Action::Append | Action::Prepend | Action::Before | Action::After => Sink::Html,
     };
     let template = Template::parse(change.value.as_deref().unwrap_or_default(), sink)?;

@@ -29,7 +29,10 @@ const NAME_BYTES: usize = 64;
 pub fn check(next: &Bundle, before: &Bundle) -> Result<(), DefinitionError> {
     if next.experiences.len() > EXPERIENCES.max(before.experiences.len()) {
         let what = "experiences".to_owned();
-        return Err(DefinitionError::Invalid { what, message: format!("there can be {EXPERIENCES} of them") });
+        return Err(DefinitionError::Invalid {
+            what,
+            message: format!("there can be {EXPERIENCES} of them"),
+        });
     }
     let changed = next.experiences.iter().filter(|(name, now)| before.experiences.get(*name) != Some(*now));
     for (name, experience) in changed {
@@ -58,7 +61,9 @@ fn one(experience: &Experience) -> Result<(), String> {
         let name = variant.name.as_str();
         let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
         if !plain || !(1..=NAME_BYTES).contains(&name.len()) || name == HOLDOUT {
-            return Err(format!("a variant's name has 1 to 64 letters, digits, - or _, and is not {HOLDOUT}"));
+            return Err(format!(
+                "a variant's name has 1 to 64 letters, digits, - or _, and is not {HOLDOUT}"
+            ));
         }
         if experience.variants.iter().take(place).any(|other| other.name == name) {
             return Err(format!("two variants are named {name}"));
@@ -112,19 +117,25 @@ fn selector(text: &str) -> Result<(), &'static str> {
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
         rest = rest.get(c.len_utf8()..).unwrap_or_default();
-        match (c, quote) {
-            ('\\', _) => rest = rest.get(rest.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default(),
-            (c, Some(open)) if c == open => quote = None,
-            (_, Some(_)) => {}
-            ('"' | '\'', None) => quote = Some(c),
-            ('[', None) => brackets += 1,
-            (']', None) => brackets = brackets.checked_sub(1).ok_or("has a bracket too many")?,
-            (_, None) if brackets > 0 => {}
-            (':', None) => {
+        if c == '\\' {
+            rest = rest.get(rest.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default();
+            continue;
+        }
+        if quote.is_some() {
+            quote = quote.filter(|open| *open != c);
+            continue;
+        }
+        match c {
+            '"' | '\'' => quote = Some(c),
+            '[' => brackets += 1,
+            ']' => brackets = brackets.checked_sub(1).ok_or("has a bracket too many")?,
+            _ if brackets > 0 => {}
+            ':' => {
                 let known = PSEUDO.iter().find(|name| {
                     rest.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
                 });
-                let known = known.ok_or("asks for what a page that is still arriving cannot tell (after the colon)")?;
+                let known = known
+                    .ok_or("asks for what a page that is still arriving cannot tell (after the colon)")?;
                 rest = rest.get(known.trim_end_matches('(').len()..).unwrap_or_default();
                 let counts = known.starts_with("nth");
                 if known.ends_with('(') {
@@ -132,12 +143,12 @@ fn selector(text: &str) -> Result<(), &'static str> {
                     parentheses.push(counts);
                 }
             }
-            ('(', None) => return Err("has a parenthesis where none can stand"),
-            (')', None) => drop(parentheses.pop().ok_or("has a parenthesis too many")?),
-            ('+' | '~', None) if parentheses.last() != Some(&true) => {
+            '(' => return Err("has a parenthesis where none can stand"),
+            ')' => drop(parentheses.pop().ok_or("has a parenthesis too many")?),
+            '+' | '~' if parentheses.last() != Some(&true) => {
                 return Err("asks for siblings (+ or ~), which a page that is still arriving cannot tell");
             }
-            ('{' | '}' | ';' | '@' | '<' | '!' | '&' | '%' | '/' | '$' | '?' | '=' | '|', None) => {
+            '{' | '}' | ';' | '@' | '<' | '!' | '&' | '%' | '/' | '$' | '?' | '=' | '|' => {
                 return Err("is not one");
             }
             _ => {}

@@ -131,8 +131,14 @@ fn explained_change(change: &CompiledChange, fate: Fate) -> ExplainedChange {
 
 /// Which parts of an audience do not hold. A profile's counters are not in what pages are decided with: of parts
 /// that count activities only what follows from the others is known.
-fn failed(definitions: &Definitions, name: &str, snapshot: &Snapshot, now: Timestamp) -> (Vec<String>, Vec<String>) {
-    let audience = definitions.bundle.experiences.get(name).map_or("", |experience| experience.audience.as_str());
+fn failed(
+    definitions: &Definitions,
+    name: &str,
+    snapshot: &Snapshot,
+    now: Timestamp,
+) -> (Vec<String>, Vec<String>) {
+    let audience =
+        definitions.bundle.experiences.get(name).map_or("", |experience| experience.audience.as_str());
     let schema = definitions.names();
     let (mut failed, mut counting) = (Vec::new(), Vec::new());
     for part in expr::conjuncts(audience) {

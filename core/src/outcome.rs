@@ -95,7 +95,8 @@ mod tests {
     fn compile(n: u64, title: &str, goal: Option<&str>, before: &Bundle) -> Definitions {
         let change = json!({ "selector": "h1", "action": "setText", "value": title });
         let hero = json!({ "pages": ["/"], "changes": [change], "goal": goal });
-        let mut bundle: Bundle = serde_json::from_value(json!({ "n": n, "experiences": { "hero": hero } })).unwrap();
+        let mut bundle: Bundle =
+            serde_json::from_value(json!({ "n": n, "experiences": { "hero": hero } })).unwrap();
         bundle.follow(before);
         Definitions::compile(bundle).unwrap()
     }
@@ -117,9 +118,12 @@ mod tests {
     #[test]
     fn who_saw_two_buckets_counts_where_they_saw_the_first_and_only_a_goal_from_then_on_is_one() {
         let definitions = compile(1, "x", Some("ActivityType eq 'order'"), &Bundle::default());
-        let shown = |seq, time, exposures: &str| signal(seq, time, Kind::View, json!({ "uri": "/", "exposures": exposures }));
+        let shown = |seq, time, exposures: &str| {
+            signal(seq, time, Kind::View, json!({ "uri": "/", "exposures": exposures }))
+        };
         let order = |seq, time| signal(seq, time, Kind::Event, json!({ "name": "order" }));
-        let early = [(1, shown(1, 50, "other:b,hero:treated")), (2, shown(2, 40, "hero:holdout")), (1, order(3, 39))];
+        let early =
+            [(1, shown(1, 50, "other:b,hero:treated")), (2, shown(2, 40, "hero:holdout")), (1, order(3, 39))];
         let outcome = |reached: Option<i64>| Outcome {
             experience: "hero".to_owned(),
             bucket: "holdout".to_owned(),
@@ -161,7 +165,12 @@ mod tests {
     fn a_signal_is_not_tried_for_experiences_that_it_does_not_name() {
         let change = json!({ "selector": "h1", "action": "setText", "value": "x" });
         let all: serde_json::Map<_, _> = (0..200)
-            .map(|i| (format!("experience-{i:03}"), json!({ "pages": ["/"], "changes": [change], "goal": "ActivityType eq 'order'" })))
+            .map(|i| {
+                (
+                    format!("experience-{i:03}"),
+                    json!({ "pages": ["/"], "changes": [change], "goal": "ActivityType eq 'order'" }),
+                )
+            })
             .collect();
         let bundle = serde_json::from_value(json!({ "experiences": all })).unwrap();
         let definitions = Definitions::compile(bundle).unwrap();
@@ -173,7 +182,8 @@ mod tests {
     #[test]
     fn a_goal_looks_at_no_clock() {
         let change = json!({ "selector": "h1", "action": "setText", "value": "x" });
-        let hero = json!({ "pages": ["/"], "changes": [change], "goal": "ActivityTime gt now() sub duration'P1D'" });
+        let hero =
+            json!({ "pages": ["/"], "changes": [change], "goal": "ActivityTime gt now() sub duration'P1D'" });
         let bundle = serde_json::from_value(json!({ "experiences": { "hero": hero } })).unwrap();
         assert_eq!(Definitions::compile(bundle).unwrap_err().code(), "unsupported_in_definition");
     }

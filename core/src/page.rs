@@ -166,7 +166,8 @@ pub fn decisions<'a>(candidates: &[&'a CompiledExperience], snapshot: &Snapshot)
                 for change in changes {
                     let place = Place::of(change);
                     let first = taken.iter().find(|(other, of)| other.is(&place) && *of != name);
-                    let fate = first.map_or_else(|| render(change, snapshot), |(_, of)| Fate::LostTo((*of).to_owned()));
+                    let fate = first
+                        .map_or_else(|| render(change, snapshot), |(_, of)| Fate::LostTo((*of).to_owned()));
                     if matches!(fate, Fate::Made(_)) {
                         taken.push((place, name));
                     }

@@ -1,4 +1,4 @@
-//! Somebody made up, to see a page as: attributes, measures and segments as given. Who did nothing has no
+//! Whom a page is previewed as. Somebody made up has what is given: attributes, measures and segments. Who did nothing has no
 //! activities, so what counts them finds none.
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,27 @@ pub struct Persona {
     pub segments: Vec<String>,
 }
 
+/// Whom a page is shown as.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Viewer {
+    /// A customer or visitor that there is.
+    Customer(CustomerId),
+    /// Somebody made up.
+    Persona(Persona),
+}
+
+impl Viewer {
+    /// How people call whoever that is.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Customer(customer) => customer.to_string(),
+            Self::Persona(persona) if persona.name.is_empty() => "a persona".to_owned(),
+            Self::Persona(persona) => persona.name.clone(),
+        }
+    }
+}
+
 impl Persona {
     /// What pages are decided with.
     pub fn snapshot(&self, definitions: &Definitions, now: Timestamp) -> Snapshot {
@@ -44,8 +65,10 @@ impl Persona {
                 segments.push(name.clone());
             }
         }
-        let is_in = |audience: Option<&Expr<_>>| audience.is_none_or(|filter| self.holds(filter, &segments, now));
-        let experiences = definitions.experiences.iter().filter(|experience| is_in(experience.audience.as_ref()));
+        let is_in =
+            |audience: Option<&Expr<_>>| audience.is_none_or(|filter| self.holds(filter, &segments, now));
+        let experiences =
+            definitions.experiences.iter().filter(|experience| is_in(experience.audience.as_ref()));
         let audiences = experiences.map(|experience| experience.name.clone()).collect();
         let stranger = Snapshot::stranger(definitions, now);
         Snapshot {
@@ -79,7 +102,8 @@ mod tests {
     #[test]
     fn a_persona_is_in_what_it_is_given_and_in_what_follows_from_that() {
         let change = json!({ "selector": "h1", "action": "setText", "value": "x" });
-        let experience = |audience: &str| json!({ "audience": audience, "pages": ["/"], "changes": [change] });
+        let experience =
+            |audience: &str| json!({ "audience": audience, "pages": ["/"], "changes": [change] });
         let definitions = Definitions::compile(
             serde_json::from_value(json!({
                 "tables": { "T": { "primaryKey": "Id", "columns": { "Tier": "string" } } },

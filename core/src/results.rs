@@ -70,14 +70,17 @@ impl Results {
             .iter()
             .map(|name| {
                 let found = counted.iter().find(|(bucket, ..)| bucket == name);
-                let (exposed, converted) = found.map_or((0, 0), |(_, exposed, converted)| (*exposed, *converted));
+                let (exposed, converted) =
+                    found.map_or((0, 0), |(_, exposed, converted)| (*exposed, *converted));
                 let converted = goal.map(|_| converted);
-                let rate = converted.filter(|_| exposed > 0).map(|converted| converted as f64 / exposed as f64);
+                let rate =
+                    converted.filter(|_| exposed > 0).map(|converted| converted as f64 / exposed as f64);
                 Bucket { name: (*name).to_owned(), exposed, converted, rate }
             })
             .collect();
         let against = buckets.iter().find(|bucket| bucket.name == holdout).or(buckets.first());
-        let others = buckets.iter().filter(|bucket| against.is_some_and(|against| against.name != bucket.name));
+        let others =
+            buckets.iter().filter(|bucket| against.is_some_and(|against| against.name != bucket.name));
         let comparisons = match against {
             Some(against) if goal.is_some() => others.map(|bucket| compared(bucket, against)).collect(),
             _ => Vec::new(),
@@ -91,7 +94,8 @@ fn compared(bucket: &Bucket, against: &Bucket) -> Comparison {
     let counts = |bucket: &Bucket| (bucket.converted.unwrap_or(0), bucket.exposed);
     let (one, other) = (counts(bucket), counts(against));
     let few = [one, other].iter().any(|(reached, of)| (*reached).min(of.saturating_sub(*reached)) < FEW);
-    let lift = bucket.rate.zip(against.rate).filter(|(_, other)| *other > 0.0).map(|(one, other)| one / other - 1.0);
+    let lift =
+        bucket.rate.zip(against.rate).filter(|(_, other)| *other > 0.0).map(|(one, other)| one / other - 1.0);
     let interval = ratio(one, other).map(|(low, high)| [Some(low - 1.0), high.map(|high| high - 1.0)]);
     let (variant, against) = (bucket.name.clone(), against.name.clone());
     Comparison { variant, against, lift, interval, confidence: CONFIDENCE, few }
@@ -139,11 +143,13 @@ fn edge(from: f64, factor: f64, accepts: impl Fn(f64) -> bool) -> f64 {
 }
 
 /// Pearson's chi-squared of two counts, were the first share so many times the second one.
-fn deviance((x, m): (f64, f64), (y, n): (f64, f64), ratio: f64) -> f64 {
-    // The likeliest first share under that ratio.
-    let b = ratio * (m + y) + x + n;
-    let root = (b * b - 4.0 * ratio * (m + n) * (x + y)).max(0.0).sqrt();
-    let share = ((b - root) / (2.0 * (m + n))).clamp(0.0, 1.0);
+fn deviance(one: (f64, f64), other: (f64, f64), ratio: f64) -> f64 {
+    let ((x, m), (y, n)) = (one, other);
+    // The likeliest first share under that ratio: the smaller root of a square, without cancellation.
+    let half = (ratio * (m + y) + x + n) / (2.0 * (m + n));
+    let product = ratio * (x + y) / (m + n);
+    let share = product / (half + (half * half - product).max(0.0).sqrt());
+    let share = share.clamp(0.0, 1.0);
     squared(x, m, share) + squared(y, n, share / ratio)
 }
 
@@ -166,7 +172,9 @@ mod tests {
 
     fn close(found: Option<(f64, Option<f64>)>, low: f64, high: Option<f64>, by: f64) -> bool {
         let (l, h) = found.unwrap();
-        (l - low).abs() <= by && h.is_some() == high.is_some() && (h.unwrap_or(0.0) - high.unwrap_or(0.0)).abs() <= by
+        (l - low).abs() <= by
+            && h.is_some() == high.is_some()
+            && (h.unwrap_or(0.0) - high.unwrap_or(0.0)).abs() <= by
     }
 
     #[test]
@@ -179,7 +187,9 @@ mod tests {
 
     #[test]
     fn it_holds_what_the_chi_squared_test_does_not_reject() {
-        for (one, other) in [((120, 1000), (100, 1000)), ((5, 50), (9, 20)), ((3, 4000), (2, 90)), ((40, 40), (79, 80))] {
+        for (one, other) in
+            [((120, 1000), (100, 1000)), ((5, 50), (9, 20)), ((3, 4000), (2, 90)), ((40, 40), (79, 80))]
+        {
             let (low, high) = ratio(one, other).unwrap();
             let counts = |(x, m): (u64, u64)| (x as f64, m as f64);
             for end in [low, high.unwrap()] {
@@ -188,7 +198,10 @@ mod tests {
             }
             // The other way round it is the same interval, turned over.
             let (low_again, high_again) = ratio(other, one).unwrap();
-            assert!((low * high_again.unwrap() - 1.0).abs() < 1e-4 && (high.unwrap() * low_again - 1.0).abs() < 1e-4);
+            assert!(
+                (low * high_again.unwrap() - 1.0).abs() < 1e-4
+                    && (high.unwrap() * low_again - 1.0).abs() < 1e-4
+            );
         }
     }
 
@@ -209,7 +222,8 @@ mod tests {
     fn every_variant_is_compared_with_those_left_alone() {
         let counted = |name: &str, exposed, converted| (name.to_owned(), exposed, converted);
         let counts = [counted("b", 1000, 150), counted("holdout", 1000, 100), counted("gone", 5, 5)];
-        let results = Results::new("hero", Some("ActivityType eq 'order'"), &["a", "b", "holdout"], "holdout", &counts);
+        let results =
+            Results::new("hero", Some("ActivityType eq 'order'"), &["a", "b", "holdout"], "holdout", &counts);
         let json = serde_json::to_value(&results).unwrap();
         assert_eq!(json["buckets"][0], serde_json::json!({ "name": "a", "exposed": 0, "converted": 0 }));
         assert_eq!(json["buckets"][1]["rate"], 0.15);
@@ -230,8 +244,10 @@ mod tests {
 
     #[test]
     fn without_a_goal_there_are_exposures_alone() {
-        let results = Results::new("hero", None, &["treated", "holdout"], "holdout", &[("treated".to_owned(), 3, 0)]);
-        let buckets = serde_json::json!([{ "name": "treated", "exposed": 3 }, { "name": "holdout", "exposed": 0 }]);
+        let results =
+            Results::new("hero", None, &["treated", "holdout"], "holdout", &[("treated".to_owned(), 3, 0)]);
+        let buckets =
+            serde_json::json!([{ "name": "treated", "exposed": 3 }, { "name": "holdout", "exposed": 0 }]);
         assert_eq!(serde_json::to_value(&results.buckets).unwrap(), buckets);
         assert!(results.comparisons.is_empty());
     }

@@ -15,9 +15,24 @@ const actions = {
   remove: (element) => element.remove(),
 };
 
+/** Text comes in pieces, cut anywhere: it is held until it is whole. */
+function replaced({ name, value }) {
+  let held = "";
+  return (piece) => {
+    held += piece.text;
+    if (!piece.lastInTextNode) return void piece.remove();
+    piece.replace(held.replaceAll(name, value), HTML);
+    held = "";
+  };
+}
+
 export function rewrite(response, edits) {
   let rewriter = new HTMLRewriter();
   for (const edit of JSON.parse(edits)) {
+    if (edit.action === "replaceText") {
+      rewriter = rewriter.on(edit.selector, { text: replaced(edit) });
+      continue;
+    }
     try {
       rewriter = rewriter.on(edit.selector, {
         element: (element) => {

@@ -370,6 +370,28 @@ pub(crate) async fn webhook_secret(env: &Env, key: &str) -> Result<String> {
     config(env, "https://config/secret", Some(key)).await
 }
 
+/// Keeps what a link stands for, until it is taken or expires.
+pub(crate) async fn keep_preview(env: &Env, id: &str, body: &str, expires: Timestamp) -> Result<()> {
+    let body = serde_json::to_string(&(id, body, expires))?;
+    config(env, "https://config/preview/keep", Some(&body)).await.map(drop)
+}
+
+/// Takes what a link stands for: once, however many ask. Empty if it is not there, or not any more.
+pub(crate) async fn take_preview(env: &Env, id: &str) -> Result<String> {
+    config(env, "https://config/preview/take", Some(id)).await
+}
+
+/// Keeps the account `{ url, projectId, token }` of an outside service, or forgets it (null).
+pub(crate) async fn keep_account(env: &Env, service: &str, account: &Value) -> Result<()> {
+    let body = serde_json::to_string(&(service, account))?;
+    config(env, "https://config/account/keep", Some(&body)).await.map(drop)
+}
+
+/// An account that was kept; null if there is none.
+pub(crate) async fn account(env: &Env, service: &str) -> Result<Value> {
+    Ok(json::value(&config(env, "https://config/account", Some(service)).await?)?)
+}
+
 async fn config(env: &Env, url: &str, body: Option<&str>) -> Result<String> {
     let stub = env.durable_object(names::CONFIG)?.get_by_name(CONFIG_NAME)?;
     read(stub.fetch_with_request(request(url, body)?).await?).await

@@ -16,6 +16,7 @@ mod http;
 mod job_object;
 mod names;
 mod odata;
+mod page_preview;
 mod platform;
 mod profile_object;
 mod reader;

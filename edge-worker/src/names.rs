@@ -21,6 +21,9 @@ pub(crate) const COOKIE_VERSION: &str = "_msci_v";
 /// Opted out.
 pub(crate) const COOKIE_OPT_OUT: &str = "_msci_optout";
 
+/// Whom this browser sees the site as.
+pub(crate) const COOKIE_PREVIEW: &str = "__Host-msci_preview";
+
 /// Durable Objects, one a profile.
 pub(crate) const PROFILE: &str = "PROFILE";
 /// The one object that holds the configuration.

@@ -5,7 +5,7 @@ use worker::{Env, Method, Request, Response};
 
 use crate::error::{Error, Result};
 use crate::platform::now;
-use crate::{admin, assets, collect, configuration, cors, decisions, http, names, odata, site};
+use crate::{admin, assets, collect, configuration, cors, decisions, http, names, odata, page_preview, site};
 
 /// Answers a request.
 pub(crate) async fn route(request: Request, env: &Env) -> Result<Response> {
@@ -46,9 +46,15 @@ pub(crate) async fn route(request: Request, env: &Env) -> Result<Response> {
     }
     match own {
         "/forget" if method == Method::Post => decisions::forget(&request, env, &configuration, now).await,
+        "/msci.js" if get && page_preview::viewer(&request, &configuration, now).is_some() => {
+            page_preview::silence()
+        }
         "/msci.js" if get => assets::entry(&request, configuration.settings()),
         "/forget" | "/msci.js" | "/health" | "/manifest.json" | "/reset" => Err(Error::method_not_allowed()),
         _ => {
+            if let Some(behind) = own.strip_prefix(page_preview::ROOT).filter(|_| method == Method::Get) {
+                return page_preview::open(&request, env, &configuration, behind, now).await;
+            }
             if let Some(asked) = odata::root(own) {
                 return odata::any(&request, env, &configuration, asked, now).await;
             }

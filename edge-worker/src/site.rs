@@ -19,6 +19,7 @@ use crate::cookies::{self, Cookies};
 use crate::error::Result;
 use crate::http::{self, header};
 use crate::names;
+use crate::page_preview;
 use crate::platform::random_bits;
 use crate::reader::{self, Visit};
 
@@ -37,6 +38,9 @@ pub(crate) async fn any(
 ) -> Result<Response> {
     // Without a configuration nothing can be decided, but the site can be shown.
     let Some(configuration) = configuration else { return from_origin(&request, env, false).await };
+    if let Some(viewer) = page_preview::viewer(&request, configuration, now) {
+        return page_preview::show(&request, env, configuration, &viewer, now).await;
+    }
     let cookies = Cookies::read(&header(&request, "cookie"), configuration, now);
     let refuses = refuses_tracking(&request, &cookies, configuration);
     let path = request.path();
@@ -73,7 +77,7 @@ async fn gpc(request: &Request, env: &Env) -> Result<Response> {
 }
 
 /// A navigation, not an image or a script: those that name what they want do not want HTML.
-fn wants_page(request: &Request) -> bool {
+pub(crate) fn wants_page(request: &Request) -> bool {
     let accept = header(request, "accept");
     (accept.is_empty() || accept.contains("text/html") || accept.contains("*/*"))
         && !matches!(
@@ -113,7 +117,7 @@ async fn beside(
 }
 
 /// The site's own answer; a page of ours where there is none.
-async fn from_origin(request: &Request, env: &Env, fresh: bool) -> Result<Response> {
+pub(crate) async fn from_origin(request: &Request, env: &Env, fresh: bool) -> Result<Response> {
     let forwarded = forwarded(request, env, fresh)?;
     let answer = match env.service(names::SITE) {
         Ok(site) => site.fetch_request(Request::from(forwarded)).await,
@@ -158,7 +162,7 @@ fn said(response: &Response, name: &str) -> String {
     response.headers().get(name).ok().flatten().unwrap_or_default().to_ascii_lowercase()
 }
 
-fn is_rewritable(response: &Response) -> bool {
+pub(crate) fn is_rewritable(response: &Response) -> bool {
     let header = |name: &str| said(response, name);
     let content_type = header("content-type");
     let charset = content_type.split("charset=").nth(1).map(|c| c.trim_matches(['"', ' ', ';']).to_owned());
@@ -172,7 +176,7 @@ fn is_rewritable(response: &Response) -> bool {
 }
 
 /// The page with the edits of all exposures, and the marker that says which they are.
-fn personalised(response: Response, exposures: &[Exposure]) -> Result<Response> {
+pub(crate) fn personalised(response: Response, exposures: &[Exposure]) -> Result<Response> {
     if exposures.is_empty() {
         return Ok(response);
     }
@@ -214,11 +218,11 @@ fn personalised(response: Response, exposures: &[Exposure]) -> Result<Response> 
     Ok(response)
 }
 
-fn attribute(text: &str) -> String {
+pub(crate) fn attribute(text: &str) -> String {
     text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
 }
 
-fn init_of(response: &web_sys::Response) -> web_sys::ResponseInit {
+pub(crate) fn init_of(response: &web_sys::Response) -> web_sys::ResponseInit {
     let init = web_sys::ResponseInit::new();
     init.set_status(response.status());
     init.set_status_text(&response.status_text());

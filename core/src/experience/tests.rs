@@ -29,15 +29,24 @@ fn what_is_beyond_a_bound_is_refused_when_it_is_saved() {
         (with("pages", many(PAGES, &"/".into())), with("pages", many(PAGES + 1, &"/".into()))),
         (with("changes", many(CHANGES, &change)), with("changes", many(CHANGES + 1, &change))),
         (with("variants", variants(VARIANTS).into()), with("variants", variants(VARIANTS + 1).into())),
-        (with("changes", value(&"x".repeat(VALUE_BYTES))), with("changes", value(&"x".repeat(VALUE_BYTES + 1)))),
+        (
+            with("changes", value(&"x".repeat(VALUE_BYTES))),
+            with("changes", value(&"x".repeat(VALUE_BYTES + 1))),
+        ),
         (
             with("changes", selector(&"x".repeat(SELECTOR_BYTES))),
             with("changes", selector(&"x".repeat(SELECTOR_BYTES + 1))),
         ),
         (with("pages", json!(["*"])), with("pages", json!([]))),
         (with("pages", json!(["/search"])), with("pages", json!(["/search?q=*"]))),
-        (with("variants", json!([variant("a"), variant("b")])), with("variants", json!([variant("a"), variant("a")]))),
-        (with("variants", json!([variant(&"a".repeat(64))])), with("variants", json!([variant(&"a".repeat(65))]))),
+        (
+            with("variants", json!([variant("a"), variant("b")])),
+            with("variants", json!([variant("a"), variant("a")])),
+        ),
+        (
+            with("variants", json!([variant(&"a".repeat(64))])),
+            with("variants", json!([variant(&"a".repeat(65))])),
+        ),
         (with("variants", json!([variant("a-b_1")])), with("variants", json!([variant("a:b")]))),
         (with("variants", json!([variant("Holdout")])), with("variants", json!([variant("holdout")]))),
     ] {

@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::ids::CustomerId;
-use crate::profile::{Imported, Profile};
 use crate::membership::Cause;
+use crate::profile::{Imported, Profile};
 
 fn compile(experiences: &Value) -> Definitions {
     let bundle = json!({
@@ -62,15 +62,22 @@ fn each_experience_says_why() {
             (one.name, value)
         })
         .collect();
-    assert_eq!(told["shown"]["changes"][0], json!({ "selector": "h1", "action": "setText", "made": true, "value": "Hi silver" }));
+    assert_eq!(
+        told["shown"]["changes"][0],
+        json!({ "selector": "h1", "action": "setText", "made": true, "value": "Hi silver" })
+    );
     assert_eq!(told["shown"]["bucket"], "treated");
     let lost = &told["lost"]["changes"];
     assert_eq!(told["lost"]["taken"], true);
-    assert_eq!(lost[0], json!({ "selector": "h1", "action": "setText", "made": false, "why": "lost", "what": "shown" }));
+    assert_eq!(
+        lost[0],
+        json!({ "selector": "h1", "action": "setText", "made": false, "why": "lost", "what": "shown" })
+    );
     assert_eq!((&lost[1]["why"], &lost[1]["what"]), (&json!("missing_field"), &json!("Email")));
     assert_eq!(lost[2]["why"], "no_address");
     assert_eq!(told["held"], json!({ "taken": false, "why": "held_out", "bucket": "holdout" }));
-    for (name, why) in [("off", "inactive"), ("early", "not_yet"), ("late", "over"), ("there", "other_page")] {
+    for (name, why) in [("off", "inactive"), ("early", "not_yet"), ("late", "over"), ("there", "other_page")]
+    {
         assert_eq!(told[name], json!({ "taken": false, "why": why }), "{name}");
     }
     let why = |parts: &[&str]| json!({ "taken": false, "why": "other_audience", "failed": parts });

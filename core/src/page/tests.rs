@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 
-fn definitions(experiences: serde_json::Value) -> Definitions {
+fn definitions(experiences: &serde_json::Value) -> Definitions {
     Definitions::compile(serde_json::from_value(json!({ "experiences": experiences })).unwrap()).unwrap()
 }
 
@@ -39,7 +39,8 @@ fn e7_a_holdout_holds_its_share_of_100_000_visitors_out_and_weights_share_the_re
     let variant = |name: &str, weight: u32| json!({ "name": name, "weight": weight, "changes": change });
     for holdout in [0.0, 0.1, 0.5, 1.0] {
         let variants = json!([variant("a", 1), variant("b", 3)]);
-        let definitions = definitions(json!({ "x": { "pages": ["/"], "variants": variants, "holdout": holdout } }));
+        let definitions =
+            definitions(&json!({ "x": { "pages": ["/"], "variants": variants, "holdout": holdout } }));
         let mut counts = [0_u32; 3];
         for id in 0..100_000_u64 {
             let key = crate::ids::CustomerId::Unknown(u128::from(id) << 64 | 1).to_string();
@@ -51,7 +52,8 @@ fn e7_a_holdout_holds_its_share_of_100_000_visitors_out_and_weights_share_the_re
                 Some(_) => 2,
             }] += 1;
         }
-        for (count, share) in counts.into_iter().zip([holdout, (1.0 - holdout) / 4.0, (1.0 - holdout) * 0.75]) {
+        for (count, share) in counts.into_iter().zip([holdout, (1.0 - holdout) / 4.0, (1.0 - holdout) * 0.75])
+        {
             let found = f64::from(count) / 100_000.0;
             assert!((found - share).abs() < 0.01, "{holdout}: {found} instead of {share}");
         }
@@ -63,7 +65,7 @@ fn e7_a_holdout_holds_its_share_of_100_000_visitors_out_and_weights_share_the_re
 fn one_experience_says_nothing_of_the_bucket_in_another() {
     let change = json!([{ "selector": "h1", "action": "setText", "value": "x" }]);
     let experience = json!({ "pages": ["/"], "changes": change, "holdout": 0.5 });
-    let definitions = definitions(json!({ "x": experience, "y": experience }));
+    let definitions = definitions(&json!({ "x": experience, "y": experience }));
     let both = (0..20_000).filter(|id| {
         let key = id.to_string();
         definitions.experiences.iter().all(|experience| bucket(experience, &key).is_none())
@@ -77,7 +79,7 @@ fn a_schedule_begins_and_ends_at_its_instant() {
     let change = json!([{ "selector": "h1", "action": "setText", "value": "x" }]);
     let (from, until) = ("1970-01-01T00:00:01Z", "1970-01-01T01:00:02+01:00");
     let definitions =
-        definitions(json!({ "x": { "pages": ["/"], "changes": change, "from": from, "until": until } }));
+        definitions(&json!({ "x": { "pages": ["/"], "changes": change, "from": from, "until": until } }));
     let shown = |now: i64| !decided(&definitions, "/", "k", now).is_empty();
     assert_eq!([999, 1000, 1999, 2000].map(shown), [false, true, true, false]);
 }
@@ -86,7 +88,7 @@ fn a_schedule_begins_and_ends_at_its_instant() {
 fn of_two_experiences_the_first_changes_a_thing_and_each_makes_all_its_own_changes() {
     let change = |selector: &str, action: &str, value: &str| json!({ "selector": selector, "action": action, "value": value });
     let attribute = |name: &str, value: &str| json!({ "selector": "a", "action": "setAttribute", "name": name, "value": value });
-    let definitions = definitions(json!({
+    let definitions = definitions(&json!({
         "second": { "pages": ["/"], "priority": 1, "changes": [
             change("h1", "setHtml", "2"), { "selector": "h1", "action": "remove" }, change("h2", "setText", "2"),
             attribute("HREF", "/2"), attribute("title", "2"), change("h1", "append", "2"), change("h1", "prepend", "2"),
@@ -100,15 +102,17 @@ fn of_two_experiences_the_first_changes_a_thing_and_each_makes_all_its_own_chang
         .into_iter()
         .map(|exposure| (exposure.name, exposure.changes.into_iter().map(|edit| edit.value).collect()))
         .collect();
-    let expected = [("first", vec!["1", "/1", "1a", "1b"]), ("second", vec!["2", "2", "2"]), ("third", vec!["3"])];
-    let expected = expected.map(|(name, made)| (name.to_owned(), made.into_iter().map(str::to_owned).collect()));
+    let expected =
+        [("first", vec!["1", "/1", "1a", "1b"]), ("second", vec!["2", "2", "2"]), ("third", vec!["3"])];
+    let expected =
+        expected.map(|(name, made)| (name.to_owned(), made.into_iter().map(str::to_owned).collect()));
     assert_eq!(made, expected.to_vec());
 }
 
 #[test]
 fn a_change_that_cannot_be_made_leaves_its_place_to_the_next() {
     let change = |value: &str| json!([{ "selector": "h1", "action": "setText", "value": value }]);
-    let definitions = definitions(json!({
+    let definitions = definitions(&json!({
         "a": { "pages": ["/"], "priority": 2, "changes": change("Hi {{ Email }}") },
         "b": { "pages": ["/"], "priority": 1, "changes": change("Hello") },
     }));
@@ -119,7 +123,8 @@ fn a_change_that_cannot_be_made_leaves_its_place_to_the_next() {
 
 #[test]
 fn the_marker_never_outgrows_a_signals_field() {
-    let exposure = |i: usize| Exposure { name: format!("{i:0>64}"), bucket: "treated".to_owned(), changes: Vec::new() };
+    let exposure =
+        |i: usize| Exposure { name: format!("{i:0>64}"), bucket: "treated".to_owned(), changes: Vec::new() };
     let few: Vec<_> = (0..2).map(exposure).collect();
     assert_eq!(marker(&few), format!("{:0>64}:treated,{:0>64}:treated", 0, 1));
     let many: Vec<_> = (0..200).map(exposure).collect();

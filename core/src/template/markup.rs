@@ -16,7 +16,7 @@ pub(super) struct Reader {
     value: String,
     /// A tag that closes.
     closes: bool,
-    /// In SVG or MathML, where other elements hold markup.
+    /// In a drawing or a formula, where other elements hold markup.
     foreign: bool,
     /// Browsers read what follows in a way that this does not.
     lost: bool,
@@ -62,7 +62,9 @@ impl Reader {
                 Place::Content if rest.starts_with("<!--") => {
                     self.place = Place::Comment;
                     // A comment that is empty may have lost its dashes.
-                    let empty = [">", "->"].iter().find(|end| rest.get(4..).is_some_and(|rest| rest.starts_with(**end)));
+                    let empty = [">", "->"]
+                        .iter()
+                        .find(|end| rest.get(4..).is_some_and(|rest| rest.starts_with(**end)));
                     empty.map_or(4, |end| self.go(Place::Content, 4 + end.len()))
                 }
                 Place::Comment if rest.starts_with("-->") => self.go(Place::Content, 3),
@@ -101,7 +103,6 @@ impl Reader {
         let lower = c.to_ascii_lowercase();
         match (self.place, c) {
             (Place::Content | Place::Open, '<') => Place::Open,
-            (Place::Content, _) => Place::Content,
             (Place::Open, _) if c.is_ascii_alphabetic() || c == '/' => {
                 self.tag.clear();
                 self.closes = c == '/';
@@ -109,8 +110,10 @@ impl Reader {
                 Place::Tag
             }
             // `<!doctype`, `<?xml`: nothing in them ends with anything but `>`.
-            (Place::Open, _) => Place::Content,
-            (Place::Tag | Place::Inside | Place::Name | Place::Named | Place::Equals | Place::Bare, '>') => self.opened(),
+            (Place::Content | Place::Open, _) => Place::Content,
+            (Place::Tag | Place::Inside | Place::Name | Place::Named | Place::Equals | Place::Bare, '>') => {
+                self.opened()
+            }
             (Place::Tag | Place::Inside | Place::Name | Place::Named, '/') => Place::Inside,
             (Place::Tag | Place::Inside | Place::Bare, _) if c.is_ascii_whitespace() => Place::Inside,
             (Place::Tag, _) => {
@@ -156,7 +159,9 @@ impl Reader {
     /// Where it cannot be.
     pub(super) fn slot(&mut self) -> Result<Sink, String> {
         match self.place {
-            _ if self.lost => Err("no slot can stand behind a comment in a script, or a style in a drawing".to_owned()),
+            _ if self.lost => {
+                Err("no slot can stand behind a comment in a script, or a style in a drawing".to_owned())
+            }
             Place::Content => Ok(Sink::Html),
             Place::Quoted(_) => {
                 let (tag, name) = (self.tag.as_str(), self.attribute.as_str());
@@ -216,8 +221,8 @@ fn takes_slots(tag: &str, name: &str) -> bool {
         "href" => matches!(tag, "a" | "area"),
         "src" => matches!(tag, "img" | "audio" | "video" | "source" | "track"),
         "poster" => tag == "video",
-        "alt" | "title" | "class" | "id" | "lang" | "dir" | "value" | "placeholder" | "label" | "width" | "height"
-        | "datetime" | "for" | "min" | "max" => {
+        "alt" | "title" | "class" | "id" | "lang" | "dir" | "value" | "placeholder" | "label" | "width"
+        | "height" | "datetime" | "for" | "min" | "max" => {
             !matches!(tag, "script" | "style" | "meta" | "base" | "link" | "object" | "embed" | "param")
         }
         _ => name.starts_with("aria-") || name.starts_with("data-"),
@@ -240,13 +245,19 @@ mod tests {
         assert_eq!(shown("<p>{{ X }}</p>", evil), format!("<p>{escaped}</p>"));
         assert_eq!(shown("<p title=\"{{ X }}\">", evil), format!("<p title=\"{escaped}\">"));
         assert_eq!(shown("<p class='a {{ X }}'>b</p>", evil), format!("<p class='a {escaped}'>b</p>"));
-        assert_eq!(shown("<a href=\"{{ X }}\">", "javascript:alert(1)"), "<a href=\"javascript%3Aalert%281%29\">");
+        assert_eq!(
+            shown("<a href=\"{{ X }}\">", "javascript:alert(1)"),
+            "<a href=\"javascript%3Aalert%281%29\">"
+        );
         assert_eq!(shown("<a href='/hi?n={{ X }}&m=1'>", "a&b"), "<a href='/hi?n=a%26b&m=1'>");
         assert_eq!(shown("<!-- a > b --><i>{{ X }}</i>", "<"), "<!-- a > b --><i>&lt;</i>");
         assert_eq!(shown("<script>1 < 2</script>{{ X }}", "<"), "<script>1 < 2</script>&lt;");
         assert_eq!(shown("<p title = \"a: {{ X }}\" lang=en>", "&"), "<p title = \"a: &amp;\" lang=en>");
         assert_eq!(shown("1 < 2 {{ X }} <br/>{{ X }}", "&"), "1 < 2 &amp; <br/>&amp;");
-        assert_eq!(shown("<b data-a=\">\" aria-label=\"{{ X }}\">", "\""), "<b data-a=\">\" aria-label=\"&quot;\">");
+        assert_eq!(
+            shown("<b data-a=\">\" aria-label=\"{{ X }}\">", "\""),
+            "<b data-a=\">\" aria-label=\"&quot;\">"
+        );
     }
 
     #[test]

@@ -156,7 +156,8 @@ fn version(n: u64) -> Bundle {
     let audience = |filter: &str, priority: u64| {
         let mut experience = audience(filter, priority);
         if priority != 1 || odd {
-            experience["goal"] = json!(if odd { "ActivityType eq 'order'" } else { "contains(ViewUri,'/reviews/')" });
+            experience["goal"] =
+                json!(if odd { "ActivityType eq 'order'" } else { "contains(ViewUri,'/reviews/')" });
         }
         experience["active"] = json!(n != 3 || priority != 2);
         experience

@@ -1,0 +1,189 @@
+//! The site as somebody else would see it (contract §7). A link that an administrator asked for is worth one
+//! visit: it becomes a cookie that this Worker alone reads, and an address without the link's secret. While the
+//! cookie lives, pages are decided for whom it names, and nothing of this browser is tracked: the script is
+//! served empty, signals are refused, no cookieId is given, no profile is touched.
+
+use msci_core::config::Action;
+use msci_core::consent;
+use msci_core::json;
+use msci_core::page::{self, Edit, Exposure};
+use msci_core::persona::Viewer;
+use msci_core::snapshot::Snapshot;
+use msci_core::time::{SECOND_MS, Timestamp};
+use serde::{Deserialize, Serialize};
+use worker::{Env, Request, Response, ResponseBuilder};
+
+use crate::calls::{self, Seen};
+use crate::configuration::Configuration;
+use crate::cookies;
+use crate::error::{Error, Result};
+use crate::http::{self, header};
+use crate::{names, reader, site};
+
+/// Where links lead, under the prefix; behind it stands the link's secret, or what ends the preview.
+pub(crate) const ROOT: &str = "/preview/";
+/// How long a link waits, and how long the preview then lasts, in milliseconds.
+pub(crate) const LIFE_MS: i64 = 10 * 60 * SECOND_MS;
+/// What a link's seal is for.
+pub(crate) const LINK: &str = "preview link";
+/// What the cookie's seal is for.
+const COOKIE: &str = "preview cookie";
+/// Behind [`ROOT`]: ends the preview.
+const END: &str = "end";
+/// Behind [`ROOT`]: the script that pages get instead of the tracking one, which a browser may have at hand.
+const SCRIPT: &str = "msci.js";
+
+/// What a link stands for; kept where it can be taken once.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Preview {
+    /// Whom the site is shown as.
+    pub(crate) viewer: Viewer,
+    /// Where it begins: path, query and fragment.
+    pub(crate) path: String,
+}
+
+/// `GET /_msci/preview/<secret>`: the one visit. `GET /_msci/preview/end`: the browser is itself again.
+pub(crate) async fn open(
+    request: &Request,
+    env: &Env,
+    configuration: &Configuration,
+    behind: &str,
+    now: Timestamp,
+) -> Result<Response> {
+    if behind == SCRIPT {
+        return silence();
+    }
+    let origin = http::url(request)?.origin();
+    if behind == END {
+        let gone = cookies::expired(names::COOKIE_PREVIEW);
+        return redirect(&format!("{origin}/"), &gone);
+    }
+    let over = || Error::client(410, "link_over", "this link was used, or is older than ten minutes");
+    // Without a seal of ours nobody is asked.
+    let id = configuration.proofs.unseal(LINK, behind, now).ok_or_else(over)?;
+    let id = String::from_utf8(id).map_err(|_| over())?;
+    let kept = calls::take_preview(env, &id).await?;
+    if kept.is_empty() {
+        return Err(over());
+    }
+    let Preview { viewer, path } = json::from_str(&kept)?;
+    let seal =
+        configuration.proofs.seal(COOKIE, serde_json::to_string(&viewer)?.as_bytes(), now.plus(LIFE_MS));
+    let age = LIFE_MS.div_euclid(SECOND_MS);
+    let cookie =
+        format!("{}={seal}; Path=/; Max-Age={age}; HttpOnly; Secure; SameSite=Lax", names::COOKIE_PREVIEW);
+    redirect(&format!("{origin}{path}"), &cookie)
+}
+
+fn redirect(to: &str, cookie: &str) -> Result<Response> {
+    Ok(ResponseBuilder::new()
+        .with_status(302)
+        .with_header("Location", to)?
+        .with_header("Cache-Control", "no-store")?
+        .with_header("Referrer-Policy", "no-referrer")?
+        .with_header("Set-Cookie", cookie)?
+        .empty())
+}
+
+/// Whom this browser sees the site as, while it does.
+pub(crate) fn viewer(request: &Request, configuration: &Configuration, now: Timestamp) -> Option<Viewer> {
+    let cookies = header(request, "cookie");
+    let value = cookies
+        .split(';')
+        .find_map(|pair| pair.trim().strip_prefix(names::COOKIE_PREVIEW)?.strip_prefix('='))?;
+    let viewer = String::from_utf8(configuration.proofs.unseal(COOKIE, value, now)?).ok()?;
+    json::from_str(&viewer).ok()
+}
+
+/// What pages are decided with for them.
+pub(crate) async fn snapshot(
+    env: &Env,
+    configuration: &Configuration,
+    viewer: &Viewer,
+    now: Timestamp,
+) -> Result<Snapshot> {
+    let definitions = &configuration.definitions;
+    let customer = match viewer {
+        Viewer::Persona(persona) => return Ok(persona.snapshot(definitions, now)),
+        Viewer::Customer(customer) => *customer,
+    };
+    let seen = match reader::read(env, configuration, customer, 0).await? {
+        Seen::Linked(owner) => reader::read(env, configuration, owner, 0).await?,
+        seen => seen,
+    };
+    let mode = configuration.settings().consent.mode;
+    Ok(match seen {
+        Seen::Profile(snapshot, _)
+            if consent::allows(mode, "personalization", &[Some(&snapshot.consent)]) =>
+        {
+            *snapshot
+        }
+        Seen::Profile(..) | Seen::Linked(_) | Seen::Nothing => Snapshot::stranger(definitions, now),
+    })
+}
+
+/// A page of the site, as the viewer would see it, with a line that says so. Everything else as it is.
+pub(crate) async fn show(
+    request: &Request,
+    env: &Env,
+    configuration: &Configuration,
+    viewer: &Viewer,
+    now: Timestamp,
+) -> Result<Response> {
+    let is_page = request.method() == worker::Method::Get && site::wants_page(request);
+    let response = site::from_origin(request, env, is_page).await?;
+    if !is_page {
+        return Ok(response);
+    }
+    let mut exposures = Vec::new();
+    if site::is_rewritable(&response) {
+        let path = request.path();
+        let candidates = page::candidates(&configuration.definitions, &path, now);
+        match snapshot(env, configuration, viewer, now).await {
+            Ok(snapshot) => exposures = page::decide(&candidates, &snapshot),
+            Err(error) => worker::console_error!("previewed as for a stranger: {error}"),
+        }
+        exposures.push(note(viewer));
+    }
+    let response = site::personalised(response, &exposures)?;
+    // A fetched response's headers are immutable; a new one over the same stream copies nothing.
+    let original: web_sys::Response = response.into();
+    let response = Response::from(web_sys::Response::new_with_opt_readable_stream_and_init(
+        original.body().as_ref(),
+        &site::init_of(&original),
+    )?);
+    response.headers().set("Cache-Control", "private, no-store")?;
+    Ok(response)
+}
+
+/// The line on top of the page, and its tracking script exchanged for an empty one.
+fn note(viewer: &Viewer) -> Exposure {
+    let style = "position:sticky;top:0;z-index:2147483647;padding:.5rem 1rem;background:#ffd400;color:#000;\
+                 font:1rem/1.4 system-ui,sans-serif";
+    let who = site::attribute(&viewer.name());
+    let end = format!("{}{ROOT}{END}", names::PREFIX);
+    let value = format!(
+        "<div id=\"msci-preview\" role=\"status\" style=\"{style}\">Preview as {who}. Nothing is tracked. \
+         <a href=\"{end}\" style=\"color:inherit\">End preview</a></div>"
+    );
+    let edit = |selector: &str, action, value: &str, name: Option<&str>| {
+        let (selector, value) = (selector.to_owned(), value.to_owned());
+        Edit { selector, action, value, name: name.map(str::to_owned) }
+    };
+    let script = format!("{}/{SCRIPT}", names::PREFIX);
+    let silent = format!("{}{ROOT}{SCRIPT}", names::PREFIX);
+    let changes = vec![
+        edit("body", Action::Prepend, &value, None),
+        edit(&format!("script[src*=\"{script}\"]"), Action::SetAttribute, &silent, Some("src")),
+        edit("script", Action::ReplaceText, &silent, Some(&script)),
+    ];
+    Exposure { name: "preview".to_owned(), bucket: "preview".to_owned(), changes }
+}
+
+/// `GET /_msci/msci.js` in a preview: nothing, not even for pages whose script is loaded by another.
+pub(crate) fn silence() -> Result<Response> {
+    let builder = ResponseBuilder::new()
+        .with_header("Content-Type", "text/javascript; charset=utf-8")?
+        .with_header("Cache-Control", "no-store")?;
+    Ok(builder.fixed(b"// A preview: nothing is tracked.\n".to_vec()))
+}
