@@ -169,8 +169,8 @@ impl Object {
             None => Vec::new(),
         };
         let outcomes = match customer {
-            Some(_) => self.profile.outcomes(context.definitions),
-            None => Vec::new(),
+            Some(_) if !planted(58) => self.profile.outcomes(context.definitions),
+            _ => Vec::new(),
         };
         Indexing {
             object: self.name,
@@ -179,7 +179,7 @@ impl Object {
             customer,
             memberships,
             outcomes,
-            expired: false,
+            expired: planted(59),
             cookie,
             purge: self.owed.unindex,
             log: self.log.as_ref().map(|log| log.cookie).filter(|_| !planted(34)),

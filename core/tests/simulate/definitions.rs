@@ -68,7 +68,7 @@ fn versions(settings: &serde_json::Value, later: &serde_json::Value) -> Versions
                 "Newcomers": { "filter": "Measures/Views lt 3" },
                 "Rich": { "filter": "Measures/Largest gt 50 and not IsMemberOfSegment('Often')" },
             },
-            "experiences": { "hero": hero("b", "Properties/total gt 70"), "other": hero("b", "Properties/total lt 1") },
+            "experiences": { "hero": hero("b", "Properties/total gt 70") },
             "activations": {
                 "lately": lately, "newcomers": tells("Newcomers", &both), "rich": tells("Rich", &both),
             },
