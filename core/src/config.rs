@@ -51,8 +51,11 @@ impl Bundle {
         });
         // Who was shown what, and did what then, does not depend on what is shown.
         let outcomes = self.experiences.iter().map(|(name, experience)| {
+            let key = format!("{OUTCOME}/{name}");
+            // Of the version before this one nobody noted it: nothing was counted.
+            let counted = before.since.contains_key(key.as_str());
             let same = before.experiences.get(name).is_some_and(|before| before.goal == experience.goal);
-            (format!("{OUTCOME}/{name}"), since(OUTCOME, name, same))
+            (key, since(OUTCOME, name, same && counted))
         });
         self.since = Map::gathered(measures.chain(segments).chain(experiences).chain(outcomes).collect());
     }

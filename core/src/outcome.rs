@@ -157,6 +157,8 @@ mod tests {
         profile.adopt(&first, &mut Vec::new());
         let reworded = compile(2, "y", goal, &first.bundle);
         assert_eq!(profile.missing(&reworded), []);
+        let unnoted = Bundle { since: Map::new(), ..first.bundle.clone() };
+        assert_eq!(profile.missing(&compile(2, "x", goal, &unnoted)).len(), 2, "it was never counted");
         let aimed = compile(2, "x", Some("ActivityType eq 'signup'"), &first.bundle);
         assert_eq!(profile.missing(&aimed).len(), 2);
     }

@@ -6,7 +6,7 @@
 use msci_core::config::Action;
 use msci_core::consent;
 use msci_core::json;
-use msci_core::page::{self, Edit, Exposure};
+use msci_core::page::{self, Edit, Exposure, HOLDOUT};
 use msci_core::persona::Viewer;
 use msci_core::snapshot::Snapshot;
 use msci_core::time::{SECOND_MS, Timestamp};
@@ -143,7 +143,8 @@ pub(crate) async fn show(
             Ok(snapshot) => exposures = page::decide(&candidates, &snapshot),
             Err(error) => worker::console_error!("previewed as for a stranger: {error}"),
         }
-        exposures.push(note(viewer));
+        let note = note(viewer, &exposures);
+        exposures.push(note);
     }
     let response = site::personalised(response, &exposures)?;
     // A fetched response's headers are immutable; a new one over the same stream copies nothing.
@@ -157,13 +158,19 @@ pub(crate) async fn show(
 }
 
 /// The line on top of the page, and its tracking script exchanged for an empty one.
-fn note(viewer: &Viewer) -> Exposure {
+fn note(viewer: &Viewer, exposures: &[Exposure]) -> Exposure {
+    let held: Vec<&str> = exposures
+        .iter()
+        .filter(|exposure| exposure.bucket == HOLDOUT)
+        .map(|exposure| exposure.name.as_str())
+        .collect();
+    let held = if held.is_empty() { String::new() } else { format!(" Held out of {}.", held.join(", ")) };
     let style = "position:sticky;top:0;z-index:2147483647;padding:.5rem 1rem;background:#ffd400;color:#000;\
                  font:1rem/1.4 system-ui,sans-serif";
     let who = site::attribute(&viewer.name());
     let end = format!("{}{ROOT}{END}", names::PREFIX);
     let value = format!(
-        "<div id=\"msci-preview\" role=\"status\" style=\"{style}\">Preview as {who}. Nothing is tracked. \
+        "<div id=\"msci-preview\" role=\"status\" style=\"{style}\">Preview as {who}.{held} Nothing is tracked. \
          <a href=\"{end}\" style=\"color:inherit\">End preview</a></div>"
     );
     let edit = |selector: &str, action, value: &str, name: Option<&str>| {

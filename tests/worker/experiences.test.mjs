@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { seed } from "../../examples/contoso-coffee/seed.mjs";
+import { finished } from "../support/jobs.mjs";
 import { browser, profile } from "../support/signals.mjs";
 import { system, until } from "../support/system.mjs";
 
@@ -131,6 +132,12 @@ test("results count people by where they saw an experience first, and goals from
   ]);
   assert.ok(comparisons.every((/** @type {any} */ c) => c.interval[0] < c.interval[1]));
   assert.deepEqual(buckets.map((/** @type {any} */ b) => b.rate), [1, 0, 1]);
+
+  // An index that was lost is made again.
+  await msci.index("DELETE FROM outcome");
+  const { body: job } = await msci.admin("POST", "/index/rebuild", {});
+  await finished(msci, job.job);
+  await is({ a: [2, 2], b: [1, 0], holdout: [1, 1] });
 
   // Who wants to be forgotten leaves no result; who is only gone stays in it.
   await msci.fetch("/_msci/forget", { method: "POST", cookies: { _msci: held.cookieId } });

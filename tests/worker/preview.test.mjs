@@ -125,6 +125,15 @@ test("nothing of a browser is tracked while it previews, and the script is empty
   assert.deepEqual((await customer("Loyalty3")).cookieIds, []);
 });
 
+test("a preview says what its viewer is held out of", async () => {
+  const change = { selector: "#hero-title", action: "setText", value: "Held" };
+  await msci.admin("PUT", "/experiences/held", { pages: ["/"], holdout: 1, changes: [change] });
+  const { cookies } = await preview({ persona: VIP, uri: "/" });
+  const page = await msci.fetch("/", { cookies, headers: html });
+  await msci.admin("DELETE", "/experiences/held");
+  assert.ok(page.body.includes("Held out of held. Nothing is tracked."));
+});
+
 test("the preview ends when one says so", async () => {
   const ended = await msci.fetch("/_msci/preview/end");
   assert.deepEqual([ended.status, ended.headers.get("location"), ended.cookies[COOKIE]], [302, `${msci.base}/`, ""]);

@@ -1,11 +1,12 @@
 //! Experiences as people ask about them: what they led to, and why a page is as it is.
 
 use msci_core::consent;
-use msci_core::explain::explain;
+use msci_core::explain::{Explained, explain};
 use msci_core::page::HOLDOUT;
 use msci_core::results::Results;
 use msci_core::snapshot::Snapshot;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use worker::{Env, Request, Response};
 
 use super::customers::{invalid, text};
@@ -63,21 +64,39 @@ pub(super) async fn explained(
     let shown = found.as_ref().map(|snapshot| (snapshot.customer, snapshot.version));
     let snapshot = found.filter(|_| may).unwrap_or_else(|| Snapshot::stranger(definitions, now));
     let as_stranger = match (stranger, shown) {
-        (false, _) => Value::Null,
-        (true, None) => "no_profile".into(),
-        (true, Some(_)) => "consent".into(),
+        (false, _) => None,
+        (true, None) => Some("no_profile"),
+        (true, Some(_)) => Some("consent"),
     };
-    http::json(&json!({
-        "path": path,
-        "customerId": shown.map(|(customer, _)| customer),
-        "known": shown.is_some_and(|(customer, _)| customer.is_known()),
-        "version": shown.map(|(_, version)| version),
-        "n": configuration.n(),
-        "bucketKey": snapshot.bucket_key,
-        "at": now.to_rfc3339(),
-        "asStranger": as_stranger,
-        "experiences": explain(definitions, &path, &snapshot, now),
-    }))
+    http::json(&Explanation {
+        path: &path,
+        customer_id: shown.map(|(customer, _)| customer.to_string()),
+        known: shown.is_some_and(|(customer, _)| customer.is_known()),
+        version: shown.map(|(_, version)| version),
+        n: configuration.n(),
+        bucket_key: &snapshot.bucket_key,
+        at: now.to_rfc3339(),
+        as_stranger,
+        experiences: explain(definitions, &path, &snapshot, now),
+    })
+}
+
+/// What was decided, and all that it was decided from.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Explanation<'a> {
+    path: &'a str,
+    customer_id: Option<String>,
+    known: bool,
+    /// Of the profile.
+    version: Option<u64>,
+    /// Of the configuration.
+    n: u64,
+    bucket_key: &'a str,
+    at: String,
+    /// Why the page is one for strangers: `no_profile` or `consent`.
+    as_stranger: Option<&'static str>,
+    experiences: Vec<Explained>,
 }
 
 /// A customer or visitor by id, also one who was imported and never seen.
