@@ -263,11 +263,19 @@ fn render(change: &CompiledChange, snapshot: &Snapshot) -> Fate {
     }
 }
 
-/// Content of the marker `<meta name="msci-x">`: which experiences this page took or held out. The
-/// SDK sends it with the view, so that exposure costs no write of its own. What a signal's field cannot hold is
-/// left out, whole.
-pub fn marker(exposures: &[Exposure]) -> String {
-    let mut marker = String::new();
+/// Where a page redirects to, and for which exposure: `experience:bucket`. The page itself is not seen.
+pub fn redirect(exposures: &[Exposure]) -> Option<(String, &str)> {
+    exposures.iter().find_map(|exposure| {
+        let edit = exposure.changes.iter().find(|edit| edit.action == Action::Redirect)?;
+        Some((format!("{}:{}", exposure.name, exposure.bucket), edit.value.as_str()))
+    })
+}
+
+/// Content of the marker `<meta name="msci-x">`: which experiences this page took or held out, behind what was
+/// carried here by a redirect. The SDK sends it with the view, so that exposure costs no write of its own. What
+/// a signal's field cannot hold is left out, whole.
+pub fn marker(exposures: &[Exposure], carried: Option<&str>) -> String {
+    let mut marker = carried.unwrap_or_default().to_owned();
     for exposure in exposures {
         let length = marker.len() + exposure.name.len() + exposure.bucket.len() + 2;
         if length > STRING_BYTES {

@@ -21,6 +21,8 @@ pub(crate) const COOKIE_VERSION: &str = "_msci_v";
 /// Opted out.
 pub(crate) const COOKIE_OPT_OUT: &str = "_msci_optout";
 
+/// What a redirect showed, until the next page tells it.
+pub(crate) const COOKIE_CARRIED: &str = "_msci_x";
 /// Whom this browser sees the site as.
 pub(crate) const COOKIE_PREVIEW: &str = "__Host-msci_preview";
 

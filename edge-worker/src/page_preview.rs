@@ -146,7 +146,12 @@ pub(crate) async fn show(
         let note = note(viewer, &exposures);
         exposures.push(note);
     }
-    let response = site::personalised(response, &exposures)?;
+    if let Some((_, to)) = page::redirect(&exposures) {
+        // Not told of by the next page.
+        let builder = ResponseBuilder::new().with_status(302).with_header("Location", to)?;
+        return Ok(builder.with_header("Cache-Control", "private, no-store")?.empty());
+    }
+    let response = site::personalised(request, response, &exposures, None)?;
     // A fetched response's headers are immutable; a new one over the same stream copies nothing.
     let original: web_sys::Response = response.into();
     let response = Response::from(web_sys::Response::new_with_opt_readable_stream_and_init(

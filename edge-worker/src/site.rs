@@ -53,7 +53,9 @@ pub(crate) async fn any(
         }
         _ => Vec::new(),
     };
-    if candidates.is_empty() {
+    let tells = request.method() == worker::Method::Get && !refuses && wants_page(&request);
+    let carried = cookies.carried.clone().filter(|_| tells);
+    if candidates.is_empty() && carried.is_none() {
         let response = from_origin(&request, env, false).await?;
         let cookies = Cookies { version: None, ..cookies };
         return Ok(with_visitor_cookie(response, &request, configuration, &cookies, refuses));
@@ -63,7 +65,8 @@ pub(crate) async fn any(
         Some(visit) if is_rewritable(&response) => page::decide(&candidates, &visit.snapshot),
         _ => Vec::new(),
     };
-    let response = personalised(response, &exposures)?;
+    let carried = carried.filter(|_| is_rewritable(&response));
+    let response = personalised(&request, response, &exposures, carried.as_deref())?;
     let behind = visit.is_some_and(|visit| visit.behind);
     let cookies = Cookies { version: cookies.version.filter(|_| behind), ..cookies };
     Ok(with_visitor_cookie(response, &request, configuration, &cookies, refuses))
@@ -175,17 +178,26 @@ pub(crate) fn is_rewritable(response: &Response) -> bool {
     response.status_code() == 200 && content_type.trim_start().starts_with("text/html") && ascii_compatible
 }
 
-/// The page with the edits of all exposures, and the marker that says which they are.
-pub(crate) fn personalised(response: Response, exposures: &[Exposure]) -> Result<Response> {
-    if exposures.is_empty() {
+/// The page with the edits of all exposures, and the marker that says which they are, and what a redirect on
+/// the way here showed.
+pub(crate) fn personalised(
+    request: &Request,
+    response: Response,
+    exposures: &[Exposure],
+    carried: Option<&str>,
+) -> Result<Response> {
+    if exposures.is_empty() && carried.is_none() {
         return Ok(response);
     }
     let edits = || exposures.iter().flat_map(|exposure| &exposure.changes);
-    if let Some(redirect) = edits().find(|edit| edit.action == Action::Redirect) {
-        let response = ResponseBuilder::new().with_status(302).with_header("Location", &redirect.value)?;
+    if let Some((exposure, to)) = page::redirect(exposures) {
+        let cookie = cookies::carried(&exposure, http::is_https(request));
+        let response = ResponseBuilder::new().with_status(302).with_header("Location", to)?;
+        let response = response.with_header("Set-Cookie", &cookie)?;
         return Ok(response.with_header("Cache-Control", "private, no-store")?.empty());
     }
-    let marker = format!("<meta name=\"msci-x\" content=\"{}\">", attribute(&page::marker(exposures)));
+    let marker = attribute(&page::marker(exposures, carried));
+    let marker = format!("<meta name=\"msci-x\" content=\"{marker}\">");
     let marker = Edit { selector: "head".to_owned(), action: Action::Append, value: marker, name: None };
     let edits: Vec<&Edit> = edits().chain([&marker]).collect();
     let original: web_sys::Response = response.into();
@@ -203,6 +215,9 @@ pub(crate) fn personalised(response: Response, exposures: &[Exposure]) -> Result
     let headers = response.headers();
     // One visitor's page is nobody else's (law 7), and no longer the one that these describe.
     headers.set("Cache-Control", "private, no-store")?;
+    if carried.is_some() {
+        headers.append("Set-Cookie", &cookies::expired(names::COOKIE_CARRIED))?;
+    }
     for name in [
         "etag",
         "last-modified",

@@ -164,6 +164,26 @@ test("without a goal results show exposures alone, and of what is not there noth
   assert.equal((await msci.admin("POST", "/experiences/plain/results", {})).status, 405);
 });
 
+test("what a redirect shows is told by the page that it leads to, once", async () => {
+  await put("move", { pages: ["/coffee-machines/basic"], changes: [{ action: "redirect", value: "/cart" }] });
+  const her = browser();
+  const cookies = { _msci: her.cookieId };
+  const headers = { accept: "text/html" };
+  const away = await msci.fetch("/coffee-machines/basic", { cookies, headers });
+  assert.deepEqual([away.status, away.headers.get("location"), away.cookies._msci_x], [302, "/cart", "move:treated"]);
+  const there = await msci.fetch("/cart", { cookies: { ...cookies, ...away.cookies }, headers });
+  assert.match(there.body, /<meta name="msci-x" content="move:treated">/);
+  assert.equal(there.headers.get("cache-control"), "private, no-store");
+  assert.equal(there.cookies._msci_x, "", "and only by that one");
+  for (const forged of ['"><script>', "a,b", "x".repeat(130)]) {
+    const plain = await msci.fetch("/cart", { cookies: { ...cookies, _msci_x: forged }, headers });
+    assert.ok(!plain.body.includes("msci-x"));
+  }
+  const image = await msci.fetch("/images/hero-premium.svg", { cookies: { ...cookies, ...away.cookies }, headers: { accept: "image/*" } });
+  assert.equal(image.cookies._msci_x, undefined);
+  await msci.admin("DELETE", "/experiences/move");
+});
+
 test("an explanation says of every experience what the page shows", async () => {
   const her = browser();
   const cookies = { _msci: her.cookieId };

@@ -134,6 +134,14 @@ test("a preview says what its viewer is held out of", async () => {
   assert.ok(page.body.includes("Held out of held. Nothing is tracked."));
 });
 
+test("a redirect leads on in a preview, and leaves nothing", async () => {
+  await msci.admin("PUT", "/experiences/move", { pages: ["/cart"], changes: [{ action: "redirect", value: "/reviews/" }] });
+  const { cookies } = await preview({ persona: VIP, uri: "/" });
+  const away = await msci.fetch("/cart", { cookies, headers: html });
+  await msci.admin("DELETE", "/experiences/move");
+  assert.deepEqual([away.status, away.headers.get("location"), away.cookies], [302, "/reviews/", {}]);
+});
+
 test("the preview ends when one says so", async () => {
   const ended = await msci.fetch("/_msci/preview/end");
   assert.deepEqual([ended.status, ended.headers.get("location"), ended.cookies[COOKIE]], [302, `${msci.base}/`, ""]);

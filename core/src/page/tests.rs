@@ -126,10 +126,23 @@ fn the_marker_never_outgrows_a_signals_field() {
     let exposure =
         |i: usize| Exposure { name: format!("{i:0>64}"), bucket: "treated".to_owned(), changes: Vec::new() };
     let few: Vec<_> = (0..2).map(exposure).collect();
-    assert_eq!(marker(&few), format!("{:0>64}:treated,{:0>64}:treated", 0, 1));
+    assert_eq!(marker(&few, None), format!("{:0>64}:treated,{:0>64}:treated", 0, 1));
     let many: Vec<_> = (0..200).map(exposure).collect();
-    let marker = marker(&many);
+    let marker = marker(&many, Some("a:b"));
     assert!(marker.len() <= STRING_BYTES && marker.len() > STRING_BYTES - 80 && marker.ends_with(":treated"));
+}
+
+#[test]
+fn a_page_that_redirects_is_told_of_by_the_next_one() {
+    let change = |to: &str| json!([{ "action": "redirect", "value": to }]);
+    let definitions = definitions(&json!({
+        "move": { "pages": ["/a"], "priority": 1, "changes": change("/b?n={{ Email | default('x y') }}") },
+        "late": { "pages": ["/a"], "priority": 0, "changes": change("/c") },
+    }));
+    let shown = decided(&definitions, "/a", "k", 0);
+    assert_eq!(redirect(&shown), Some(("move:treated".to_owned(), "/b?n=x%20y")));
+    assert_eq!(redirect(&decided(&definitions, "/b", "k", 0)), None);
+    assert_eq!(marker(&[], Some("move:treated")), "move:treated");
 }
 
 proptest! {
