@@ -53,6 +53,15 @@ pub(crate) async fn body(request: &Request, limit: usize) -> Result<Vec<u8>> {
     bounded(Pieces::of(request, false)?, limit).await
 }
 
+/// Reads what a service outside answered, of at most `limit` bytes.
+///
+/// # Errors
+/// Beyond it, or where it breaks off.
+pub(crate) async fn answer(response: &web_sys::Response, limit: usize) -> Result<Vec<u8>> {
+    let reader = response.body().map(|stream| stream.get_reader().unchecked_into());
+    bounded(reader.map(|reader| Pieces { reader, gzip: false }), limit).await
+}
+
 /// Reads a gzip body that holds at most `limit` bytes.
 ///
 /// # Errors

@@ -37,14 +37,17 @@ async function optimizely(test) {
   const lists = [{ id: 7, name: "Buyers-2", project_id: 42, archived: false, list_content: "old" }];
   /** @type {string[]} */
   const asked = [];
-  let broken = false;
+  /** @type {"" | "fails" | "babbles" | "moves"} */
+  let broken = "";
   const server = createServer(async (request, response) => {
     let text = "";
     for await (const chunk of request.setEncoding("utf8")) text += chunk;
     asked.push(`${request.method} ${request.url}`);
     const answer = (/** @type {number} */ status, /** @type {unknown} */ body) =>
       void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
-    if (broken) return answer(500, {});
+    if (broken === "fails") return answer(500, {});
+    if (broken === "babbles") return void response.writeHead(200).end("<html>");
+    if (broken === "moves") return void response.writeHead(302, { location: "/elsewhere" }).end();
     if (request.headers.authorization !== "Bearer s3cret") return answer(401, {});
     const body = text && JSON.parse(text);
     if (text && request.headers["content-type"] !== "application/json") return answer(415, {});
@@ -64,7 +67,7 @@ async function optimizely(test) {
   await once(server, "listening");
   test.after(() => (server.closeAllConnections(), server.close()));
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-  return { url: `http://127.0.0.1:${port}/v2`, lists, asked, breaks: (/** @type {boolean} */ is) => void (broken = is) };
+  return { url: `http://127.0.0.1:${port}/v2`, lists, asked, breaks: (/** @type {typeof broken} */ how) => void (broken = how) };
 }
 
 test("a segment's file has one cookieId of a member a line, and nothing else", async () => {
@@ -98,11 +101,15 @@ test("a segment is uploaded as a list, again as the same list, and lists that ar
   assert.equal(stale.archived, true);
   assert.deepEqual(list.list_content.split(",").sort(), members.map(({ cookieId }) => cookieId).sort());
 
-  service.breaks(true);
-  const failed = await msci.admin("POST", "/segments/Buyers/export", { format: "optimizely" });
-  assert.deepEqual([failed.status, failed.body.error.code], [502, "upload_failed"]);
-  assert.ok(!failed.body.error.message.includes("s3cret"));
-  service.breaks(false);
+  for (const how of /** @type {const} */ (["fails", "babbles", "moves"])) {
+    service.breaks(how);
+    service.asked.length = 0;
+    const failed = await msci.admin("POST", "/segments/Buyers/export", { format: "optimizely" });
+    assert.deepEqual([failed.status, failed.body.error.code], [502, "upload_failed"], how);
+    assert.ok(!failed.body.error.message.includes("s3cret"));
+    assert.equal(service.asked.length, 1, "a token goes to one address alone");
+  }
+  service.breaks("");
   await msci.admin("PUT", "/accounts/optimizely", { ...account, token: "other" });
   assert.match((await msci.admin("POST", "/segments/Buyers/export", { format: "optimizely" })).body.error.message, /401/);
   await msci.admin("DELETE", "/accounts/optimizely");

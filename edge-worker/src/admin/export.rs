@@ -24,6 +24,8 @@ const PART_BYTES: usize = 5_000_000;
 const PARTS: u32 = 4;
 /// How long the service may take.
 const PATIENCE_MS: u32 = 30 * SECOND_MS as u32;
+/// Most that is read of its answers, in bytes.
+const ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// Where it is.
 const SERVICE: &str = "optimizely";
 const URL: &str = "https://api.optimizely.com/v2";
@@ -67,7 +69,7 @@ async fn part(env: &Env, segment: &str, behind: String, between: char) -> Result
         }
         for (customer, cookies) in members {
             let more: usize = cookies.iter().map(|id| id.len() + 1).sum();
-            if ids.len() + more >= PART_BYTES {
+            if !ids.is_empty() && ids.len() + more >= PART_BYTES {
                 return Ok((ids, Some(behind)));
             }
             for id in cookies {
@@ -211,6 +213,7 @@ async fn call(account: &Value, method: &str, path: &str, body: Option<&Value>) -
     if !response.ok() {
         return Err(failed(format!("answered {}", response.status())));
     }
-    let answer = JsFuture::from(response.text()?).await.ok().and_then(|answer| answer.as_string());
+    let answer =
+        http::answer(&response, ANSWER_BYTES).await.ok().and_then(|bytes| String::from_utf8(bytes).ok());
     answer.and_then(|answer| json::value(&answer).ok()).ok_or_else(|| failed("answered no JSON".to_owned()))
 }

@@ -39,7 +39,7 @@ pub(crate) async fn member_cookies(
 ) -> Result<Vec<(String, Vec<String>)>> {
     let query = "SELECT json_array(customer, json(cookies)) AS json FROM \
                  (SELECT *, sum(length(cookies)) OVER (ORDER BY customer) - length(cookies) AS bytes FROM \
-                 (SELECT membership.customer, json_extract(body, '$.cookieIds') AS cookies FROM membership \
+                 (SELECT membership.customer, coalesce(json_extract(body, '$.cookieIds'), '[]') AS cookies FROM membership \
                  JOIN customer ON id = membership.customer AND gone = 0 \
                  WHERE segment = ?1 AND membership.customer > ?2 ORDER BY membership.customer LIMIT ?3)) WHERE bytes < ?4";
     let parameters = [segment.into(), behind.into(), LOOKED_AT.into(), PAGE_BYTES.into()];
