@@ -7,7 +7,9 @@ import { packages, toolchain } from "./setup.mjs";
 
 const DENY = join(root, "target/tools/bin/cargo-deny");
 const NATIVE = ["--workspace", "--exclude", "msci-edge-worker"];
-const WASM = ["-p", "msci-core", "-p", "msci-sdk", "-p", "msci-edge-worker", "--target", "wasm32-unknown-unknown"];
+const WASM = ["--target", "wasm32-unknown-unknown", "-p", "msci-edge-worker"];
+const EDGE = [...WASM, "-p", "msci-core", "-p", "msci-sdk"];
+const CONSOLE = [...WASM, "--no-default-features", "--features", "console"];
 
 await script(async () => {
   await packages();
@@ -21,7 +23,8 @@ await script(async () => {
   for (const [name, command, args, env] of [
     ["format", "cargo", ["fmt", "--all", "--check"]],
     ["clippy", "cargo", ["clippy", "--locked", ...NATIVE, "--all-targets", "--", "-D", "warnings"]],
-    ["clippy wasm32", "cargo", ["clippy", "--locked", ...WASM, "--", "-D", "warnings"]],
+    ["clippy wasm32", "cargo", ["clippy", "--locked", ...EDGE, "--", "-D", "warnings"]],
+    ["clippy console", "cargo", ["clippy", "--locked", ...CONSOLE, "--", "-D", "warnings"]],
     ["documentation", "cargo", ["doc", "--locked", "--no-deps", ...NATIVE], { RUSTDOCFLAGS: "-Dwarnings" }],
     ["licences", find("cargo-deny") ?? DENY, ["--offline", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]],
     ["types", "node_modules/.bin/tsc", ["-p", "tsconfig.json"]],

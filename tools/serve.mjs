@@ -1,6 +1,6 @@
 // @ts-check
-// The built Worker in the local runtime, with everything it is bound to, on disk. What it is bound to stands
-// in edge-worker/wrangler.toml and nowhere else.
+// The two built Workers in the local runtime, with everything they are bound to, on disk. What that is stands
+// in the files `wrangler*.toml` of edge-worker and nowhere else.
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -19,8 +19,10 @@ import { claimState } from "./state.mjs";
  * @property {string} [origin] URL of the site behind; without it, the demo shop is
  * @property {string} [site] file of another module Worker to stand behind, instead of the demo shop
  * @property {string} [adminHost]
- * @property {Record<string, string>} [vars] further variables of the Worker
- * @property {Main} [main] a main module around the Worker's own
+ * @property {Record<string, string>} [vars] further variables of both Workers
+ * @property {{ edge: Main, console: Main }} [mains] main modules around the Workers' own
+ * @property {import("miniflare").WorkerOptions[]} [beside] further Workers of the same runtime; then each, the edge too, has an
+ *   address of its own (`miniflare.unsafeGetDirectURL`)
  * @property {(line: string) => void} [log] takes what the runtime prints; default: standard error
  *
  * @typedef {object} Main
@@ -36,8 +38,11 @@ import { claimState } from "./state.mjs";
  * @property {() => Promise<void>} stop
  */
 
-/** The Worker's name; with a class's it names the folder of that class's objects. */
-export const WORKER = "msci";
+/** Names of the Workers; with a class's, one names the folder of that class's objects. */
+export const EDGE = "msci";
+export const CONSOLE = "msci-console";
+/** What the console Worker answers; everything else goes to the edge Worker. */
+const ROUTES = ["admin", "api", "console"].map((part) => `*/_msci/${part}/*`);
 const DEMO = join(root, "examples/contoso-coffee/worker.mjs");
 
 /**
@@ -68,7 +73,7 @@ export async function startSystem(options) {
       for (const stream of streams) stream.on("data", (chunk) => print(String(chunk)));
     },
     ...persisted(options.state),
-    workers: [edge(options), ...(options.origin ? [] : [site(options)])],
+    workers: [edgeWorker(options), consoleWorker(options), ...(options.origin ? [] : [site(options)]), ...(options.beside ?? [])],
   });
   try {
     const url = await miniflare.ready;
@@ -96,27 +101,51 @@ export function persisted(state) {
 }
 
 /** @param {Options} options */
-function edge({ origin, adminToken, identitySecret, ingestionKey, adminHost, vars, main }) {
-  const { workerOptions, main: built } = unstable_getMiniflareWorkerOptions(join(root, "edge-worker/wrangler.toml"));
-  if (!built || !existsSync(built)) throw new Error("the Worker is not built: run `npm run build`");
+function edgeWorker({ origin, identitySecret, ingestionKey, vars, mains, beside }) {
+  const { described, own } = built("wrangler.toml", EDGE, mains?.edge);
   return {
-    ...workerOptions,
-    name: WORKER,
-    modules: true,
-    scriptPath: built,
-    modulesRoot: dirname(built),
-    ...main,
+    ...described,
+    ...own,
+    ...(beside && { unsafeDirectSockets: [{}] }),
     bindings: {
-      ...workerOptions.bindings,
-      MSCI_ADMIN_TOKEN: adminToken,
+      ...described.bindings,
       MSCI_IDENTITY_SECRET: identitySecret,
       MSCI_INGESTION_KEY: ingestionKey,
       ...(origin && { MSCI_ORIGIN: origin }),
+      ...vars,
+    },
+    serviceBindings: { ...described.serviceBindings, ...(!origin && { SITE: "site" }) },
+  };
+}
+
+/** @param {Options} options */
+function consoleWorker({ adminToken, ingestionKey, adminHost, vars, mains }) {
+  const { described, own } = built("wrangler.console.toml", CONSOLE, mains?.console);
+  return {
+    ...described,
+    ...own,
+    routes: ROUTES,
+    bindings: {
+      ...described.bindings,
+      MSCI_ADMIN_TOKEN: adminToken,
+      MSCI_INGESTION_KEY: ingestionKey,
       ...(adminHost && { MSCI_ADMIN_HOST: adminHost }),
       ...vars,
     },
-    serviceBindings: { ...workerOptions.serviceBindings, ...(!origin && { SITE: "site" }) },
   };
+}
+
+/**
+ * A Worker as its file describes it, and the script of its own.
+ * @param {string} file
+ * @param {string} name
+ * @param {Main} [main]
+ */
+function built(file, name, main) {
+  const { workerOptions: described, main: script } = unstable_getMiniflareWorkerOptions(join(root, "edge-worker", file));
+  if (!script || !existsSync(script)) throw new Error(`the Worker ${name} is not built: run \`npm run build\``);
+  const modules = /** @type {const} */ (true);
+  return { described, own: { name, modules, scriptPath: script, modulesRoot: dirname(script), ...main } };
 }
 
 /** @param {Options} options */

@@ -1,5 +1,5 @@
 // @ts-check
-// `npm start`: the Worker in the local runtime in front of a site. See tools/settings.mjs for what sets it.
+// `npm start`: both Workers in the local runtime in front of a site. See tools/settings.mjs for what sets it.
 import { existsSync } from "node:fs";
 import { request } from "node:http";
 import { createServer } from "node:net";
@@ -95,7 +95,7 @@ async function tryOrigin(origin) {
 }
 
 /**
- * The Worker answers, and its objects read what is stored: the settings, in answer.
+ * Both Workers answer, and their objects read what is stored: the settings, in answer.
  * @param {number} port
  * @param {string} host
  * @param {string} token

@@ -12,24 +12,34 @@ const NEXT = {
 };
 const INTERESTING = /<(?:select|frameset)/i;
 /** A tag's beginning that the next chunk may complete. */
-const UNFINISHED = /<(?:\/?[a-z]{0,10}|!-{0,2}|\/?(?:option|optgroup|hr)[^<>]*)$/i;
+const UNFINISHED = /<(?:\/?[a-z]{0,10}|!-{0,2})$/i;
+const UNFINISHED_INSIDE = /<(?:\/?[a-z]{0,10}|!-{0,2}|\/?(?:option|optgroup|hr)[^<>]*)$/i;
+
+// What is looked for is ASCII, which both leave as it is. The first is the faster one by far; in the second a
+// character is a byte, so that an index is a position.
+const glance = new TextDecoder();
+const exact = new TextDecoder("latin1");
 
 export class Ambiguity {
   #place = "markup";
   #following = false;
 
   /**
-   * Reads on. Says up to where the text is safe, and whether that is a place where the rewriter would
-   * give up rather than the beginning of a tag that is not complete yet.
-   * @param {string} text
+   * Reads on. Says how many of the bytes are safe, and whether that is a place where the rewriter would give up
+   * rather than the beginning of a tag that is not complete yet.
+   * @param {Uint8Array} bytes
    * @param {boolean} last
    */
-  read(text, last) {
-    // Nearly every page has no select before its end: one native search a chunk.
-    this.#following ||= INTERESTING.test(text);
-    const unfinished = last ? -1 : text.search(UNFINISHED);
+  read(bytes, last) {
+    if (!this.#following) {
+      const text = glance.decode(bytes);
+      // Nearly every page has no select before its end: one native search a chunk.
+      this.#following = INTERESTING.test(text);
+      if (!this.#following) return { safe: bytes.length - (last ? 0 : (UNFINISHED.exec(text)?.[0].length ?? 0)), ends: false };
+    }
+    const text = exact.decode(bytes);
+    const unfinished = last ? -1 : text.search(UNFINISHED_INSIDE);
     const end = unfinished < 0 ? text.length : unfinished;
-    if (!this.#following) return { safe: end, ends: false };
     let at = 0;
     while (at < end) {
       const next = NEXT[this.#place] ?? new RegExp(`</${this.#place}(?![a-z0-9-])`, "gi");

@@ -1,13 +1,25 @@
 // Applies a plain list of edits to an HTML stream. Rust decides what the edits are; closures from Rust
 // as handlers would outlive the request and leak.
+//
+// The runtime's rewriter ends a page where it cannot follow it. So the page is read along on its way in, and from
+// such a place on it goes out as it came. What was read to its end once without one is known by its validator, and
+// never passes through JavaScript again.
 import { Ambiguity } from "./ambiguity.js";
 
 const HTML = { html: true };
+/** Bytes that are read at a time: few enough to keep, enough that JavaScript is not asked often. */
+const CHUNK = 65_536;
+/** Pages whose reading is remembered. */
+const FOLLOWED = 1_000;
+
+/** By address and strong validator: where something for the head has its place. @type {Map<string, keyof typeof places>} */
+const followed = new Map();
 
 const actions = {
   setText: (element, edit) => element.setInnerContent(edit.value),
   setHtml: (element, edit) => element.setInnerContent(edit.value, HTML),
-  setAttribute: (element, edit) => element.setAttribute(edit.name, edit.value),
+  // The rewriter escapes quotes alone: `&colon;` would become what it stands for.
+  setAttribute: (element, edit) => element.setAttribute(edit.name, edit.value.replaceAll("&", "&amp;")),
   append: (element, edit) => element.append(edit.value, HTML),
   prepend: (element, edit) => element.prepend(edit.value, HTML),
   before: (element, edit) => element.before(edit.value, HTML),
@@ -26,7 +38,16 @@ function replaced({ name, value }) {
   };
 }
 
-export function rewrite(response, edits) {
+/** Headers that describe the bytes as they were. */
+const OF_BYTES = ["content-length", "content-md5", "digest", "repr-digest", "content-digest", "accept-ranges"];
+/** Headers by which others than this browser would keep or find the page again. */
+const OF_COPIES = ["etag", "last-modified", "expires", "age", "cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"];
+
+/**
+ * The page with these edits, and with HTML of ours in its head. One that is `personal` is nobody else's (law 7); the others
+ * are the same for everybody.
+ */
+export function rewrite(page, edits, head, personal) {
   let rewriter = new HTMLRewriter();
   for (const edit of JSON.parse(edits)) {
     if (edit.action === "replaceText") {
@@ -49,60 +70,118 @@ export function rewrite(response, edits) {
       console.warn(`selector ${edit.selector} is not supported: ${error}`);
     }
   }
-  const into = new TransformStream();
-  const out = new TransformStream();
-  const rewritten = rewriter.transform(new Response(into.readable, response));
-  // A page that ends early, here or on the way in, ends early for the visitor too: nothing else to do.
-  pump(response.body, into.writable, rewritten.body, out.writable).catch(() => {});
-  return new Response(out.readable, rewritten);
+  const answer = new Response(page.body && rewritten(page, rewriter, head), page);
+  const { headers } = answer;
+  for (const name of OF_BYTES) headers.delete(name);
+  if (personal) {
+    for (const name of OF_COPIES) headers.delete(name);
+    headers.set("Cache-Control", "private, no-store");
+  } else {
+    const validator = headers.get("etag");
+    if (validator?.startsWith('"')) headers.set("ETag", "W/" + validator);
+  }
+  return answer;
 }
 
-/** The page through the rewriter up to where it can follow, the rest as it came. */
-async function pump(source, into, rewritten, out) {
-  const reader = source.getReader();
-  const { rest, through } = feed(reader, into);
-  const failed = (reason) => Promise.all([out.abort(reason), reader.cancel(reason)]);
+function rewritten(page, rewriter, head) {
+  const place = followed.get(name(page));
+  if (!place) return piped(page, rewriter, head);
+  // Each handler costs a turn: here one is enough, since it is known that the head's end is there to be seen.
+  if (place === "head" && head) rewriter.on("head", { element: (element) => element.append(head, HTML) });
+  else if (head) places[place](rewriter, (_, put) => put(head));
+  return rewriter.transform(page).body;
+}
+
+/** Of a page that says by a strong validator which bytes it has. @returns {string | undefined} */
+const name = (page) => {
+  const validator = page.headers.get("etag");
+  return validator?.startsWith('"') ? page.url + validator : undefined;
+};
+
+/** Where HTML of ours goes: the end of the head, or what comes next where that cannot be seen. */
+const places = {
+  head: (rewriter, put) => rewriter.on("head", { element: (head) => head.onEndTag((tag) => put("head", (html) => tag.before(html, HTML))) }),
+  // A head whose end is left out has none for the rewriter.
+  body: (rewriter, put) => rewriter.on("body", { element: (body) => put("body", (html) => body.prepend(html, HTML)) }),
+  end: (rewriter, put) => rewriter.onDocument({ end: (end) => put("end", (html) => end.append(html, HTML)) }),
+};
+
+function piped(page, rewriter, head) {
+  /** @type {{ place?: keyof typeof places, cut: boolean }} */
+  const seen = { cut: false };
+  for (const one of Object.values(places)) {
+    one(rewriter, (name, put) => {
+      if (!seen.place && !seen.cut && head) put(head);
+      seen.place ??= name;
+    });
+  }
+  const into = new IdentityTransformStream();
+  const out = new IdentityTransformStream();
+  const through = rewriter.transform(new Response(into.readable, page));
+  const ended = (/** @type {boolean} */ cut) => {
+    const bytes = cut ? undefined : name(page);
+    if (followed.size === FOLLOWED) followed.clear();
+    if (bytes && seen.place) followed.set(bytes, seen.place);
+  };
+  // A page that ends early, here or on the way in, ends early for the visitor too: nothing else to do.
+  pump(page.body, into.writable, through.body, out.writable, () => (seen.cut = true)).then(ended, () => {});
+  return out.readable;
+}
+
+/** The page through the rewriter up to where it can follow, the rest as it came; answers whether there was one. */
+async function pump(source, into, rewritten, out, cut) {
+  const reader = source.getReader({ mode: "byob" });
+  const writer = out.getWriter();
+  const { rest, through } = feed(reader, into, cut);
   try {
-    await rewritten.pipeTo(out, { preventClose: true, preventAbort: true });
+    await copy(rewritten.getReader({ mode: "byob" }), writer);
     await through;
     const left = await rest;
-    const writer = out.getWriter();
     if (left) {
       await writer.write(left);
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) break;
-        await writer.write(value);
-      }
+      await copy(reader, writer);
     }
     await writer.close();
+    return Boolean(left);
   } catch (error) {
-    await failed(error);
+    await Promise.all([writer.abort(error), reader.cancel(error)]);
+    throw error;
+  }
+}
+
+async function copy(reader, writer) {
+  let buffer = new ArrayBuffer(CHUNK);
+  for (;;) {
+    const { done, value } = await reader.read(new Uint8Array(buffer));
+    if (done) return;
+    await writer.write(value);
+    buffer = value.buffer;
   }
 }
 
 /** Feeds the rewriter; `rest` becomes the bytes at which it stopped, or nothing. */
-function feed(reader, into) {
+function feed(reader, into, cut) {
   let settle;
   const rest = new Promise((resolve) => (settle = resolve));
   const through = (async () => {
     const writer = into.getWriter();
     const ambiguity = new Ambiguity();
-    const decoder = new TextDecoder("latin1");
+    let buffer = new ArrayBuffer(CHUNK);
     let held = new Uint8Array();
     try {
       for (;;) {
-        const { done, value = new Uint8Array() } = await reader.read();
+        const { done, value = new Uint8Array() } = await reader.read(new Uint8Array(buffer));
         const bytes = held.length ? joined(held, value) : value;
-        // One character a byte, so that an index is a position; tags are ASCII in every charset we take.
-        const { safe, ends } = ambiguity.read(decoder.decode(bytes), done);
+        const { safe, ends } = ambiguity.read(bytes, done);
         if (safe > 0) await writer.write(bytes.subarray(0, safe));
-        held = bytes.subarray(safe);
+        held = bytes.slice(safe);
         if (done || ends) {
+          if (ends) cut();
           settle(ends ? held : undefined);
           await writer.close();
           return;
         }
+        buffer = value.buffer;
       }
     } catch (error) {
       settle(undefined);

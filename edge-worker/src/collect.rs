@@ -51,10 +51,10 @@ pub(crate) async fn post(
     let cookies = Cookies::read(&header(&request, "cookie"), configuration, now);
     let cookie = batch.cookie.or(cookies.id).unwrap_or_else(|| CookieId::from_bits(random_bits()));
     let mut tally = Tally::new(batch.up_to, cookie);
-    let refused = if page_preview::viewer(&request, configuration, now).is_some() {
+    let refused = if page_preview::viewer(&header(&request, "cookie"), configuration, now).is_some() {
         Some(("preview", "this browser previews the site as somebody else"))
     } else {
-        let refuses = refuses_tracking(&request, &cookies, configuration);
+        let refuses = refuses_tracking(http::says_gpc(&request), &cookies, configuration);
         refuses.then_some(("consent_missing", "the visitor does not want this"))
     };
     if let Some((code, message)) = refused {
@@ -71,9 +71,8 @@ pub(crate) async fn post(
 }
 
 /// Global Privacy Control, where it is honoured, and an opt-out count like a denial (law 8).
-pub(crate) fn refuses_tracking(request: &Request, cookies: &Cookies, configuration: &Configuration) -> bool {
-    let gpc = configuration.settings().consent.honour_gpc && http::says_gpc(request);
-    gpc || cookies.opted_out
+pub(crate) fn refuses_tracking(gpc: bool, cookies: &Cookies, configuration: &Configuration) -> bool {
+    (configuration.settings().consent.honour_gpc && gpc) || cookies.opted_out
 }
 
 async fn read_body(request: &Request) -> Result<Vec<u8>> {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 use crate::calls::Change;
-use crate::configuration::Told;
+use crate::configuration::{self, Told};
 use crate::error::{Error, Result};
 use crate::names;
 use crate::platform::{random_bytes, within};
@@ -181,6 +181,8 @@ impl ConfigObject {
         if let Some(Err(error)) = within(KV_BUDGET_MS, snapshots::put_bundle(&self.env, n, &text)).await {
             worker::console_error!("version {n} is not in KV: {error}");
         }
+        // Visitors who are served where this object is have it from now on; those elsewhere, in a second.
+        configuration::forget();
         Ok(n)
     }
 }

@@ -30,16 +30,17 @@ pub(crate) async fn get(
     let path = web_sys::Url::new_with_base(&uri, &url.href())
         .map_or_else(|_| "/".to_owned(), |page| page.pathname());
     let mut cookies = Cookies::read(&header(request, "cookie"), configuration, now);
-    if refuses_tracking(request, &cookies, configuration) {
+    if refuses_tracking(http::says_gpc(request), &cookies, configuration) {
         cookies.id = None;
     }
-    let Visit { snapshot, behind } = match page_preview::viewer(request, configuration, now) {
-        Some(viewer) => {
-            let snapshot = page_preview::snapshot(env, configuration, &viewer, now).await?;
-            Visit { snapshot, behind: false }
-        }
-        None => reader::visitor(env, configuration, &cookies, now).await?,
-    };
+    let Visit { snapshot, behind } =
+        match page_preview::viewer(&header(request, "cookie"), configuration, now) {
+            Some(viewer) => {
+                let snapshot = page_preview::snapshot(env, configuration, &viewer, now).await?;
+                Visit { snapshot, behind: false }
+            }
+            None => reader::visitor(env, configuration, &cookies, now).await?,
+        };
     let candidates = page::candidates(&configuration.definitions, &path, now);
     let settings = configuration.settings();
     let segments: Vec<&String> =

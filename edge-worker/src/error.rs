@@ -68,6 +68,7 @@ impl Error {
     }
 
     /// What the client is told it is; empty where it is not the client's.
+    #[cfg(feature = "console")]
     pub(crate) fn code(&self) -> &str {
         match &*self.0 {
             Fault::Client { code, .. } => code,

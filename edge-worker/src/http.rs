@@ -1,5 +1,8 @@
 //! Small things that every route needs of requests and answers.
 
+#[cfg(feature = "edge")]
+mod visitor;
+
 use serde::Serialize;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
@@ -7,6 +10,8 @@ use wasm_bindgen_futures::JsFuture;
 use worker::{Request, Response, ResponseBuilder};
 
 use crate::error::{Error, Result};
+#[cfg(feature = "edge")]
+pub(crate) use visitor::*;
 
 /// A request header; empty when absent.
 pub(crate) fn header(request: &Request, name: &str) -> String {
@@ -17,16 +22,6 @@ pub(crate) fn header(request: &Request, name: &str) -> String {
 /// alphabets into the Worker.
 pub(crate) fn url(request: &Request) -> Result<web_sys::Url> {
     Ok(web_sys::Url::new(&request.inner().url())?)
-}
-
-/// Whether the visitor came by https.
-pub(crate) fn is_https(request: &Request) -> bool {
-    request.inner().url().starts_with("https:")
-}
-
-/// Whether the browser sends Global Privacy Control.
-pub(crate) fn says_gpc(request: &Request) -> bool {
-    header(request, "sec-gpc") == "1"
 }
 
 /// JSON that nobody keeps.
@@ -57,17 +52,10 @@ pub(crate) async fn body(request: &Request, limit: usize) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// Beyond it, or where it breaks off.
+#[cfg(feature = "console")]
 pub(crate) async fn answer(response: &web_sys::Response, limit: usize) -> Result<Vec<u8>> {
     let reader = response.body().map(|stream| stream.get_reader().unchecked_into());
     bounded(reader.map(|reader| Pieces { reader, gzip: false }), limit).await
-}
-
-/// Reads a gzip body that holds at most `limit` bytes.
-///
-/// # Errors
-/// 413 beyond it, 400 when it is not gzip.
-pub(crate) async fn gzip_body(request: &Request, limit: usize) -> Result<Vec<u8>> {
-    bounded(Pieces::of(request, true)?, limit).await
 }
 
 /// A body as it arrives.
@@ -127,6 +115,7 @@ fn too_large(limit: usize) -> Error {
     Error::client(413, "too_large", format!("the body may have {limit} bytes"))
 }
 
+/// What arrives, up to the bound.
 async fn bounded(pieces: Option<Pieces>, limit: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let Some(pieces) = pieces else { return Ok(bytes) };
@@ -143,9 +132,4 @@ async fn bounded(pieces: Option<Pieces>, limit: usize) -> Result<Vec<u8>> {
 /// Media type without parameters, lower case.
 pub(crate) fn media_type(header: &str) -> String {
     header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-/// A percent-encoded part of an address as text; invalid sequences stay as they are.
-pub(crate) fn decoded(text: &str) -> String {
-    js_sys::decode_uri_component(text).map_or_else(|_| text.to_owned(), String::from)
 }

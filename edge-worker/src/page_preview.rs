@@ -10,37 +10,23 @@ use msci_core::page::{self, Edit, Exposure, HOLDOUT};
 use msci_core::persona::Viewer;
 use msci_core::snapshot::Snapshot;
 use msci_core::time::{SECOND_MS, Timestamp};
-use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsCast;
 use worker::{Env, Request, Response, ResponseBuilder};
 
+use crate::calls::previews::{self, LIFE_MS, LINK, Preview, ROOT};
 use crate::calls::{self, Seen};
 use crate::configuration::Configuration;
 use crate::cookies;
 use crate::error::{Error, Result};
 use crate::http::{self, header};
-use crate::{names, reader, site};
+use crate::{names, site};
 
-/// Where links lead, under the prefix; behind it stands the link's secret, or what ends the preview.
-pub(crate) const ROOT: &str = "/preview/";
-/// How long a link waits, and how long the preview then lasts, in milliseconds.
-pub(crate) const LIFE_MS: i64 = 10 * 60 * SECOND_MS;
-/// What a link's seal is for.
-pub(crate) const LINK: &str = "preview link";
 /// What the cookie's seal is for.
 const COOKIE: &str = "preview cookie";
 /// Behind [`ROOT`]: ends the preview.
 const END: &str = "end";
 /// Behind [`ROOT`]: the script that pages get instead of the tracking one, which a browser may have at hand.
 const SCRIPT: &str = "msci.js";
-
-/// What a link stands for; kept where it can be taken once.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Preview {
-    /// Whom the site is shown as.
-    pub(crate) viewer: Viewer,
-    /// Where it begins: path, query and fragment.
-    pub(crate) path: String,
-}
 
 /// `GET /_msci/preview/<secret>`: the one visit. `GET /_msci/preview/end`: the browser is itself again.
 pub(crate) async fn open(
@@ -62,11 +48,7 @@ pub(crate) async fn open(
     // Without a seal of ours nobody is asked.
     let id = configuration.proofs.unseal(LINK, behind, now).ok_or_else(over)?;
     let id = String::from_utf8(id).map_err(|_| over())?;
-    let kept = calls::take_preview(env, &id).await?;
-    if kept.is_empty() {
-        return Err(over());
-    }
-    let Preview { viewer, path } = json::from_str(&kept)?;
+    let Preview { viewer, path } = previews::take(env, &id).await?.ok_or_else(over)?;
     let seal =
         configuration.proofs.seal(COOKIE, serde_json::to_string(&viewer)?.as_bytes(), now.plus(LIFE_MS));
     let age = LIFE_MS.div_euclid(SECOND_MS);
@@ -85,14 +67,19 @@ fn redirect(to: &str, cookie: &str) -> Result<Response> {
         .empty())
 }
 
-/// Whom this browser sees the site as, while it does.
-pub(crate) fn viewer(request: &Request, configuration: &Configuration, now: Timestamp) -> Option<Viewer> {
-    let cookies = header(request, "cookie");
-    let value = cookies
-        .split(';')
-        .find_map(|pair| pair.trim().strip_prefix(names::COOKIE_PREVIEW)?.strip_prefix('='))?;
+/// Whom a browser with these cookies sees the site as, while it does.
+pub(crate) fn viewer(cookies: &str, configuration: &Configuration, now: Timestamp) -> Option<Viewer> {
+    let value = cookies.split(';').find_map(|pair| {
+        let value = pair.trim().strip_prefix(names::COOKIE_PREVIEW)?;
+        value.strip_prefix('=')
+    })?;
     let viewer = String::from_utf8(configuration.proofs.unseal(COOKIE, value, now)?).ok()?;
     json::from_str(&viewer).ok()
+}
+
+/// Whether this request comes from a preview.
+pub(crate) fn is_on(request: &Request, configuration: &Configuration, now: Timestamp) -> bool {
+    viewer(&header(request, "cookie"), configuration, now).is_some()
 }
 
 /// What pages are decided with for them.
@@ -107,8 +94,8 @@ pub(crate) async fn snapshot(
         Viewer::Persona(persona) => return Ok(persona.snapshot(definitions, now)),
         Viewer::Customer(customer) => *customer,
     };
-    let seen = match reader::read(env, configuration, customer, 0).await? {
-        Seen::Linked(owner) => reader::read(env, configuration, owner, 0).await?,
+    let seen = match calls::read(env, configuration, customer, 0).await? {
+        Seen::Linked(owner) => calls::read(env, configuration, owner, 0).await?,
         seen => seen,
     };
     let mode = configuration.settings().consent.mode;
@@ -129,14 +116,17 @@ pub(crate) async fn show(
     configuration: &Configuration,
     viewer: &Viewer,
     now: Timestamp,
-) -> Result<Response> {
-    let is_page = request.method() == worker::Method::Get && site::wants_page(request);
-    let response = site::from_origin(request, env, is_page).await?;
+) -> Result<web_sys::Response> {
+    let header = |name: &str| header(request, name);
+    let is_page = request.method() == worker::Method::Get
+        && site::wants_page(&header("accept"), &header("sec-fetch-dest"))
+        && header("upgrade").is_empty();
+    let response = site::shown(site::ask(request.inner(), env, is_page), request).await?;
     if !is_page {
         return Ok(response);
     }
     let mut exposures = Vec::new();
-    if site::is_rewritable(&response) {
+    if response.status() == 200 && site::Said::of(&response).is_rewritable() {
         let path = request.path();
         let candidates = page::candidates(&configuration.definitions, &path, now);
         match snapshot(env, configuration, viewer, now).await {
@@ -149,15 +139,16 @@ pub(crate) async fn show(
     if let Some((_, to)) = page::redirect(&exposures) {
         // Not told of by the next page.
         let builder = ResponseBuilder::new().with_status(302).with_header("Location", to)?;
-        return Ok(builder.with_header("Cache-Control", "private, no-store")?.empty());
+        return Ok(builder.with_header("Cache-Control", "private, no-store")?.empty().into());
     }
-    let response = site::personalised(request, response, &exposures, None)?;
-    // A fetched response's headers are immutable; a new one over the same stream copies nothing.
-    let original: web_sys::Response = response.into();
-    let response = Response::from(web_sys::Response::new_with_opt_readable_stream_and_init(
-        original.body().as_ref(),
-        &site::init_of(&original),
-    )?);
+    let response = match site::personalised(request, &response, &exposures, None, None)? {
+        Some(personal) => personal,
+        None => {
+            // A fetched response's headers are immutable; a new one over the same stream copies nothing.
+            let (body, same) = (response.body(), response.unchecked_ref());
+            web_sys::Response::new_with_opt_readable_stream_and_init(body.as_ref(), same)?
+        }
+    };
     response.headers().set("Cache-Control", "private, no-store")?;
     Ok(response)
 }

@@ -27,7 +27,7 @@ use crate::calls::{Collected, Envelope, ProfileCall, Seen};
 use crate::configuration::{self, Configuration};
 use crate::error::{Error, Result};
 use crate::platform::{now, random_bits, within};
-use crate::storage::sql;
+use crate::storage::{profile_tables, sql};
 
 /// How long shipping may hold up an answer; the alarm does the rest.
 const SHIP_BUDGET_MS: i64 = 1500;
@@ -104,9 +104,9 @@ impl ProfileObject {
             ProfileCall::CopyAgain => told(&self.copy_again(c, now).await?),
             ProfileCall::Links => told(&self.peek(Object::links)),
             ProfileCall::Timeline { behind, limit } => {
-                told(&sql::newest(&self.state.storage(), behind, true, limit)?)
+                told(&profile_tables::newest(&self.state.storage(), behind, true, limit)?)
             }
-            ProfileCall::Search(asked) => told(&sql::search(&self.state.storage(), &asked)?),
+            ProfileCall::Search(asked) => told(&profile_tables::search(&self.state.storage(), &asked)?),
             ProfileCall::Replay { activation, id } => {
                 told(&self.replay(&activation, id.as_deref(), c, now).await?)
             }
@@ -128,7 +128,7 @@ impl ProfileObject {
         now: Timestamp,
     ) -> Result<Collected> {
         let present = self.present_of_batch(call)?;
-        if sql::is_full(&self.state.storage())? {
+        if profile_tables::is_full(&self.state.storage())? {
             let answer = CollectAnswer::full(call, &present);
             let (tag, version) = (self.peek(Object::tag), self.peek(|object| object.profile.version()));
             return Ok(Collected { answer, customer: name, tag, version, pending: false });
@@ -187,7 +187,7 @@ impl ProfileObject {
     fn present_of_batch(&self, call: &CollectCall) -> Result<Present> {
         let mut held = self.held.borrow_mut();
         let object = held.as_mut().ok_or_else(|| Error::damaged("a batch without a state".to_owned()))?;
-        sql::present(&self.state.storage(), call, object)
+        profile_tables::present(&self.state.storage(), call, object)
     }
 
     fn present_of(&self, page: &Page) -> Result<Set<SignalKey>> {
@@ -196,7 +196,7 @@ impl ProfileObject {
         let mut present = Set::default();
         for stream in streams.iter().copied() {
             let signals = page.rows.iter().map(|row| &row.signal).filter(|signal| signal.stream == stream);
-            for seq in sql::known(&storage, page.cookie, stream, signals)? {
+            for seq in profile_tables::known(&storage, page.cookie, stream, signals)? {
                 present.insert(SignalKey { cookie: page.cookie, stream, seq });
             }
         }
@@ -226,7 +226,7 @@ impl ProfileObject {
             (None, Some(snapshot)) => {
                 let activities = match activities.min(ACTIVITIES_PER_ANSWER) {
                     0 => Vec::new(),
-                    limit => sql::newest(&self.state.storage(), None, false, limit)?,
+                    limit => profile_tables::newest(&self.state.storage(), None, false, limit)?,
                 };
                 Seen::Profile(Box::new(snapshot), activities)
             }
@@ -308,7 +308,7 @@ impl ProfileObject {
     fn prune(&self, configuration: &Configuration, now: Timestamp) -> Result<()> {
         let context = Context { now, definitions: &configuration.definitions };
         let Some(cutoff) = self.peek(|object| object.prune_due(context)) else { return Ok(()) };
-        let oldest = sql::oldest(&self.state.storage(), cutoff)?;
+        let oldest = profile_tables::oldest(&self.state.storage(), cutoff)?;
         let stays = |_: SignalKey, signal: &Signal| signal.time >= cutoff || !signal.ages();
         self.refold(configuration, now, stays, |object, _, writes| ((), object.prune(cutoff, oldest, writes)))
     }
@@ -339,7 +339,7 @@ impl ProfileObject {
             let (answer, again) = step(object, context, &mut writes);
             if again {
                 object.unfold(context, &mut writes);
-                let walked = sql::walk(&storage, |key, signal| {
+                let walked = profile_tables::walk(&storage, |key, signal| {
                     if stays(key, signal) {
                         object.profile.fold(context.definitions, key, signal, context.now);
                     }
@@ -359,7 +359,7 @@ impl ProfileObject {
 
     /// Whether anything was ever kept here.
     fn is_there(&self) -> Result<bool> {
-        Ok(self.held.borrow().is_some() || sql::exists(&self.state.storage())?)
+        Ok(self.held.borrow().is_some() || profile_tables::exists(&self.state.storage())?)
     }
 
     /// Loads the state, or begins a life.
@@ -368,8 +368,8 @@ impl ProfileObject {
             return Ok(());
         }
         let storage = self.state.storage();
-        sql::migrate(&storage)?;
-        let rows = sql::held(&storage)?;
+        profile_tables::migrate(&storage)?;
+        let rows = profile_tables::held(&storage)?;
         let rows = rows.iter().map(|(table, key, body)| (*table, key.as_str(), body.as_str()));
         let loaded = Object::load(name, rows).map_err(|error| Error::damaged(error.to_string()))?;
         let object = match loaded {
@@ -377,7 +377,7 @@ impl ProfileObject {
             None => {
                 let (object, mut writes) = Object::born(name, random_bits());
                 writes.push(Write::put(Table::Meta, NAME, &name));
-                sql::write(&storage, &writes)?;
+                profile_tables::write(&storage, &writes)?;
                 object
             }
         };
@@ -395,7 +395,7 @@ impl ProfileObject {
             let missing = object.profile.missing(definitions);
             object.profile.restart(&missing);
             if !missing.is_empty() {
-                let walked = sql::walk(&storage, |key, signal| {
+                let walked = profile_tables::walk(&storage, |key, signal| {
                     object.profile.backfill(definitions, &missing, key, signal, context.now);
                 });
                 if let Err(error) = walked {
@@ -440,7 +440,7 @@ impl ProfileObject {
             object.queue_moves(context, &mut writes);
             object.keep_unknown_fields(&mut writes);
         }
-        let written = sql::write(&self.state.storage(), &writes);
+        let written = profile_tables::write(&self.state.storage(), &writes);
         if written.is_err() {
             *held = None;
         }

@@ -4,14 +4,14 @@
 use std::pin::pin;
 
 use futures_util::future::{Either, select};
-use msci_core::config::Action;
 use msci_core::ids::CookieId;
 use msci_core::page::{self, Edit, Exposure};
 use msci_core::time::Timestamp;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use worker::{Delay, Env, Request, Response, ResponseBuilder};
+use web_sys::Response;
+use worker::{Delay, Env, Request, ResponseBuilder};
 
 use crate::collect::refuses_tracking;
 use crate::configuration::Configuration;
@@ -21,12 +21,25 @@ use crate::http::{self, header};
 use crate::names;
 use crate::page_preview;
 use crate::platform::random_bits;
-use crate::reader::{self, Visit};
+use crate::reader::{self, Kept, Visit};
+use crate::storage::snapshots;
 
 #[wasm_bindgen(module = "msci:rewriter")]
 extern "C" {
     #[wasm_bindgen(catch)]
-    fn rewrite(response: &web_sys::Response, edits: &str) -> std::result::Result<web_sys::Response, JsValue>;
+    fn rewrite(
+        page: &Response,
+        edits: &str,
+        head: &str,
+        personal: bool,
+    ) -> std::result::Result<Response, JsValue>;
+}
+
+#[wasm_bindgen(module = "msci:site")]
+extern "C" {
+    pub(crate) fn ask(request: &web_sys::Request, env: &Env, whole: bool) -> js_sys::Promise;
+    fn told(of: &JsValue, names: &str) -> String;
+    fn visit(request: &web_sys::Request, env: &Env, key: &str, deadline: u32) -> js_sys::Array;
 }
 
 /// Answers for the site.
@@ -37,57 +50,121 @@ pub(crate) async fn any(
     now: Timestamp,
 ) -> Result<Response> {
     // Without a configuration nothing can be decided, but the site can be shown.
-    let Some(configuration) = configuration else { return from_origin(&request, env, false).await };
-    if let Some(viewer) = page_preview::viewer(&request, configuration, now) {
+    let Some(configuration) = configuration else {
+        return shown(ask(request.inner(), env, false), &request).await;
+    };
+    let [cookie, gpc_said, accept, destination, upgrade] =
+        headers(request.inner(), "cookie sec-gpc accept sec-fetch-dest upgrade");
+    if let Some(viewer) = page_preview::viewer(&cookie, configuration, now) {
         return page_preview::show(&request, env, configuration, &viewer, now).await;
     }
-    let cookies = Cookies::read(&header(&request, "cookie"), configuration, now);
-    let refuses = refuses_tracking(&request, &cookies, configuration);
+    let cookies = Cookies::read(&cookie, configuration, now);
+    let refuses = refuses_tracking(gpc_said == "1", &cookies, configuration);
     let path = request.path();
     if path == names::GPC && configuration.settings().consent.honour_gpc {
         return gpc(&request, env).await;
     }
-    let candidates = match request.method() {
-        worker::Method::Get if !refuses && wants_page(&request) => {
-            page::candidates(&configuration.definitions, &path, now)
-        }
-        _ => Vec::new(),
+    let is_page =
+        request.method() == worker::Method::Get && wants_page(&accept, &destination) && upgrade.is_empty();
+    let candidates = if is_page && !refuses {
+        page::candidates(&configuration.definitions, &path, now)
+    } else {
+        Vec::new()
     };
-    let tells = request.method() == worker::Method::Get && !refuses && wants_page(&request);
-    let carried = cookies.carried.clone().filter(|_| tells);
-    if candidates.is_empty() && carried.is_none() {
-        let response = from_origin(&request, env, false).await?;
-        let cookies = Cookies { version: None, ..cookies };
-        return Ok(with_visitor_cookie(response, &request, configuration, &cookies, refuses));
+    let injects = is_page && configuration.settings().inject_script;
+    let carried = cookies.carried.clone().filter(|_| is_page && !refuses);
+    let (response, visit) = if candidates.is_empty() {
+        (shown(ask(request.inner(), env, injects || carried.is_some()), &request).await?, None)
+    } else {
+        beside(&request, env, configuration, &cookies, now).await?
+    };
+    let said = Said::of(&response);
+    if response.status() != 200 || !is_page || !said.is_html() {
+        return Ok(response);
     }
-    let (response, visit) = beside(&request, env, configuration, &cookies, now).await?;
     let exposures = match &visit {
-        Some(visit) if is_rewritable(&response) => page::decide(&candidates, &visit.snapshot),
+        Some(visit) if said.is_rewritable() => page::decide(&candidates, &visit.snapshot),
         _ => Vec::new(),
     };
-    let carried = carried.filter(|_| is_rewritable(&response));
-    let response = personalised(&request, response, &exposures, carried.as_deref())?;
+    let script = (injects && said.is_rewritable()).then(|| script(env, &said.policy));
+    let carried = carried.filter(|_| said.is_rewritable());
+    let personal = !exposures.is_empty() || carried.is_some();
+    let rewritten = personalised(&request, &response, &exposures, carried.as_deref(), script)?;
+    let ours = rewritten.is_some();
+    let page = Page { response: rewritten.unwrap_or(response), ours, personal: ours && personal };
     let behind = visit.is_some_and(|visit| visit.behind);
     let cookies = Cookies { version: cookies.version.filter(|_| behind), ..cookies };
-    Ok(with_visitor_cookie(response, &request, configuration, &cookies, refuses))
+    Ok(with_visitor_cookie(page, &said, &request, configuration, &cookies, refuses))
 }
 
 /// That the site honours Global Privacy Control, unless it has something to say itself.
 async fn gpc(request: &Request, env: &Env) -> Result<Response> {
-    let response = from_origin(request, env, false).await?;
-    let silent = response.status_code() == 404 && request.method() == worker::Method::Get;
-    if silent { http::json(&serde_json::json!({ "gpc": true })) } else { Ok(response) }
+    let response = shown(ask(request.inner(), env, false), request).await?;
+    let silent = response.status() == 404 && request.method() == worker::Method::Get;
+    if silent { Ok(http::json(&serde_json::json!({ "gpc": true }))?.into()) } else { Ok(response) }
 }
 
 /// A navigation, not an image or a script: those that name what they want do not want HTML.
-pub(crate) fn wants_page(request: &Request) -> bool {
-    let accept = header(request, "accept");
-    (accept.is_empty() || accept.contains("text/html") || accept.contains("*/*"))
-        && !matches!(
-            header(request, "sec-fetch-dest").as_str(),
-            "image" | "script" | "style" | "font" | "video" | "audio"
-        )
-        && header(request, "upgrade").is_empty()
+pub(crate) fn wants_page(accept: &str, destination: &str) -> bool {
+    accept.contains("text/html")
+        || (accept.is_empty() || accept.contains("*/*"))
+            && !matches!(destination, "image" | "script" | "style" | "font" | "video" | "audio")
+}
+
+/// Headers of a request or an answer by their names; empty where there is none.
+fn headers<const N: usize>(of: &JsValue, names: &str) -> [String; N] {
+    let told = told(of, names);
+    let mut lines = told.split('\n').map(str::to_owned);
+    std::array::from_fn(|_| lines.next().unwrap_or_default())
+}
+
+/// What an answer of the site says of itself.
+pub(crate) struct Said {
+    content_type: String,
+    cache_control: String,
+    /// Others that let shared caches keep it.
+    shared: bool,
+    policy: String,
+}
+
+impl Said {
+    pub(crate) fn of(response: &Response) -> Self {
+        let [mut content_type, cache_control, expires, surrogate, cdn, policy] = headers(
+            response,
+            "content-type cache-control expires surrogate-control cdn-cache-control content-security-policy",
+        );
+        content_type.make_ascii_lowercase();
+        let shared = !(expires.is_empty() && surrogate.is_empty() && cdn.is_empty());
+        Self { content_type, cache_control, shared, policy }
+    }
+
+    fn is_html(&self) -> bool {
+        self.content_type.trim_start().starts_with("text/html")
+    }
+
+    /// The rewriter reads bytes as ASCII; charsets that reuse those bytes for others pass through.
+    pub(crate) fn is_rewritable(&self) -> bool {
+        let charset =
+            self.content_type.split("charset=").nth(1).map(|c| c.trim_matches(['"', '\'', ' ', ';']));
+        self.is_html()
+            && charset.is_none_or(|charset| {
+                ["utf-8", "utf8", "us-ascii", "iso-8859-", "windows-125"]
+                    .iter()
+                    .any(|known| charset.starts_with(known))
+            })
+    }
+
+    fn controls(&self, words: &[&str]) -> bool {
+        let control = self.cache_control.to_ascii_lowercase();
+        words.iter().any(|word| control.contains(word))
+    }
+
+    /// Whether only this browser keeps it.
+    fn is_private(&self) -> bool {
+        !(self.shared
+            || self.controls(&["public", "s-maxage", "stale-while-revalidate"])
+            || self.controls(&["max-age"]) && !self.controls(&["private"]))
+    }
 }
 
 /// Asks the site and reads the profile side by side. The profile may be late by the deadline after the
@@ -99,177 +176,139 @@ async fn beside(
     cookies: &Cookies,
     now: Timestamp,
 ) -> Result<(Response, Option<Visit>)> {
-    let origin = pin!(from_origin(request, env, true));
-    let profile = pin!(reader::visitor(env, configuration, cookies, now));
-    let (response, profile) = match select(origin, profile).await {
-        Either::Right((profile, origin)) => (origin.await?, Some(profile)),
-        Either::Left((response, profile)) => {
-            let response = response?;
-            let deadline = u64::from(configuration.settings().profile_deadline_ms);
-            let deadline = Delay::from(std::time::Duration::from_millis(deadline));
-            match select(profile, pin!(deadline)).await {
-                Either::Left((profile, _)) => (response, Some(profile)),
-                Either::Right(_) => (response, None),
-            }
+    let Some(name) = reader::name(configuration, cookies) else {
+        let response = shown(ask(request.inner(), env, true), request).await?;
+        return Ok((response, Some(Visit::of_a_stranger(configuration, now))));
+    };
+    let deadline = configuration.settings().profile_deadline_ms;
+    let asked = visit(request.inner(), env, &snapshots::key(name), deadline);
+    let page: js_sys::Promise = asked.get(0).unchecked_into();
+    let kept = match JsFuture::from(asked.get(1).unchecked_into::<js_sys::Promise>()).await {
+        Ok(late) if late.is_undefined() => return Ok((shown(page, request).await?, None)),
+        Ok(text) => snapshots::read(text.as_string()),
+        Err(error) => {
+            worker::console_error!("KV did not answer: {error:?}");
+            Kept::NoAnswer
         }
     };
-    let snapshot = profile.and_then(|profile| {
-        profile.map_err(|error| worker::console_error!("page goes out as it is: {error}")).ok()
-    });
-    Ok((response, snapshot))
+    let response = pin!(shown(page, request));
+    match reader::at_once(configuration, cookies, now, kept) {
+        Ok(visit) => Ok((response.await?, Some(visit))),
+        Err(rest) => {
+            let profile = pin!(rest.of(env, configuration, cookies, now));
+            let (response, profile) = match select(response, profile).await {
+                Either::Right((profile, response)) => (response.await?, Some(profile)),
+                Either::Left((response, profile)) => {
+                    let deadline = Delay::from(std::time::Duration::from_millis(deadline.into()));
+                    match select(profile, pin!(deadline)).await {
+                        Either::Left((profile, _)) => (response?, Some(profile)),
+                        Either::Right(_) => (response?, None),
+                    }
+                }
+            };
+            let visit = profile.and_then(|profile| {
+                profile.map_err(|error| worker::console_error!("page goes out as it is: {error}")).ok()
+            });
+            Ok((response, visit))
+        }
+    }
 }
 
-/// The site's own answer; a page of ours where there is none.
-pub(crate) async fn from_origin(request: &Request, env: &Env, fresh: bool) -> Result<Response> {
-    let forwarded = forwarded(request, env, fresh)?;
-    let answer = match env.service(names::SITE) {
-        Ok(site) => site.fetch_request(Request::from(forwarded)).await,
-        Err(_) => JsFuture::from(http::fetch_request(&forwarded))
-            .await
-            .and_then(JsCast::dyn_into::<web_sys::Response>)
-            .map(Response::from)
-            .map_err(worker::Error::from),
-    };
-    match answer {
+/// What the site answered; a page of ours where there is nothing.
+pub(crate) async fn shown(answer: js_sys::Promise, request: &Request) -> Result<Response> {
+    match JsFuture::from(answer).await.and_then(JsCast::dyn_into::<Response>) {
         Ok(response) => Ok(response),
         Err(error) => {
-            worker::console_error!("the site does not answer: {error}");
+            worker::console_error!("the site does not answer: {error:?}");
             unreachable_page(request)
         }
     }
 }
 
-/// The request as the site gets it. `fresh` leaves out what would make it answer "not modified": the
-/// visitor's copy may be of another version of the page.
-fn forwarded(request: &Request, env: &Env, fresh: bool) -> Result<web_sys::Request> {
-    let inner = request.inner();
-    let address = match env.var(names::VAR_ORIGIN) {
-        Ok(origin) if env.service(names::SITE).is_err() => {
-            let url = http::url(request)?;
-            format!("{}{}{}", origin.to_string().trim_end_matches('/'), url.pathname(), url.search())
-        }
-        _ => inner.url(),
-    };
-    // A request is also a description of one: same method, headers, body and redirect mode.
-    let copy = web_sys::Request::new_with_str_and_init(&address, inner.unchecked_ref())?;
-    if fresh {
-        for name in ["if-none-match", "if-modified-since", "range"] {
-            copy.headers().delete(name)?;
-        }
-    }
-    Ok(copy)
-}
-
-/// A header of an answer in lower case; empty when absent.
-fn said(response: &Response, name: &str) -> String {
-    response.headers().get(name).ok().flatten().unwrap_or_default().to_ascii_lowercase()
-}
-
-pub(crate) fn is_rewritable(response: &Response) -> bool {
-    let header = |name: &str| said(response, name);
-    let content_type = header("content-type");
-    let charset = content_type.split("charset=").nth(1).map(|c| c.trim_matches(['"', ' ', ';']).to_owned());
-    // The rewriter reads bytes as ASCII; charsets that reuse those bytes for others pass through.
-    let ascii_compatible = charset.is_none_or(|charset| {
-        ["utf-8", "utf8", "us-ascii", "iso-8859-", "windows-125"]
-            .iter()
-            .any(|known| charset.starts_with(known))
-    });
-    response.status_code() == 200 && content_type.trim_start().starts_with("text/html") && ascii_compatible
-}
-
-/// The page with the edits of all exposures, and the marker that says which they are, and what a redirect on
-/// the way here showed.
+/// The page with the edits of all exposures, the marker that says which they are, and what a redirect on the way
+/// here showed, and the tracking script where the site wants it; nothing where it stays as it is.
 pub(crate) fn personalised(
     request: &Request,
-    response: Response,
+    page: &Response,
     exposures: &[Exposure],
     carried: Option<&str>,
-) -> Result<Response> {
-    if exposures.is_empty() && carried.is_none() {
-        return Ok(response);
-    }
-    let edits = || exposures.iter().flat_map(|exposure| &exposure.changes);
+    script: Option<String>,
+) -> Result<Option<Response>> {
     if let Some((exposure, to)) = page::redirect(exposures) {
         let cookie = cookies::carried(&exposure, http::is_https(request));
         let response = ResponseBuilder::new().with_status(302).with_header("Location", to)?;
         let response = response.with_header("Set-Cookie", &cookie)?;
-        return Ok(response.with_header("Cache-Control", "private, no-store")?.empty());
+        return Ok(Some(response.with_header("Cache-Control", "private, no-store")?.empty().into()));
     }
-    let marker = attribute(&page::marker(exposures, carried));
-    let marker = format!("<meta name=\"msci-x\" content=\"{marker}\">");
-    let marker = Edit { selector: "head".to_owned(), action: Action::Append, value: marker, name: None };
-    let edits: Vec<&Edit> = edits().chain([&marker]).collect();
-    let original: web_sys::Response = response.into();
-    let rewritten = match rewrite(&original, &serde_json::to_string(&edits)?) {
-        Ok(rewritten) => rewritten,
-        Err(error) => {
-            worker::console_error!("the page goes out as it is: {error:?}");
-            return Ok(Response::from(original));
-        }
-    };
-    let response = Response::from(web_sys::Response::new_with_opt_readable_stream_and_init(
-        rewritten.body().as_ref(),
-        &init_of(&rewritten),
-    )?);
-    let headers = response.headers();
-    // One visitor's page is nobody else's (law 7), and no longer the one that these describe.
-    headers.set("Cache-Control", "private, no-store")?;
-    if carried.is_some() {
-        headers.append("Set-Cookie", &cookies::expired(names::COOKIE_CARRIED))?;
+    let personal = !exposures.is_empty() || carried.is_some();
+    let mut head = script.unwrap_or_default();
+    if personal {
+        let marker = attribute(&page::marker(exposures, carried));
+        head = format!("{head}<meta name=\"msci-x\" content=\"{marker}\">");
     }
-    for name in [
-        "etag",
-        "last-modified",
-        "content-length",
-        "expires",
-        "age",
-        "content-md5",
-        "digest",
-        "accept-ranges",
-    ] {
-        headers.delete(name)?;
+    if head.is_empty() {
+        return Ok(None);
     }
-    Ok(response)
+    let edits: Vec<&Edit> = exposures.iter().flat_map(|exposure| &exposure.changes).collect();
+    let rewritten = rewrite(page, &serde_json::to_string(&edits)?, &head, personal);
+    let told = |error| worker::console_error!("the page goes out as it is: {error:?}");
+    let rewritten = rewritten.map_err(told).ok();
+    if let Some(rewritten) = rewritten.as_ref().filter(|_| carried.is_some()) {
+        rewritten.headers().append("Set-Cookie", &cookies::expired(names::COOKIE_CARRIED))?;
+    }
+    Ok(rewritten)
+}
+
+/// The tracking script as an element, the same for every visitor, with the nonce that the page's own policy asks for.
+fn script(env: &Env, policy: &str) -> String {
+    let nonce = policy.split_once("'nonce-").and_then(|(_, rest)| rest.split_once('\''));
+    let nonce = nonce.map(|(nonce, _)| format!(" nonce=\"{}\"", attribute(nonce))).unwrap_or_default();
+    let key = attribute(&names::var(env, names::VAR_INGESTION_KEY));
+    let prefix = names::PREFIX;
+    format!("<script src=\"{prefix}/msci.js\" data-ingestion-key=\"{key}\" async{nonce}></script>")
 }
 
 pub(crate) fn attribute(text: &str) -> String {
     text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
 }
 
-pub(crate) fn init_of(response: &web_sys::Response) -> web_sys::ResponseInit {
-    let init = web_sys::ResponseInit::new();
-    init.set_status(response.status());
-    init.set_status_text(&response.status_text());
-    init.set_headers(&response.headers());
-    init
+/// A page on its way to the visitor.
+struct Page {
+    response: Response,
+    /// Its headers can be changed; those of an answer that was fetched cannot.
+    ours: bool,
+    /// It is this visitor's alone, and says so.
+    personal: bool,
 }
 
 /// Sets or renews `_msci` on HTML that no shared cache may keep; never on one that it may. So too the
 /// version of the last action, where there is one to be renewed.
 fn with_visitor_cookie(
-    response: Response,
+    page: Page,
+    said: &Said,
     request: &Request,
     configuration: &Configuration,
     cookies: &Cookies,
     refuses: bool,
 ) -> Response {
+    let Page { response, ours, personal } = page;
     let settings = configuration.settings();
     let implied = settings.consent.mode == msci_core::config::ConsentMode::Implied;
     // Where consent is required only a cookie that is there already is renewed: the SDK mints it once
     // it is granted.
-    if refuses || !(implied || cookies.id.is_some()) || !is_private_page(&response, request) {
+    if refuses || !(implied || cookies.id.is_some()) || !(personal || said.is_private()) {
         return response;
     }
     let id = cookies.id.unwrap_or_else(|| CookieId::from_bits(random_bits()));
     let https = http::is_https(request);
     let marked = (|| -> Result<Response> {
-        // A fetched response's headers are immutable; a new one over the same stream copies nothing.
-        let original: web_sys::Response = (&response).into();
-        let copy = Response::from(web_sys::Response::new_with_opt_readable_stream_and_init(
-            original.body().as_ref(),
-            &init_of(&original),
-        )?);
+        let copy = if ours {
+            Clone::clone(&response)
+        } else {
+            // A response is also a description of one; a new one over the same stream copies nothing.
+            let (body, same) = (response.body(), response.unchecked_ref());
+            Response::new_with_opt_readable_stream_and_init(body.as_ref(), same)?
+        };
         let headers = copy.headers();
         headers.append("Set-Cookie", &cookies::id(id, settings, https))?;
         if let Some((tag, version)) = &cookies.version {
@@ -279,8 +318,8 @@ fn with_visitor_cookie(
         if cookies.void_proof {
             headers.append("Set-Cookie", &cookies::expired(names::COOKIE_PROOF))?;
         }
-        let control = headers.get("cache-control")?.unwrap_or_default();
-        if !control.contains("private") && !control.contains("no-store") {
+        if !personal && !said.controls(&["private", "no-store"]) {
+            let control = &said.cache_control;
             let joined =
                 if control.is_empty() { "private".to_owned() } else { format!("{control}, private") };
             headers.set("Cache-Control", &joined)?;
@@ -290,26 +329,17 @@ fn with_visitor_cookie(
     marked.unwrap_or(response)
 }
 
-fn is_private_page(response: &Response, request: &Request) -> bool {
-    let header = |name: &str| said(response, name);
-    let control = header("cache-control");
-    let shared = ["public", "s-maxage", "stale-while-revalidate"].iter().any(|word| control.contains(word))
-        || (control.contains("max-age") && !control.contains("private"))
-        || ["cdn-cache-control", "surrogate-control", "expires"].iter().any(|name| !header(name).is_empty());
-    let page = response.status_code() == 200 && header("content-type").starts_with("text/html");
-    page && !shared && request.method() == worker::Method::Get
-}
-
 /// A plain page for people, nothing for programs.
 fn unreachable_page(request: &Request) -> Result<Response> {
     let builder = ResponseBuilder::new().with_status(502).with_header("Cache-Control", "no-store")?;
-    if !wants_page(request) {
-        return Ok(builder.empty());
+    if !wants_page(&header(request, "accept"), &header(request, "sec-fetch-dest")) {
+        return Ok(builder.empty().into());
     }
-    Ok(builder.from_html(
+    let page = builder.from_html(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>This site does not answer</title>\
          <meta name=\"viewport\" content=\"width=device-width\">\
          <style>body{font:1.1rem/1.6 system-ui;max-width:34rem;margin:15vh auto;padding:0 1rem}</style>\
          <h1>This site does not answer</h1><p>Please try again in a moment.</p></html>",
-    )?)
+    )?;
+    Ok(page.into())
 }

@@ -2,6 +2,9 @@
 
 pub(crate) mod index;
 mod kv;
+#[cfg(feature = "edge")]
+pub(crate) mod profile_tables;
+#[cfg(feature = "console")]
 pub(crate) mod search;
 pub(crate) mod snapshots;
 pub(crate) mod sql;

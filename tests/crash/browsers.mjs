@@ -162,14 +162,10 @@ async function holding(msci, cookies) {
     const { status, body } = await profile(msci, cookie);
     if (status === 200) customers.add(body.msdynci_customerid);
   }
-  // The answer that told a rotated cookieId may have been lost with the browser: whose it is, is asked by key.
-  for (let person = 0; person < PEOPLE; person += 1) {
-    const query = `$filter=msdynci_people_personid eq 'Person${person}'&$select=msdynci_customerid`;
-    const { status, body } = await msci.fetch(`/_msci/api/data/v9.2/msdynci_customerprofiles?${encodeURI(query)}`, {
-      headers: { authorization: `Bearer ${msci.adminToken}` },
-    });
-    if (status !== 200) throw new Error(`asked for a person, the read API answered ${status}`);
-    for (const found of body.value) customers.add(found.msdynci_customerid);
+  // The answer that told a rotated cookieId may have been lost with the browser, and its link refused (a person has
+  // 50 a day): then only the list knows of the visitor.
+  for (const kind of ["known", "unknown"]) {
+    for await (const { customerId } of pages(msci, `/customers?kind=${kind}&top=200`, "customers")) customers.add(customerId);
   }
   /** @type {Map<string, number>} */
   const held = new Map();

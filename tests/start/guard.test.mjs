@@ -1,5 +1,5 @@
 // @ts-check
-// The entry point around the Rust half, in the real runtime, with bindings that panic on request.
+// The entries around the Rust half, in the real runtime, with bindings that panic on request.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,14 +20,28 @@ let base;
 /** @type {(() => Promise<void>) | undefined} */
 let stop;
 
+/** @param {string} name @param {string} className of the objects that the fake calls */
+const worker = (name, className) => ({
+  name,
+  modules: /** @type {const} */ (true),
+  scriptPath: join(folder, `${name}.js`),
+  modulesRoot: folder,
+  modulesRules: [
+    { type: /** @type {const} */ ("ESModule"), include: ["**/*.js"] },
+    { type: /** @type {const} */ ("CompiledWasm"), include: ["**/*.wasm"] },
+  ],
+  compatibilityDate: "2026-04-01",
+  durableObjects: { OBJECTS: { className, useSQLite: true } },
+});
+
 before(async () => {
   await build({
-    entryPoints: [join(root, "edge-worker/js/entry.mjs")],
+    entryPoints: ["edge", "console"].map((name) => join(root, `edge-worker/js/${name}.mjs`)),
     bundle: true,
     format: "esm",
     alias: { "msci:glue": join(root, "tests/support/fake-glue.mjs") },
     external: ["./trap.wasm"],
-    outfile: join(folder, "index.js"),
+    outdir: folder,
     logLevel: "silent",
     tsconfigRaw: {},
   });
@@ -40,18 +54,10 @@ before(async () => {
     durableObjectsPersist: join(folder, "objects"),
     workers: [
       {
-        name: "edge",
-        modules: true,
-        scriptPath: join(folder, "index.js"),
-        modulesRoot: folder,
-        modulesRules: [
-          { type: "ESModule", include: ["**/*.js"] },
-          { type: "CompiledWasm", include: ["**/*.wasm"] },
-        ],
-        compatibilityDate: "2026-04-01",
-        durableObjects: { PROFILE: { className: "ProfileObject", useSQLite: true } },
+        ...worker("edge", "ProfileObject"),
         serviceBindings: { SITE: () => new Response("the site's own page") },
       },
+      { ...worker("console", "JobObject"), routes: ["*/_msci/admin/*"] },
     ],
   });
   base = (await miniflare.ready).origin;
@@ -68,7 +74,8 @@ async function get(path, init) {
   return { status: response.status, text: await response.text(), retry: response.headers.get("retry-after") };
 }
 
-const instance = async () => JSON.parse((await get("/_msci/alive")).text).instance;
+/** @param {string} own below which the Worker answers */
+const instance = async (own) => JSON.parse((await get(`${own}/alive`)).text).instance;
 
 /** @param {{ status: number, text: string, retry: string | null }} answer */
 function refused(answer) {
@@ -77,38 +84,60 @@ function refused(answer) {
   assert.equal(JSON.parse(answer.text).error.code, "unavailable");
 }
 
-for (const end of ["/_msci/panic", "/_msci/trap", "/_msci/late-trap", "/_msci/object/panic", "/_msci/object/late-trap"]) {
-  test(`${FLIGHT} requests in flight are all answered when ${end} ends the instance`, async () => {
-    const first = await instance();
-    const paths = ["/shop/hang", "/_msci/hang", "/_msci/collect/hang", "/_msci/object/hang"];
-    const flight = Array.from({ length: FLIGHT }, async (_, n) => {
-      const path = paths[n % paths.length] ?? "";
-      return { path, answer: await get(path) };
+for (const [own, more] of /** @type {[string, string[]][]} */ ([
+  ["/_msci", ["/shop/hang", "/_msci/collect/hang"]],
+  ["/_msci/admin", []],
+])) {
+  const paths = [...more, `${own}/hang`, `${own}/object/hang`];
+  for (const end of ["/panic", "/trap", "/late-trap", "/object/panic", "/object/late-trap"].map((way) => own + way)) {
+    test(`${FLIGHT} requests in flight are all answered when ${end} ends the instance`, async () => {
+      const first = await instance(own);
+      const flight = Array.from({ length: FLIGHT }, async (_, n) => {
+        const path = paths[n % paths.length] ?? "";
+        return { path, answer: await get(path) };
+      });
+      await until(async () => (await get(`${own}/waiting`)).text === String(FLIGHT), "all are in flight");
+      refused(await get(end));
+      for (const { path, answer } of await Promise.all(flight)) {
+        if (path.startsWith("/_msci/")) refused(answer);
+        else assert.deepEqual([answer.status, answer.text], [200, "the site's own page"]);
+      }
+      assert.ok((await instance(own)) > first, "the next request has a new instance");
+      assert.equal((await get(`${own}/object/alive`)).status, 200, "the object was made again");
     });
-    await until(async () => (await get("/_msci/waiting")).text === String(FLIGHT), "all are in flight");
-    refused(await get(end));
-    for (const { path, answer } of await Promise.all(flight)) {
-      if (path.startsWith("/_msci/")) refused(answer);
-      else assert.deepEqual([answer.status, answer.text], [200, "the site's own page"]);
-    }
-    assert.ok((await instance()) > first, "the next request has a new instance");
-    assert.equal((await get("/_msci/object/alive")).status, 200, "the object was made again");
-  });
+  }
 }
+
+test("where the bindings begin a new instance by themselves, it serves the call, and those of the old one are answered", async () => {
+  const waiting = get("/_msci/hang");
+  await until(async () => (await get("/_msci/waiting")).text === "1", "one is in flight");
+  assert.equal((await get("/_msci/reborn")).status, 200);
+  refused(await waiting);
+});
+
+test("a console that ends takes nothing of the edge with it", async () => {
+  const before = await instance("/_msci");
+  refused(await get("/_msci/admin/panic"));
+  assert.equal(await instance("/_msci"), before);
+});
 
 test("a request to the site that may have had an effect is refused, not repeated", async () => {
   refused(await get("/order/panic", { method: "POST", body: "one machine, please" }));
 });
 
 test("a call that throws is an error of ours, and of the site's page nothing is seen", async () => {
-  const own = await get("/_msci/throw");
-  assert.equal(own.status, 500);
-  assert.equal(JSON.parse(own.text).error.code, "internal");
+  for (const path of ["/_msci/throw", "/_msci/admin/throw"]) {
+    const own = await get(path);
+    assert.equal(own.status, 500);
+    assert.equal(JSON.parse(own.text).error.code, "internal");
+  }
   const page = await get("/shop/throw");
   assert.deepEqual([page.status, page.text], [200, "the site's own page"]);
 });
 
-test("an alarm that panics runs again until it is done", async () => {
-  assert.equal((await get("/_msci/object/arm")).status, 200);
-  await until(async () => (await get("/_msci/object/alarms")).text === "3", "the third alarm ran");
-});
+for (const own of ["/_msci", "/_msci/admin"]) {
+  test(`an alarm of ${own} that panics runs again until it is done`, async () => {
+    assert.equal((await get(`${own}/object/arm`)).status, 200);
+    await until(async () => (await get(`${own}/object/alarms`)).text === "3", "the third alarm ran");
+  });
+}

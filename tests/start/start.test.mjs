@@ -1,6 +1,6 @@
 // @ts-check
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -74,6 +74,24 @@ test("a runtime that outlived its starter is ended by the next start", async (t)
   const second = start(t, env);
   await second.ready();
   assert.ok(!lives(runtime));
+});
+
+test("a state folder from when one Worker had all the objects still starts, with what was set", async (t) => {
+  const env = await place(t);
+  const first = start(t, env);
+  await first.ready();
+  assert.equal((await admin(env.PORT, "/settings", { method: "PUT", body: '{"profileDeadlineMs":123}' })).status, 200);
+  first.child.kill("SIGTERM");
+  await first.ended;
+  const objects = join(env.MSCI_STATE, "objects");
+  renameSync(join(objects, "msci-console-JobObject"), join(objects, "msci-JobObject"));
+  const second = start(t, env);
+  await second.ready();
+  assert.equal((await (await admin(env.PORT, "/settings")).json()).profileDeadlineMs, 123);
+  assert.equal((await admin(env.PORT, "/index/tidy", { method: "POST" })).status, 200, "jobs begin anew");
+  // The job still writes.
+  second.child.kill("SIGTERM");
+  await second.ended;
 });
 
 test("a second system on the same state folder is refused in one line", async (t) => {

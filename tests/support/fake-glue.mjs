@@ -1,5 +1,5 @@
 // @ts-check
-// Stands in for the generated bindings in tests of edge-worker/js/entry.mjs: an instance that waits, panics
+// Stands in for the generated bindings in tests of the entries in edge-worker/js: an instance that waits, panics
 // and traps on request. What it does at a panic is what the worker crate does: the hook writes
 // `criticalError`, then the code traps, and every promise of that instance stays open for ever.
 // @ts-expect-error The test provides it: a module with one function, `trap`.
@@ -36,6 +36,10 @@ async function act(path, storage) {
     case "late-trap":
       setTimeout(() => Promise.resolve().then(() => trap()), 10);
       return new Promise(() => {});
+    // The bindings themselves begin a new instance, and it answers.
+    case "reborn":
+      __wbg_reset_state();
+      return Response.json({ instance: state.instanceId });
     case "waiting":
       return Response.json(waiting);
     case "throw":
@@ -53,8 +57,8 @@ async function act(path, storage) {
 /** @param {Request} request @param {any} env */
 export async function fetch(request, env) {
   const { pathname } = new URL(request.url);
-  if (!pathname.startsWith("/_msci/object/")) return act(pathname, undefined);
-  return env.PROFILE.get(env.PROFILE.idFromName("one")).fetch(request);
+  if (!pathname.includes("/object/")) return act(pathname, undefined);
+  return env.OBJECTS.get(env.OBJECTS.idFromName("one")).fetch(request);
 }
 
 export class ProfileObject {

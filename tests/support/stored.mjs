@@ -4,11 +4,13 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Log, LogLevel, Miniflare } from "miniflare";
-import { WORKER, persisted } from "../../tools/serve.mjs";
+import { CONSOLE, EDGE, persisted } from "../../tools/serve.mjs";
 
-const CLASSES = ["ProfileObject", "ConfigObject", "JobObject"];
+/** Whose objects they are, by class. */
+const WORKERS = /** @type {Record<string, string>} */ ({ ProfileObject: EDGE, ConfigObject: EDGE, JobObject: CONSOLE });
 
-const SCRIPT = `
+/** @param {string[]} classes */
+const script = (classes) => `
 import { DurableObject } from "cloudflare:workers";
 class Opened extends DurableObject {
   async fetch(request) {
@@ -26,7 +28,7 @@ class Opened extends DurableObject {
     await this.ctx.storage.setAlarm(Date.now() + 1000);
   }
 }
-${CLASSES.map((name) => `export class ${name} extends Opened {}`).join("\n")}
+${classes.map((name) => `export class ${name} extends Opened {}`).join("\n")}
 export default { fetch: () => new Response() };
 `;
 
@@ -46,17 +48,22 @@ export default { fetch: () => new Response() };
  */
 export async function stored(state, work) {
   const miniflare = new Miniflare({
-    name: WORKER,
-    modules: [{ type: "ESModule", path: "index.mjs", contents: SCRIPT }],
-    compatibilityDate: "2026-04-01",
     cf: false,
     log: new Log(LogLevel.ERROR),
     ...persisted(state),
-    durableObjects: Object.fromEntries(CLASSES.map((className) => [className, { className, useSQLite: true }])),
+    workers: [EDGE, CONSOLE].map((name) => {
+      const classes = Object.keys(WORKERS).filter((kind) => WORKERS[kind] === name);
+      return {
+        name,
+        modules: [{ type: "ESModule", path: "index.mjs", contents: script(classes) }],
+        compatibilityDate: "2026-04-01",
+        durableObjects: Object.fromEntries(classes.map((className) => [className, { className, useSQLite: true }])),
+      };
+    }),
   });
   /** @type {Stored["run"]} */
   const run = async (id, statements, kind = "ProfileObject") => {
-    const objects = /** @type {any} */ (await miniflare.getDurableObjectNamespace(kind));
+    const objects = /** @type {any} */ (await miniflare.getDurableObjectNamespace(kind, WORKERS[kind]));
     const url = `https://object/?run=${encodeURIComponent(JSON.stringify(statements))}`;
     const response = await objects.get(objects.idFromString(id)).fetch(url);
     if (!response.ok) throw new Error(`the statements failed: ${await response.text()}`);
@@ -65,7 +72,7 @@ export async function stored(state, work) {
   try {
     return await work({
       objects(kind = "ProfileObject") {
-        const folder = join(state, "objects", `${WORKER}-${kind}`);
+        const folder = join(state, "objects", `${WORKERS[kind]}-${kind}`);
         const files = existsSync(folder) ? readdirSync(folder) : [];
         return files.flatMap((file) => /^([0-9a-f]{64})\.sqlite$/.exec(file)?.[1] ?? []);
       },

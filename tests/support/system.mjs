@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { WORKER, startSystem } from "../../tools/serve.mjs";
+import { EDGE, startSystem } from "../../tools/serve.mjs";
 import { openState } from "../../tools/state.mjs";
 
 export const ADMIN_TOKEN = "admin-token-of-the-tests";
@@ -50,7 +50,7 @@ export async function system(test, options = {}) {
     adminToken: options.adminToken ?? ADMIN_TOKEN,
     identitySecret: options.identitySecret ?? IDENTITY_SECRET,
     ingestionKey: options.ingestionKey ?? INGESTION_KEY,
-    /** What the runtime printed so far; in it are the Worker's logs. */
+    /** What the runtime printed so far; in it are the Workers' logs. */
     printed,
 
     async stop() {
@@ -64,8 +64,11 @@ export async function system(test, options = {}) {
       running = await start(port);
     },
 
-    /** The store of snapshots, seen from outside the Worker. */
-    store: () => /** @type {Promise<any>} */ (running.miniflare.getKVNamespace("SNAPSHOTS")),
+    /** The store of snapshots, seen from outside the Workers. */
+    store: () => /** @type {Promise<any>} */ (running.miniflare.getKVNamespace("SNAPSHOTS", EDGE)),
+
+    /** The library's handle on the runtime that runs now. */
+    miniflare: () => running.miniflare,
 
     /** Process id of the runtime that runs now. */
     runtime: () => running.runtime.pid ?? 0,
@@ -84,13 +87,13 @@ export async function system(test, options = {}) {
      * @returns {Promise<any[]>}
      */
     async index(query, ...parameters) {
-      const database = await running.miniflare.getD1Database("INDEX", WORKER);
+      const database = await running.miniflare.getD1Database("INDEX", EDGE);
       return (await database.prepare(query).bind(...parameters).all()).results;
     },
 
     /** Everything in KV, by key. @returns {Promise<Record<string, string>>} */
     async snapshots() {
-      const store = /** @type {any} */ (await running.miniflare.getKVNamespace("SNAPSHOTS", WORKER));
+      const store = /** @type {any} */ (await running.miniflare.getKVNamespace("SNAPSHOTS", EDGE));
       /** @type {Record<string, string>} */
       const all = {};
       /** @type {string | undefined} */
@@ -109,7 +112,7 @@ export async function system(test, options = {}) {
      * @param {unknown} call
      */
     async object(name, call) {
-      const objects = /** @type {any} */ (await running.miniflare.getDurableObjectNamespace("PROFILE", WORKER));
+      const objects = /** @type {any} */ (await running.miniflare.getDurableObjectNamespace("PROFILE", EDGE));
       const stub = objects.get(objects.idFromName(name));
       const body = JSON.stringify({ name, n: 1, call });
       const response = await stub.fetch("https://profile/", { method: "POST", body });
@@ -158,7 +161,7 @@ export async function system(test, options = {}) {
  * @param {RequestInit & { cookies?: Record<string, string> }} [init]
  * @returns {Promise<Answer>}
  */
-async function answer(url, { cookies = {}, ...init } = {}) {
+export async function answer(url, { cookies = {}, ...init } = {}) {
   const headers = new Headers(init.headers);
   // On a connection of its own: an idle one may just be closing, and nobody tries again.
   headers.set("connection", "close");

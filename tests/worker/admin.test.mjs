@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { snippet } from "../../examples/contoso-coffee/snippet.mjs";
 import { browser, profile } from "../support/signals.mjs";
 import { system } from "../support/system.mjs";
@@ -123,21 +124,48 @@ test("the demo shop's snippet is the one that the product offers", async () => {
   assert.ok(loader.length <= 700, `the loader has ${loader.length} bytes`);
 });
 
+test("what neither Worker has is not found, in the same words", async () => {
+  const headers = { authorization: `Bearer ${msci.adminToken}` };
+  for (const path of ["/_msci/nope", "/_msci/admin", "/_msci/admin/v1/nope", "/_msci/api/nope", "/_msci/console/nope"]) {
+    const { status, body } = await msci.fetch(path, { headers });
+    assert.deepEqual([status, body], [404, { error: { code: "not_found", message: "there is nothing at this address" } }], path);
+  }
+});
+
 test("with an administrator's host set, nothing of the administration answers elsewhere", async () => {
   const guarded = await system(undefined, { adminHost: "admin.example" });
   try {
     assert.equal((await guarded.admin("GET", "/settings")).status, 404);
+    const elsewhere = await guarded.fetch("/_msci/api/data/v9.2/", { headers: { authorization: `Bearer ${guarded.adminToken}` } });
+    assert.deepEqual([elsewhere.status, elsewhere.body.error.code], [404, "not_found"]);
     assert.equal((await guarded.fetch("/_msci/health")).status, 200);
   } finally {
     await guarded.stop();
   }
 });
 
-test("names in the code are the names in wrangler.toml", () => {
-  const names = readFileSync(new URL("../../edge-worker/src/names.rs", import.meta.url), "utf8");
-  const toml = readFileSync(new URL("../../edge-worker/wrangler.toml", import.meta.url), "utf8");
+test("names in the code are the names in the files that the Workers are deployed by", () => {
+  const read = (/** @type {string} */ file) => readFileSync(new URL(`../../edge-worker/${file}`, import.meta.url), "utf8");
+  const [edge, console] = [read("wrangler.toml"), read("wrangler.console.toml")];
+  const names = ["names.rs", "names/edge.rs", "names/console.rs"].map((file) => read(`src/${file}`)).join("");
   const constant = (/** @type {string} */ name) => names.match(new RegExp(`const ${name}: &str = "(.*)";`))?.[1];
-  for (const name of ["PROFILE", "CONFIG"]) assert.ok(toml.includes(`{ name = "${constant(name)}",`), name);
-  for (const name of ["SNAPSHOTS", "INDEX"]) assert.ok(toml.includes(`binding = "${constant(name)}"`), name);
-  assert.ok(toml.includes(`${constant("VAR_INGESTION_KEY")} = `));
+  for (const toml of [edge, console]) {
+    for (const name of ["PROFILE", "CONFIG"]) assert.ok(toml.includes(`{ name = "${constant(name)}",`), name);
+    for (const name of ["SNAPSHOTS", "INDEX"]) assert.ok(toml.includes(`binding = "${constant(name)}"`), name);
+    assert.ok(toml.includes(`${constant("VAR_INGESTION_KEY")} = `));
+  }
+  assert.ok(console.includes(`{ name = "${constant("JOBS")}",`) && !edge.includes(`"${constant("JOBS")}"`));
+});
+
+test("the console Worker uses the edge Worker's objects, store and database, and the edge nothing of the console's", async () => {
+  const { unstable_readConfig } = await import("wrangler");
+  const [edge, console] = ["wrangler.toml", "wrangler.console.toml"].map((file) =>
+    unstable_readConfig({ config: fileURLToPath(new URL(`../../edge-worker/${file}`, import.meta.url)) }));
+  const owners = (/** @type {typeof edge} */ config) => config?.durable_objects.bindings.map((/** @type {any} */ one) => [one.name, one.script_name]);
+  assert.deepEqual(owners(edge), [["PROFILE", undefined], ["CONFIG", undefined]]);
+  assert.deepEqual(owners(console), [["PROFILE", edge?.name], ["CONFIG", edge?.name], ["JOBS", undefined]]);
+  assert.deepEqual(console?.kv_namespaces, edge?.kv_namespaces);
+  assert.deepEqual(console?.d1_databases, edge?.d1_databases);
+  assert.equal(console?.compatibility_date, edge?.compatibility_date);
+  assert.deepEqual([edge?.services ?? [], console?.services ?? []], [[], []]);
 });

@@ -536,8 +536,10 @@ test("F19 an alarm that cannot be set is set by the next request", async () => {
   await untilKv(her.cookies, "Reviewed by people like you");
 });
 
-/** The edge panics at an import. @type {Rule} */
-const PANIC = { on: "d1.prepare", match: "FROM json_each(?2) WHERE true", does: "refuse", times: 1 };
+/** The edge Worker panics when it says that it is well. @type {Rule} */
+const PANIC = { on: "response", match: '{"status":"ok"', does: "refuse", times: 1 };
+/** The console Worker panics at an import. @type {Rule} */
+const IMPORT_PANIC = { on: "d1.prepare", match: "FROM json_each(?2) WHERE true", does: "refuse", times: 1 };
 
 /**
  * What ends an instance while others wait.
@@ -547,13 +549,9 @@ const ENDS = [
   [
     "a panic in an object",
     (id) => ({ on: "storage", match: id, does: "refuse", times: 1 }),
-    (her) => msci.admin("POST", `/customers/${"0".repeat(32)}/unlink`, { cookieId: her.cookieId }),
+    (her) => msci.fetch("/_msci/forget", { method: "POST", cookies: { _msci: her.cookieId } }),
   ],
-  [
-    "a panic at the edge",
-    () => PANIC,
-    () => importLines('{"LoyaltyId":"F20"}'),
-  ],
+  ["a panic at the edge", () => PANIC, () => msci.fetch("/_msci/health")],
 ];
 
 for (const [what, rule, end] of ENDS) {
@@ -601,6 +599,23 @@ for (const [what, rule, end] of ENDS) {
   });
 }
 
+test("F20 a panic in the console: what it had in flight is answered, and visitors notice nothing", async () => {
+  /** @type {Rule[]} */
+  const plan = [IMPORT_PANIC, { on: "stub", match: "read", does: "hold" }, { on: "object", match: "collect", does: "hold" }];
+  const visitors = await msci.under(plan, async () => {
+    const flight = Array.from({ length: 100 }, visitor).map((one) => ({ one, answer: one.send(one.view("/flight")) }));
+    const asked = flight.map(({ one }) => profile(msci, one.cookieId));
+    await until(async () => (await msci.told()).held === 200, "all of them are in flight", 20_000);
+    refused(await importLines('{"LoyaltyId":"F20"}'));
+    for (const answer of await Promise.all(asked)) refused(answer);
+    return flight;
+  });
+  for (const { one, answer } of visitors) {
+    assert.equal((await answer).body.accepted, 1);
+    assert.deepEqual((await one.seen()).uris, ["/flight"]);
+  }
+});
+
 const FULL = 63;
 
 /** A batch just below the cap of 512 KB. @param {ReturnType<typeof visitor>} one */
@@ -616,7 +631,7 @@ test("F21 a hundred bodies at the cap at once are all taken, by one and the same
 
 test("F21 an instance out of memory is replaced, and nothing acknowledged is lost", async () => {
   // A new instance, which has no free memory left from others' work.
-  await msci.under([PANIC], async () => refused(await importLines('{"LoyaltyId":"F21"}')));
+  await msci.under([PANIC], async () => refused(await msci.fetch("/_msci/health")));
   assert.equal((await msci.fetch("/_msci/health")).status, 200);
   const printed = msci.printed.length;
   await msci.exhaust();

@@ -1,15 +1,20 @@
 // @ts-check
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, request as ask } from "node:http";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { system } from "../support/system.mjs";
+import { faultySystem } from "../support/faults/system.mjs";
+import { browser } from "../support/signals.mjs";
+import { system, until } from "../support/system.mjs";
 
 /** @type {Awaited<ReturnType<typeof system>>} */
 let msci;
 /** @type {import("node:http").Server} */
 let origin;
+/** Lets the page that stalls go on. */
+let release = () => {};
 
 const BROKEN = "<p>un<b>closed</b> <i>markup</p>\u0000 & <select><style>x</style></select> <!-- \xff";
 /** @type {Record<string, [number, Record<string, string>, string | Buffer]>} */
@@ -21,11 +26,21 @@ const SITE = {
   "/broken": [500, { "content-type": "text/html", "x-own": "1" }, "<h1>own 500</h1>"],
   "/moved": [302, { location: "/elsewhere" }, ""],
   "/data": [200, { "content-type": "application/json" }, '{"a":1}'],
+  "/sized": [200, { "content-type": "application/json", "content-length": "7" }, '{"a":1}'],
+  "/ranged": [206, { "content-type": "text/html", "content-range": "bytes 0-3/9" }, "<p>h"],
+  "/guarded": [200, { "content-type": "text/html", "content-security-policy": "script-src 'nonce-r4nd0m' 'strict-dynamic'", etag: '"g"' }, "<head><title>x</title></head><body><p>x</p>"],
+  "/strict": [200, { "content-type": "text/html", "content-security-policy": "script-src 'self'" }, "<title>x</title><body class=a><p>x</p>"],
+  "/bare": [200, { "content-type": "text/html" }, "<p>no head, no body"],
 };
 
 before(async () => {
   origin = createServer((request, response) => {
     const path = (request.url ?? "").split("?")[0] ?? "";
+    if (path === "/stalls") {
+      response.writeHead(200, { "content-type": "text/html" }).write("<h1>first part</h1>");
+      release = () => response.end("<p>second part");
+      return;
+    }
     if (path === "/echo") {
       response.writeHead(200, { "content-type": "text/plain" });
       request.pipe(response);
@@ -34,6 +49,16 @@ before(async () => {
     const [status, headers, body] = SITE[path] ?? [200, { "content-type": "text/plain" }, request.url ?? ""];
     response.writeHead(status, headers).end(body);
   }).listen(0, "127.0.0.1");
+  // Answers one short masked message with the same one, unmasked.
+  origin.on("upgrade", ({ headers }, socket) => {
+    const accept = createHash("sha1").update(`${headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+    socket.on("error", () => {}).once("data", (frame) => {
+      const length = (frame[1] ?? 0) & 127;
+      const text = frame.subarray(6, 6 + length).map((/** @type {number} */ byte, /** @type {number} */ i) => byte ^ (frame[2 + (i % 4)] ?? 0));
+      socket.write(Buffer.concat([Buffer.from([0x81, length]), text]));
+    });
+  });
   await once(origin, "listening");
   const { port } = /** @type {import("node:net").AddressInfo} */ (origin.address());
   msci = await system(undefined, { origin: `http://127.0.0.1:${port}` });
@@ -59,6 +84,45 @@ test("E3 status, headers and redirects of the site are its own", async () => {
     assert.equal(answer.status, status);
     for (const [name, value] of Object.entries(headers)) assert.equal(answer.headers.get(name), value);
   }
+});
+
+test("E3 HEAD, ranges and conditions are answered by the site", async () => {
+  const head = await fetch(`${msci.base}/sized`, { method: "HEAD" });
+  assert.deepEqual([head.status, head.headers.get("content-length"), await head.text()], [200, "7", ""]);
+  const ranged = await msci.fetch("/ranged", { headers: { accept: "text/html", range: "bytes=0-3" } });
+  assert.deepEqual([ranged.status, ranged.headers.get("content-range"), ranged.body], [206, "bytes 0-3/9", "<p>h"]);
+});
+
+test("E3 a page that stalls arrives as far as it has come, personal or not", async () => {
+  for (const personal of [false, true]) {
+    if (personal) await msci.admin("PUT", "/experiences/first", { pages: ["/stalls"], changes: [{ selector: "h1", action: "append", value: "!" }] });
+    /** @type {import("node:http").IncomingMessage} */
+    const answer = await new Promise((resolve, reject) => {
+      ask(`${msci.base}/stalls`, { headers: { accept: "text/html" } }, resolve).on("error", reject).end();
+    });
+    let text = "";
+    answer.setEncoding("utf8").on("data", (chunk) => (text += chunk));
+    await until(() => text.includes(personal ? "first part!</h1>" : "first part</h1>"), "the first part is there");
+    assert.ok(!text.includes("second"));
+    release();
+    await once(answer, "end");
+    assert.ok(text.includes("<p>second part"));
+  }
+  await msci.admin("DELETE", "/experiences/first");
+});
+
+test("a WebSocket of the site's works through the Worker", async () => {
+  const key = Buffer.from("sixteen bytes...").toString("base64");
+  const headers = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-key": key, "sec-websocket-version": "13" };
+  const socket = await new Promise((resolve, reject) => {
+    ask(`${msci.base}/chat`, { headers }, reject).on("upgrade", (_, socket) => resolve(socket)).on("error", reject).end();
+  });
+  const mask = Buffer.from([1, 2, 3, 4]);
+  const text = Buffer.from("a word").map((byte, i) => byte ^ (mask[i % 4] ?? 0));
+  socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | text.length]), mask, text]));
+  const [frame] = await once(socket, "data");
+  assert.equal(frame.subarray(2).toString(), "a word");
+  socket.destroy();
 });
 
 test("queries, methods and bodies reach the site as they are", async () => {
@@ -113,4 +177,62 @@ test("a site that does not answer: a page of ours for documents, nothing for the
   } finally {
     await dead.stop();
   }
+});
+
+test("E5 a profile that does not come in time costs the page nothing but what is personal", async () => {
+  const { port } = /** @type {import("node:net").AddressInfo} */ (origin.address());
+  const faulty = await faultySystem(undefined, { origin: `http://127.0.0.1:${port}` });
+  try {
+    await faulty.admin("PUT", "/segments/viewers", { filter: "UnifiedActivity/any(a: a/ActivityType eq 'View')" });
+    await faulty.admin("PUT", "/experiences/bold", { audience: "IsMemberOfSegment('viewers')", pages: ["/"], changes: [{ selector: "b", action: "setText", value: "yours" }] });
+    const own = browser();
+    const { cookies } = await faulty.collect(own.batch(own.view("/")));
+    const page = () => faulty.fetch("/", { cookies: { _msci: own.cookieId, ...cookies }, headers: { accept: "text/html" } });
+    await until(async () => (await page()).body.includes("<b>yours</b>"), "the page is personal");
+    const held = /** @type {const} */ ([{ on: "kv.get", does: "hold" }, { on: "stub", match: "read", does: "hold" }]);
+    for (const rules of [held.slice(0, 1), held]) {
+      await faulty.under([...rules], async () => {
+        const plain = await page();
+        assert.equal(plain.status, 200);
+        assert.equal(plain.body, BROKEN);
+        assert.notEqual(plain.headers.get("cache-control"), "private, no-store");
+      });
+    }
+  } finally {
+    await faulty.stop();
+  }
+});
+
+test("E6 the tracking script is put into every page with the page's own nonce, the same for everybody", async () => {
+  await msci.admin("PUT", "/settings", { injectScript: true });
+  const TAG = '<script src="/_msci/msci.js" data-ingestion-key="local" async';
+  const page = async (/** @type {string} */ path, /** @type {Record<string, string>} */ more = {}) => {
+    const answer = await msci.fetch(path, { headers: { accept: "text/html", ...more } });
+    assert.equal(answer.headers.get("content-security-policy"), SITE[path]?.[1]["content-security-policy"] ?? null, "no policy is loosened");
+    return answer;
+  };
+  await until(async () => (await page("/guarded")).body.includes(TAG), "the setting holds");
+  const guarded = await page("/guarded");
+  assert.ok(guarded.body.includes(`<title>x</title>${TAG} nonce="r4nd0m"></script></head>`), guarded.body);
+  assert.equal(guarded.headers.get("etag"), 'W/"g"', "no longer the bytes that a strong validator names");
+  assert.equal((await page("/strict")).body, `<title>x</title><body class=a>${TAG}></script><p>x</p>`);
+  assert.equal((await page("/bare")).body, `<p>no head, no body${TAG}></script>`);
+  for (const path of ["/missing", "/data", "/moved"]) assert.ok(!String((await page(path)).body).includes("msci.js"), path);
+  // Who refuses gets the same page: it is one for all, and the script itself refuses.
+  assert.equal((await page("/strict", { "sec-gpc": "1" })).body, (await page("/strict")).body);
+  await msci.admin("PUT", "/settings", { injectScript: false });
+  await until(async () => !(await page("/strict")).body.includes(TAG), "the setting is taken back");
+});
+
+test("what goes into the head finds its place, also in a page whose head nobody closes", async () => {
+  await msci.admin("PUT", "/experiences/all", { pages: ["/guarded", "/strict", "/bare"], changes: [{ selector: "p", action: "setAttribute", name: "class", value: "mine" }] });
+  const MARKER = '<meta name="msci-x" content="all:treated">';
+  // Twice: a page that is known by its validator goes another way.
+  for (let i = 0; i < 2; i++) {
+    const page = async (/** @type {string} */ path) => (await msci.fetch(path, { headers: { accept: "text/html" } })).body;
+    assert.equal(await page("/guarded"), `<head><title>x</title>${MARKER}</head><body><p class="mine">x</p>`);
+    assert.equal(await page("/strict"), `<title>x</title><body class=a>${MARKER}<p class="mine">x</p>`);
+    assert.equal(await page("/bare"), `<p class="mine">no head, no body${MARKER}`);
+  }
+  await msci.admin("DELETE", "/experiences/all");
 });

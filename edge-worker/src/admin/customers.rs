@@ -11,9 +11,9 @@ use worker::{Env, Request, Response};
 use crate::calls::{self, Activity, JobCall, ProfileCall, Seen, Work};
 use crate::configuration::Configuration;
 use crate::error::{Error, Result};
+use crate::http;
 use crate::platform::normal;
 use crate::storage::index::{self, Asked};
-use crate::{http, reader};
 
 /// Rows in an answer that asks for no number.
 const TOP: u32 = 50;
@@ -125,8 +125,8 @@ pub(super) async fn one(env: &Env, configuration: &Configuration, id: &str) -> R
 /// The customer that an id names; of a cookie that belongs to somebody, that one.
 async fn found(env: &Env, configuration: &Configuration, id: &str) -> Result<(CustomerId, Seen)> {
     let id: CustomerId = id.parse().map_err(|_| Error::not_found())?;
-    match reader::read(env, configuration, id, 0).await? {
-        Seen::Linked(customer) => Ok((customer, reader::read(env, configuration, customer, 0).await?)),
+    match calls::read(env, configuration, id, 0).await? {
+        Seen::Linked(customer) => Ok((customer, calls::read(env, configuration, customer, 0).await?)),
         seen => Ok((id, seen)),
     }
 }
@@ -203,7 +203,7 @@ pub(super) async fn erase(env: &Env, configuration: &Configuration, asked: &Valu
         (None, Some(cookie), None) => {
             let cookie = cookie.parse().map_err(|_| invalid("cookieId should be a GUID v4"))?;
             let own = configuration.names.unknown(cookie);
-            match reader::read(env, configuration, own, 0).await? {
+            match calls::read(env, configuration, own, 0).await? {
                 Seen::Linked(customer) => customer,
                 Seen::Profile(..) | Seen::Nothing => own,
             }

@@ -2,6 +2,7 @@
 
 use msci_core::consent;
 use msci_core::explain::{Explained, explain};
+use msci_core::ids::CustomerId;
 use msci_core::page::HOLDOUT;
 use msci_core::results::Results;
 use msci_core::snapshot::Snapshot;
@@ -10,12 +11,11 @@ use serde_json::Value;
 use worker::{Env, Request, Response};
 
 use super::customers::{invalid, text};
-use crate::calls::Seen;
+use crate::calls::{self, Seen};
 use crate::configuration::Configuration;
 use crate::error::{Error, Result};
 use crate::http;
 use crate::platform::now;
-use crate::reader;
 use crate::storage::index;
 
 /// `GET /experiences/{name}/results`
@@ -48,7 +48,7 @@ pub(super) async fn explained(
     let (found, may) = match (text(asked, "cookieId"), text(asked, "customerId")) {
         (Some(cookie), None) => {
             let cookie = cookie.parse().map_err(|_| invalid("cookieId should be a GUID v4"))?;
-            let found = reader::of_cookie(env, configuration, cookie, 0).await?.map(|(snapshot, _)| snapshot);
+            let found = profile(env, configuration, configuration.names.unknown(cookie)).await?;
             let may = found.as_ref().is_none_or(|snapshot| snapshot.may_personalise(mode, cookie));
             (found, may)
         }
@@ -102,16 +102,24 @@ struct Explanation<'a> {
 /// A customer or visitor by id, also one who was imported and never seen.
 async fn of_customer(env: &Env, configuration: &Configuration, id: &str) -> Result<Snapshot> {
     let id = id.parse().map_err(|_| Error::not_found())?;
-    let seen = match reader::read(env, configuration, id, 0).await? {
-        Seen::Linked(owner) => reader::read(env, configuration, owner, 0).await?,
-        seen => seen,
-    };
-    if let Seen::Profile(snapshot, _) = seen {
-        return Ok(*snapshot);
+    if let Some(snapshot) = profile(env, configuration, id).await? {
+        return Ok(snapshot);
     }
     let row = index::row_of(env, id).await?;
     let (key, values, _) = row.ok_or_else(Error::not_found)?;
     let row = msci_core::profile::Imported { version: 1, values: msci_core::json::from_value(&values)? };
     let customer = msci_core::object::Customer { id, table: String::new(), auth_id: key };
     Ok(Snapshot::imported(&configuration.definitions, &customer, row, now()))
+}
+
+/// The profile of this object; of a cookie that belongs to somebody, theirs.
+async fn profile(env: &Env, configuration: &Configuration, id: CustomerId) -> Result<Option<Snapshot>> {
+    let seen = match calls::read(env, configuration, id, 0).await? {
+        Seen::Linked(owner) => calls::read(env, configuration, owner, 0).await?,
+        seen => seen,
+    };
+    Ok(match seen {
+        Seen::Profile(snapshot, _) => Some(*snapshot),
+        Seen::Linked(_) | Seen::Nothing => None,
+    })
 }

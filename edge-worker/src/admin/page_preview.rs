@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use worker::{Env, Request, Response};
 
 use super::customers::{invalid, text};
+use crate::calls::previews::{self, LIFE_MS, LINK, Preview, ROOT};
 use crate::calls::{self, Seen};
 use crate::configuration::Configuration;
 use crate::error::{Error, Result};
-use crate::page_preview::{LIFE_MS, LINK, Preview, ROOT};
 use crate::platform::{now, random_bits};
 use crate::storage::index;
-use crate::{http, names, reader};
+use crate::{http, names};
 
 /// Longest address of a page, in bytes.
 const URI_BYTES: usize = 2048;
@@ -40,8 +40,7 @@ pub(super) async fn link(
     let name = viewer.name();
     let path = format!("{}{}{}", page.pathname(), page.search(), page.hash());
     let (id, expires) = (format!("{:032x}", random_bits()), now().plus(LIFE_MS));
-    let body = serde_json::to_string(&Preview { viewer, path })?;
-    calls::keep_preview(env, &id, &body, expires).await?;
+    previews::keep(env, &id, &Preview { viewer, path }, expires).await?;
     let secret = configuration.proofs.seal(LINK, id.as_bytes(), expires);
     let url = format!("{}{}{ROOT}{secret}", page.origin(), names::PREFIX);
     http::json(&json!({ "url": url, "expires": expires.to_rfc3339(), "as": name }))
@@ -51,7 +50,7 @@ async fn viewer(env: &Env, configuration: &Configuration, asked: &Value) -> Resu
     match (text(asked, "customerId"), asked.get("persona")) {
         (Some(id), None) => {
             let id = id.parse().map_err(|_| Error::not_found())?;
-            if !matches!(reader::read(env, configuration, id, 0).await?, Seen::Nothing) {
+            if !matches!(calls::read(env, configuration, id, 0).await?, Seen::Nothing) {
                 return Ok(Viewer::Customer(id));
             }
             // Imported, and never seen on the web: what the row says is all there is.

@@ -12,7 +12,6 @@ use serde_json::Value;
 use super::Asked;
 use crate::calls::{self, Activity, ProfileCall, Seen, Statement};
 use crate::error::Result;
-use crate::reader;
 use crate::storage::search as index;
 
 /// Measures of somebody who was never seen, as JSON.
@@ -21,16 +20,23 @@ pub(super) fn unseen(asked: &Asked<'_>) -> Result<String> {
     Ok(serde_json::to_string(&stranger.measures)?)
 }
 
-/// The profile of a cookie, and whose object has it.
+/// The profile that a cookie belongs to, known or unknown.
 pub(super) async fn of_cookie(asked: &Asked<'_>, cookie: &str) -> Result<Option<Snapshot>> {
     let Ok(cookie) = cookie.parse::<CookieId>() else { return Ok(None) };
-    let found = reader::of_cookie(asked.env, asked.configuration, cookie, 0).await?;
-    Ok(found.map(|(snapshot, _)| snapshot))
+    let own = asked.configuration.names.unknown(cookie);
+    let seen = match calls::read(asked.env, asked.configuration, own, 0).await? {
+        Seen::Linked(customer) => calls::read(asked.env, asked.configuration, customer, 0).await?,
+        seen => seen,
+    };
+    Ok(match seen {
+        Seen::Profile(snapshot, _) => Some(*snapshot),
+        Seen::Linked(_) | Seen::Nothing => None,
+    })
 }
 
 /// A customer: from the object, or where there is none, from the imported row.
 pub(super) async fn of_customer(asked: &Asked<'_>, id: CustomerId) -> Result<Option<Snapshot>> {
-    match reader::read(asked.env, asked.configuration, id, 0).await? {
+    match calls::read(asked.env, asked.configuration, id, 0).await? {
         Seen::Profile(snapshot, _) => Ok(Some(*snapshot)),
         // The visitor has become a customer; nobody has this id any more.
         Seen::Linked(_) => Ok(None),

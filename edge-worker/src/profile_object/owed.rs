@@ -17,7 +17,7 @@ use crate::calls::{self, ProfileCall};
 use crate::configuration::{self, Configuration};
 use crate::error::{Error, Result};
 use crate::platform::{now, random_bits, within};
-use crate::storage::{index, snapshots, sql};
+use crate::storage::{index, profile_tables, snapshots};
 
 /// How long KV, the index or another object may take; after that the outcome is unknown.
 const PATIENCE_MS: i64 = 10 * SECOND_MS;
@@ -109,7 +109,7 @@ impl ProfileObject {
             let behind = self.peek(|object| object.has_to_ship().then(|| object.shipped()).flatten());
             let cookie = self.peek(|object| object.cookie().map(Some)).flatten();
             let (Some(behind), Some(cookie), true) = (behind, cookie, left > 0) else { break };
-            let rows = sql::log_behind(&self.state.storage(), cookie, behind, SHIP_SIGNALS)?;
+            let rows = profile_tables::log_behind(&self.state.storage(), cookie, behind, SHIP_SIGNALS)?;
             let Some(page) = self.peek(|object| object.next_page(rows, SHIP_SIGNALS)) else { break };
             let epoch = page.epoch;
             // Two requests may ship the same page at once: the second changes nothing. The state may have
@@ -170,7 +170,9 @@ impl ProfileObject {
         let context = Context { now, definitions: &configuration.definitions };
         let Some(indexing) = self.peek(|object| object.indexing_due(context)) else { return Ok(()) };
         let rows = match indexing.log {
-            Some(cookie) => sql::log_behind(&self.state.storage(), cookie, indexing.behind, SHIP_SIGNALS)?,
+            Some(cookie) => {
+                profile_tables::log_behind(&self.state.storage(), cookie, indexing.behind, SHIP_SIGNALS)?
+            }
             None => Vec::new(),
         };
         let written = self.write_index(&indexing, &rows, configuration, now);

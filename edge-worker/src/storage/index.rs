@@ -2,34 +2,46 @@
 //! doubled writes change nothing (law 2). Imported rows live here too, and they are a truth of their
 //! own, versioned as well; a row says which customer it is and whether that one has an object.
 
+#[cfg(feature = "edge")]
+mod adopted;
+#[cfg(feature = "console")]
 mod deliveries;
+#[cfg(feature = "console")]
 mod imported;
+#[cfg(feature = "console")]
 mod judged;
+#[cfg(feature = "edge")]
+mod listing;
+#[cfg(feature = "console")]
 mod lists;
+#[cfg(feature = "console")]
 mod members;
+#[cfg(feature = "console")]
 mod outcomes;
+#[cfg(feature = "edge")]
 mod projection;
+#[cfg(feature = "console")]
+mod reading;
+#[cfg(feature = "console")]
 mod tidy;
 
 use std::cell::Cell;
 
+use msci_core::collections::Map;
 use msci_core::json;
+use msci_core::profile::Imported;
 use serde::Deserialize;
 use serde_json::Value;
 use wasm_bindgen::JsValue;
-use worker::{D1Database, D1PreparedStatement, Env};
+use worker::{D1Database, Env};
 
 use crate::error::Result;
 use crate::names;
 
-pub(crate) use deliveries::*;
-pub(crate) use imported::*;
-pub(crate) use judged::*;
-pub(crate) use lists::*;
-pub(crate) use members::*;
-pub(crate) use outcomes::*;
-pub(crate) use projection::*;
-pub(crate) use tidy::*;
+#[cfg(feature = "edge")]
+pub(crate) use {adopted::*, listing::*, projection::*};
+#[cfg(feature = "console")]
+pub(crate) use {deliveries::*, imported::*, judged::*, lists::*, members::*, outcomes::*, tidy::*};
 
 thread_local! {
     static READY: Cell<bool> = const { Cell::new(false) };
@@ -125,18 +137,29 @@ pub(super) async fn ask(database: &D1Database, query: &str, parameters: &[JsValu
     }
 }
 
-/// The rows of a query, each a JSON text of its own: a database's value ends at 2 MB.
-async fn rows(statement: &D1PreparedStatement) -> Result<Vec<Value>> {
-    let rows = noticed(statement.all().await)?.results::<Answer>()?;
-    rows.iter().map(|row| Ok(json::value(row.json.as_deref().unwrap_or("null"))?)).collect()
+/// All of them or none.
+async fn run(env: &Env, statements: &[(&str, &[JsValue])]) -> Result<()> {
+    let database = database(env).await?;
+    let mut batch = Vec::new();
+    for (query, parameters) in statements {
+        batch.push(database.prepare(*query).bind(parameters)?);
+    }
+    noticed(database.batch(batch).await)?;
+    Ok(())
 }
 
-/// Rows that one step over the index looks at.
-const LOOKED_AT: u32 = 2000;
+/// Version and columns out of a list that begins with them.
+pub(super) fn imported(found: &Value) -> Result<Imported> {
+    let version = found.get(0).and_then(Value::as_u64).unwrap_or(0);
+    let values = match found.get(1) {
+        Some(values) if !values.is_null() => json::from_value(values)?,
+        _ => Map::new(),
+    };
+    Ok(Imported { version, values })
+}
 
-fn listed(answer: Value) -> Vec<Value> {
-    match answer {
-        Value::Array(rows) => rows,
-        _ => Vec::new(),
-    }
+/// How many rows a table has.
+pub(crate) async fn count(env: &Env, table: &str) -> Result<u64> {
+    let query = "SELECT json(count(*)) AS json FROM imported_row WHERE source = ?1 AND body IS NOT NULL";
+    Ok(ask(&database(env).await?, query, &[table.into()]).await?.as_u64().unwrap_or(0))
 }

@@ -1,58 +1,28 @@
 //! What KV holds: a snapshot per customerId, written by that object alone and read by pages, and the
 //! configuration's bundles by version, which never change.
 
+#[cfg(feature = "edge")]
+mod copies;
+#[cfg(feature = "console")]
+mod holders;
+
 use msci_core::config::Bundle;
-use msci_core::ids::CustomerId;
 use msci_core::json;
-use msci_core::object::Projection;
-use msci_core::snapshot::Snapshot;
 use worker::Env;
 
 use super::kv::Kv;
 use crate::error::Result;
 use crate::names;
 
-const PROFILES: &str = "p:";
+#[cfg(feature = "edge")]
+pub(crate) use copies::*;
+#[cfg(feature = "console")]
+pub(crate) use holders::*;
 
-fn key(customer: CustomerId) -> String {
-    format!("{PROFILES}{customer}")
-}
+const PROFILES: &str = "p:";
 
 fn store(env: &Env) -> Result<Kv> {
     Kv::of(env, names::SNAPSHOTS)
-}
-
-/// The snapshot as KV has it, perhaps a minute old. One that cannot be read counts as none: the object
-/// answers then.
-pub(crate) async fn get(env: &Env, customer: CustomerId) -> Result<Option<Snapshot>> {
-    let text = store(env)?.get(&key(customer)).await?;
-    Ok(text.and_then(|text| json::from_str(&text).ok()))
-}
-
-/// Carries out a projection.
-pub(crate) async fn put(env: &Env, projection: &Projection) -> Result<()> {
-    let store = store(env)?;
-    match projection {
-        Projection::Put(snapshot) => {
-            store.put(&key(snapshot.customer), &serde_json::to_string(snapshot)?).await
-        }
-        Projection::Delete(customer) => store.delete(&key(*customer)).await,
-    }
-}
-
-/// Some profiles that have a snapshot, behind a cursor; and the next cursor, if there are more.
-pub(crate) async fn list(env: &Env, cursor: Option<&str>) -> Result<(Vec<CustomerId>, Option<String>)> {
-    let (keys, next) = store(env)?.list(PROFILES, PER_LIST, cursor).await?;
-    let names = keys.iter().filter_map(|key| key.strip_prefix(PROFILES)?.parse().ok());
-    Ok((names.collect(), next))
-}
-
-/// Profiles in one answer of [`list`].
-const PER_LIST: u32 = 100;
-
-/// Keeps a bundle of the configuration where every location can read it.
-pub(crate) async fn put_bundle(env: &Env, n: u64, body: &str) -> Result<()> {
-    store(env)?.put(&format!("cfg:{n}"), body).await
 }
 
 /// The bundle of this version, if it has arrived here.

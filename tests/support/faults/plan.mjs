@@ -1,13 +1,15 @@
 // @ts-check
-// What is to go wrong, and what was counted. The entry, the objects and their wrapped bindings share one
-// isolate in the local runtime, so this module's variables are the same for all of them.
+// What is to go wrong, and what was counted. The entry of a Worker, its objects and their wrapped bindings
+// share one isolate in the local runtime, so this module's variables are the same for all of them. The other
+// Worker has its own: a rule counts in each for itself.
 
 /**
  * A fault. A call at `on` whose subject contains `match` meets it; the first rule that fits counts.
  * @typedef {object} Rule
  * @property {string} on `kv.get`, `kv.put`, … (subject: the key), `d1` and `d1.prepare` (the statement, or all of a batch),
  *   `stub` and `object` (`<call> <object's name>`), `sql` (`<object's name> <statement>`); by the object's
- *   name `alarm` (setting it), `storage` (getting at it) and `full` (no room for another row)
+ *   name `alarm` (setting it), `storage` (getting at it) and `full` (no room for another row); `response`
+ *   (its text)
  * @property {string} [match] part of the subject
  * @property {"refuse" | "lose" | "hold" | "defer" | "twice" | "stale" | "crash"} does
  *   refuse: fails without an effect. lose: takes effect, and fails. hold: waits for the next plan, then goes on.

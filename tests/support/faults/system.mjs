@@ -1,5 +1,5 @@
 // @ts-check
-// A system whose Worker stands behind the shim; `faults(…)` says what is to go wrong from now on.
+// A system whose Workers stand behind the shim; `faults(…)` says what is to go wrong from now on.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../../tools/lib.mjs";
@@ -7,18 +7,8 @@ import { system } from "../system.mjs";
 
 /** @typedef {import("./plan.mjs").Rule} Rule */
 
-const bound = readFileSync(join(root, "edge-worker/wrangler.toml"), "utf8");
-const classes = [...bound.matchAll(/class_name = "(\w+)"/g)].map(([, name]) => name);
-
-/** The main module: a class has to be exported by its name. */
-const SCRIPT = [
-  'import "./instance.mjs";',
-  'import * as worker from "../../../dist/worker/index.js";',
-  'import { handler } from "./entry.mjs";',
-  'import { faulty } from "./object.mjs";',
-  "export default handler(worker.default);",
-  ...classes.map((name) => `export const ${name} = faulty(worker.${name}, "${name}");`),
-].join("\n");
+/** Where each Worker's shim takes its plan. */
+const CONTROLS = { edge: "/__faults", console: "/_msci/admin/__faults" };
 
 /** @type {import("miniflare").ModuleRule[]} */
 const RULES = [
@@ -28,27 +18,80 @@ const RULES = [
 ];
 
 /**
+ * The main module of a Worker: each class of its own has to be exported by its name.
+ * @param {string} toml
+ * @param {string} folder
+ * @param {string} control
+ */
+function shim(toml, folder, control) {
+  const bound = readFileSync(join(root, "edge-worker", toml), "utf8");
+  const classes = [...bound.matchAll(/class_name = "(\w+)" }/g)].map(([, name]) => name);
+  const script = [
+    'import "./instance.mjs";',
+    `import * as worker from "../../../dist/${folder}/index.js";`,
+    'import { handler } from "./entry.mjs";',
+    'import { faulty } from "./object.mjs";',
+    `export default handler(worker.default, "${control}");`,
+    ...classes.map((name) => `export const ${name} = faulty(worker.${name}, "${name}");`),
+  ].join("\n");
+  return { script, scriptPath: join(root, "tests/support/faults/main.mjs"), modulesRoot: root, modulesRules: RULES };
+}
+
+/**
+ * What both told, as one.
+ * @param {Told} one
+ * @param {Told} other
+ */
+const merged = (one, other) => ({
+  met: one.met.map((met, at) => met + (other.met[at] ?? 0)),
+  held: one.held + other.held,
+  passed: summed(one.passed, other.passed, (a, b) => a + b),
+  costs: summed(one.costs, other.costs, (a, b) => ({ calls: a.calls + b.calls, read: a.read + b.read, written: a.written + b.written })),
+  memory: { edge: one.memory, console: other.memory },
+});
+
+/**
+ * @template T
+ * @param {Record<string, T>} one
+ * @param {Record<string, T>} other
+ * @param {(one: T, other: T) => T} sum
+ */
+function summed(one, other, sum) {
+  const all = { ...one };
+  for (const [name, value] of Object.entries(other)) all[name] = all[name] === undefined ? value : sum(all[name], value);
+  return all;
+}
+
+/** @typedef {ReturnType<typeof import("./plan.mjs").report> & { memory: number }} Told */
+
+/**
  * @param {Parameters<typeof system>[0]} [test] ends with it
  * @param {Parameters<typeof system>[1]} [options]
  */
 export async function faultySystem(test, options) {
-  const scriptPath = join(root, "tests/support/faults/main.mjs");
-  const main = { script: SCRIPT, scriptPath, modulesRoot: root, modulesRules: RULES };
-  const msci = await system(test, { ...options, main });
-  const control = async (/** @type {string} */ method, /** @type {Rule[] | undefined} */ body = undefined) => {
-    const answer = await msci.fetch("/__faults", { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
-    if (answer.status !== 200) throw new Error(`the shim answered ${answer.status}: ${answer.body}`);
-    return /** @type {ReturnType<typeof import("./plan.mjs").report> & { memory: number }} */ (answer.body);
+  const mains = {
+    edge: shim("wrangler.toml", "worker", CONTROLS.edge),
+    console: shim("wrangler.console.toml", "console", CONTROLS.console),
   };
+  const msci = await system(test, { ...options, mains });
+  /** @param {string} path @param {string} method @param {unknown} [body] */
+  const control = async (path, method, body) => {
+    const answer = await msci.fetch(path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
+    if (answer.status !== 200) throw new Error(`the shim answered ${answer.status}: ${answer.body}`);
+    return /** @type {Told} */ (answer.body);
+  };
+  /** @param {string} method @param {unknown} [body] */
+  const both = async (method, body) =>
+    merged(await control(CONTROLS.edge, method, body), await control(CONTROLS.console, method, body));
   return Object.assign(msci, {
-    /** Replaces the plan; what waited for that goes on. @param {Rule[]} rules */
-    faults: (...rules) => control("PUT", rules),
-    /** What met the rules, what was counted since the runtime began, and how much memory the Worker has. */
-    told: () => control("GET"),
-    /** Sets the Worker's clock ahead. @param {number} ms */
-    clock: (ms) => control("PATCH", /** @type {any} */ (ms)),
-    /** Takes all memory that the present instance may have. */
-    exhaust: () => control("DELETE"),
+    /** Replaces the plan of both Workers; what waited for that goes on. @param {Rule[]} rules */
+    faults: (...rules) => both("PUT", rules),
+    /** What met the rules, what was counted since the runtime began, and how much memory each Worker has. */
+    told: () => both("GET"),
+    /** Sets the clock of both Workers ahead. @param {number} ms */
+    clock: (ms) => both("PATCH", ms),
+    /** Takes all memory that the edge Worker's present instance may have. */
+    exhaust: () => control(CONTROLS.edge, "DELETE"),
     /**
      * Runs `work` under a plan, and ends the plan with it.
      * @template T
@@ -56,11 +99,11 @@ export async function faultySystem(test, options) {
      * @param {() => Promise<T>} work
      */
     async under(rules, work) {
-      await control("PUT", rules);
+      await both("PUT", rules);
       try {
         return await work();
       } finally {
-        await control("PUT", []);
+        await both("PUT", []);
       }
     },
   });

@@ -44,20 +44,21 @@ impl Place {
         Ok(file)
     }
 
-    /// Compiles a crate to WebAssembly and returns the file. Cargo decides what is out of date.
-    pub(crate) fn compile(&self, package: &str) -> Result<PathBuf> {
+    /// Compiles a part of a crate to WebAssembly and returns the file, of this name. Cargo decides what is out
+    /// of date; it goes by names, so no two parts may have the same.
+    pub(crate) fn compile(&self, package: &str, part: &[&str], name: &str) -> Result<PathBuf> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         command
             .current_dir(&self.root)
             .args(["build", "--release", "--locked", "--target", WASM_TARGET])
             .args(["-p", package])
+            .args(part)
             // Panic messages carry source paths; this machine's folders are nobody's business.
             .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", self.remapped_paths()?)
             .env("CARGO_TARGET_DIR", &self.target);
         run(&mut command)?;
-        let file = format!("{}.wasm", package.replace('-', "_"));
-        Ok(self.target.join(WASM_TARGET).join("release").join(file))
+        Ok(self.target.join(WASM_TARGET).join("release").join(format!("{name}.wasm")))
     }
 
     fn remapped_paths(&self) -> Result<String> {

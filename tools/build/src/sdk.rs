@@ -15,7 +15,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 const LOADER_LIMIT: usize = 700;
 
 pub(crate) fn build(place: &Place) -> Result<()> {
-    let wasm = place.compile("msci-sdk")?;
+    let wasm = place.compile("msci-sdk", &[], "msci_sdk")?;
     let sdk = place.dist.join("sdk");
     let optimised = sdk.join("pkg/msci_sdk_bg.wasm");
 

@@ -1,4 +1,4 @@
-//! What the two halves weigh on the wire, against the limits that hold.
+//! What the SDK and the two Workers weigh on the wire, against the limits that hold.
 
 use std::path::PathBuf;
 
@@ -6,14 +6,16 @@ use anyhow::{Result, bail, ensure};
 
 use crate::bytes::{brotli, gzip};
 use crate::place::{Place, files_below, read};
+use crate::worker::SCRIPTS;
 
 const SDK_LIMIT: usize = 20 * 1024;
+/// Of each script.
 const WORKER_LIMIT: usize = 400 * 1024;
 
 pub(crate) fn report(place: &Place) -> Result<()> {
     let sdk = place.dist.join("sdk");
-    let worker = place.dist.join("worker");
-    ensure!(sdk.exists() && worker.exists(), "nothing is built: run `npm run build` first");
+    let built = sdk.exists() && SCRIPTS.iter().all(|script| script.out(place).exists());
+    ensure!(built, "not everything is built: run `npm run build` first");
 
     let mut files = vec![sdk.join("loader.js"), sdk.join("msci.js")];
     files.extend(
@@ -24,26 +26,27 @@ pub(crate) fn report(place: &Place) -> Result<()> {
     println!("{:<34}{:>10}{:>10}", "SDK", "bytes", "brotli");
     let browser = table(&files, brotli)?;
 
-    let files = [worker.join("index.js"), worker.join("index_bg.wasm")];
-    println!("\n{:<34}{:>10}{:>10}", "Worker", "bytes", "gzip");
-    let edge = table(&files, gzip)?;
-    let mut assets = 0;
-    for path in files_below(&worker.join("assets"))? {
-        assets += gzip(&read(&path)?)?.len();
-    }
-    println!("{:<34}{:>10}{:>10}", "with the files it serves", "", edge + assets);
-
     let mut over = Vec::new();
     if browser > SDK_LIMIT {
         over.push(format!("the SDK, {browser} of {SDK_LIMIT} bytes"));
     }
-    if edge > WORKER_LIMIT {
-        over.push(format!("the Worker, {edge} of {WORKER_LIMIT} bytes"));
+    for script in &SCRIPTS {
+        let out = script.out(place);
+        println!("\n{:<34}{:>10}{:>10}", script.title(), "bytes", "gzip");
+        let size = table(&[out.join("index.js"), out.join("index_bg.wasm")], gzip)?;
+        let mut assets = 0;
+        for path in files_below(&out.join("assets"))? {
+            assets += gzip(&read(&path)?)?.len();
+        }
+        println!("{:<34}{:>10}{:>10}", "with the files it serves", "", size + assets);
+        if size > WORKER_LIMIT {
+            over.push(format!("the {}, {size} of {WORKER_LIMIT} bytes", script.title()));
+        }
     }
     if !over.is_empty() {
         bail!("over the limit: {}", over.join("; "));
     }
-    println!("\nwithin the limits: SDK {SDK_LIMIT} brotli, Worker {WORKER_LIMIT} gzip");
+    println!("\nwithin the limits: SDK {SDK_LIMIT} brotli, each Worker {WORKER_LIMIT} gzip");
     Ok(())
 }
 

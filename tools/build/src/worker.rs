@@ -1,5 +1,5 @@
-//! The edge half: one module, the WebAssembly beside it, and every file that the Worker serves itself as a
-//! data module, already compressed, so that serving one is handing over bytes.
+//! The edge half, as two scripts: of each one module, the WebAssembly beside it, and every file that it serves
+//! itself as a data module, already compressed, so that serving one is handing over bytes.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,36 +12,77 @@ use crate::sdk;
 use crate::stamp::{Inputs, step};
 use crate::wasm::{Target, bind, forget_exports, optimise};
 
+/// One of the scripts.
+pub(crate) struct Script {
+    /// Name of its entry in `edge-worker/js`, its cargo feature, and its steps.
+    name: &'static str,
+    /// What cargo makes of it.
+    program: &'static str,
+    /// Folder below `dist`.
+    folder: &'static str,
+    /// The SDK's files that it serves: names below `dist/sdk`, a folder for all that is in it.
+    serves: &'static [&'static str],
+}
+
+/// In front of every visitor; and for people and programs, who ask for the tracking script.
+pub(crate) const SCRIPTS: [Script; 2] = [
+    Script {
+        name: "edge",
+        program: "msci-edge",
+        folder: "worker",
+        serves: &["assets", "manifest.json", "msci.js"],
+    },
+    Script { name: "console", program: "msci-console", folder: "console", serves: &["loader.js"] },
+];
+
+impl Script {
+    /// Where it stands when it is built.
+    pub(crate) fn out(&self, place: &Place) -> PathBuf {
+        place.dist.join(self.folder)
+    }
+
+    /// How people call it.
+    pub(crate) fn title(&self) -> String {
+        format!("{} Worker", self.name)
+    }
+}
+
 pub(crate) fn build(place: &Place) -> Result<()> {
-    let wasm = place.compile("msci-edge-worker")?;
-    let glue = place.stage.join("worker");
+    SCRIPTS.iter().try_for_each(|script| build_script(place, script))
+}
+
+fn build_script(place: &Place, script: &Script) -> Result<()> {
+    let Script { name, program, .. } = script;
+    let part = ["--bin", program, "--no-default-features", "--features", name];
+    let wasm = place.compile("msci-edge-worker", &part, program)?;
+    let glue = place.stage.join(name);
     let index = glue.join("index.js");
 
     let mut inputs = Inputs::new(place)?;
     inputs.file(&wasm)?;
-    step(place, "worker-bindings", inputs, std::slice::from_ref(&index), || {
+    step(place, &format!("{name}-bindings"), inputs, std::slice::from_ref(&index), || {
         bind(&wasm, &glue, "index", &Target::Worker)?;
         // The runtime takes WebAssembly from a plain import; source phase imports are not in it yet.
         let text = read_text(&index)?.replace("import source ", "import ");
         write(&index, text)
     })?;
 
-    let out = place.dist.join("worker");
+    let out = script.out(place);
     let mut inputs = Inputs::new(place)?;
     inputs.files(&files_below(&glue)?)?;
     let js = place.root.join("edge-worker/js");
     inputs.files(&files_below(&js)?)?;
-    let served = served(place)?;
+    let served = served(place, script)?;
     for file in &served {
         inputs.file(&file.path)?;
     }
-    let script = out.join("index.js");
-    step(place, "worker-bundle", inputs, std::slice::from_ref(&script), || {
+    let bundle = out.join("index.js");
+    step(place, &format!("{name}-bundle"), inputs, std::slice::from_ref(&bundle), || {
         empty_folder(&out)?;
-        let table = place.stage.join("assets.mjs");
+        let table = place.stage.join(format!("{name}_assets.mjs"));
         write(&table, table_of_assets(&out, &served)?)?;
         place.esbuild([
-            "edge-worker/js/entry.mjs",
+            &format!("edge-worker/js/{name}.mjs"),
             "--bundle",
             "--minify",
             "--format=esm",
@@ -50,6 +91,7 @@ pub(crate) fn build(place: &Place) -> Result<()> {
             &format!("--alias:msci:assets={}", table.display()),
             // Not local modules of the Worker's crate: those could not import each other.
             &format!("--alias:msci:rewriter={}", js.join("rewriter.js").display()),
+            &format!("--alias:msci:site={}", js.join("site.js").display()),
             &format!("--alias:msci:transaction={}", js.join("transaction.js").display()),
             // Of the generated classes only those stay that are used.
             "--define:Symbol.dispose=undefined",
@@ -57,29 +99,29 @@ pub(crate) fn build(place: &Place) -> Result<()> {
             "--external:./index_bg.wasm",
             "--external:./assets/*",
             "--external:cloudflare:*",
-            &format!("--outfile={}", script.display()),
+            &format!("--outfile={}", bundle.display()),
         ])
     })?;
 
     let bound = glue.join("index_bg.wasm");
-    let used = place.stage.join("worker_used.wasm");
+    let used = place.stage.join(format!("{name}_used.wasm"));
     let mut inputs = Inputs::new(place)?;
-    inputs.files(&[bound.clone(), script.clone()])?;
-    step(place, "worker-exports", inputs, std::slice::from_ref(&used), || {
-        forget_exports(&bound, &read_text(&script)?, &used)
+    inputs.files(&[bound.clone(), bundle.clone()])?;
+    step(place, &format!("{name}-exports"), inputs, std::slice::from_ref(&used), || {
+        forget_exports(&bound, &read_text(&bundle)?, &used)
     })?;
 
-    let optimised = place.stage.join("worker_optimised.wasm");
+    let optimised = place.stage.join(format!("{name}_optimised.wasm"));
     let mut inputs = Inputs::new(place)?;
     inputs.file(&used)?;
-    step(place, "worker-optimise", inputs, std::slice::from_ref(&optimised), || {
+    step(place, &format!("{name}-optimise"), inputs, std::slice::from_ref(&optimised), || {
         optimise(place, &used, &optimised, &Target::Worker)
     })?;
     std::fs::copy(&optimised, out.join("index_bg.wasm")).context("cannot copy the optimised file")?;
     Ok(())
 }
 
-/// A file that the Worker serves.
+/// A file that a script serves.
 struct Served {
     path: PathBuf,
     name: String,
@@ -87,21 +129,27 @@ struct Served {
     immutable: bool,
 }
 
-fn served(place: &Place) -> Result<Vec<Served>> {
+fn served(place: &Place, script: &Script) -> Result<Vec<Served>> {
     if !sdk::manifest(place).exists() {
-        eprintln!("build: the SDK is not built, so this Worker serves none (build `sdk` or `all`)");
+        eprintln!(
+            "build: the SDK is not built, so the {} has none of it (build `sdk` or `all`)",
+            script.title()
+        );
         return Ok(Vec::new());
     }
-    let sdk = place.dist.join("sdk");
     let mut files = Vec::new();
-    for path in files_below(&sdk.join("assets"))? {
-        // The compressed variants are made again from the file.
-        if !path.extension().is_some_and(|end| end == "br" || end == "gz") {
-            files.push(Served::new(path, true)?);
+    for name in script.serves {
+        let path = place.dist.join("sdk").join(name);
+        if !path.is_dir() {
+            files.push(Served::new(path, false)?);
+            continue;
         }
-    }
-    for name in ["loader.js", "manifest.json", "msci.js"] {
-        files.push(Served::new(sdk.join(name), false)?);
+        for path in files_below(&path)? {
+            // The compressed variants are made again from the file.
+            if !path.extension().is_some_and(|end| end == "br" || end == "gz") {
+                files.push(Served::new(path, true)?);
+            }
+        }
     }
     Ok(files)
 }

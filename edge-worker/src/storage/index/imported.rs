@@ -2,22 +2,17 @@
 //! change; `pushed` is the version that has arrived, at the customer's object or, where there is none, in
 //! the memberships that the row alone gives.
 
-use msci_core::collections::Map;
 use msci_core::ids::CustomerId;
 use msci_core::import::Row;
-use msci_core::json;
-use msci_core::object::Customer;
 use msci_core::profile::Imported;
 use msci_core::time::Timestamp;
 use serde_json::{Value, json};
 use wasm_bindgen::JsValue;
 use worker::{D1PreparedStatement, Env};
 
-use super::{Answer, ask, database, listed, noticed};
+use super::reading::{PAGE_BYTES, listed, rows};
+use super::{Answer, ask, database, imported, noticed};
 use crate::error::{Error, Result};
-
-/// Bytes of rows that are read at once.
-pub(super) const PAGE_BYTES: u32 = 512 * 1024;
 
 /// A customer who has an imported row: its key, columns and segments.
 pub(crate) async fn row_of(env: &Env, customer: CustomerId) -> Result<Option<(String, Value, Value)>> {
@@ -29,36 +24,6 @@ pub(crate) async fn row_of(env: &Env, customer: CustomerId) -> Result<Option<(St
     let key = found.next().and_then(|key| key.as_str().map(str::to_owned));
     let (values, segments) = (found.next(), found.next());
     Ok(key.zip(values).zip(segments).map(|((key, values), segments)| (key, values, segments)))
-}
-
-/// A customer's imported row, and the segments that it has brought the customer into, since when. The row
-/// is marked as having an object, so that later imports reach it; where there is none yet, an empty row
-/// carries the mark.
-pub(crate) async fn adopt_row(
-    env: &Env,
-    customer: &Customer,
-) -> Result<(Imported, Vec<(String, Timestamp)>)> {
-    let database = database(env).await?;
-    let query = "INSERT INTO imported_row (source, key, version, body, object, marked, pushed) \
-                 VALUES (?1, ?2, 0, NULL, ?3, 1, 0) \
-                 ON CONFLICT DO UPDATE SET object = ?3, marked = 1, pushed = version \
-                 RETURNING json_array(version, json(body), json((SELECT json_group_array(json_array(segment, since)) \
-                 FROM membership WHERE customer = ?3))) AS json";
-    let parameters =
-        [customer.table.as_str().into(), customer.auth_id.as_str().into(), customer.id.to_string().into()];
-    let found = ask(&database, query, &parameters).await?;
-    let memberships = json::from_value(found.get(2).unwrap_or(&Value::Null))?;
-    Ok((imported(&found)?, memberships))
-}
-
-/// Version and columns out of a list that begins with them.
-pub(super) fn imported(found: &Value) -> Result<Imported> {
-    let version = found.get(0).and_then(Value::as_u64).unwrap_or(0);
-    let values = match found.get(1) {
-        Some(values) if !values.is_null() => json::from_value(values)?,
-        _ => Map::new(),
-    };
-    Ok(Imported { version, values })
 }
 
 /// Inserts or updates rows; those that are the same stay untouched. Answers how many were not there, and
@@ -101,7 +66,7 @@ pub(crate) async fn behind(env: &Env, limit: u32) -> Result<Vec<(CustomerId, Imp
                  (SELECT * FROM imported_row WHERE pushed < version AND marked = 1 \
                  ORDER BY source, key LIMIT ?1)) WHERE coalesce(bytes, 0) < ?2";
     let mut behind = Vec::new();
-    for row in super::rows(&database.prepare(query).bind(&[limit.into(), PAGE_BYTES.into()])?).await? {
+    for row in rows(&database.prepare(query).bind(&[limit.into(), PAGE_BYTES.into()])?).await? {
         let object = row.get(2).and_then(Value::as_str).and_then(|object| object.parse().ok());
         let object = object.ok_or_else(|| Error::damaged("an imported row names no customer".to_owned()))?;
         behind.push((object, imported(&row)?));
@@ -137,18 +102,6 @@ pub(crate) async fn forget_row(env: &Env, customer: CustomerId) -> Result<()> {
     let bound: worker::Result<Vec<D1PreparedStatement>> = bound.collect();
     noticed(database.batch(bound?).await)?;
     Ok(())
-}
-
-/// How many rows a table has.
-pub(crate) async fn count(env: &Env, table: &str) -> Result<u64> {
-    let query = "SELECT json(count(*)) AS json FROM imported_row WHERE source = ?1 AND body IS NOT NULL";
-    Ok(ask(&database(env).await?, query, &[table.into()]).await?.as_u64().unwrap_or(0))
-}
-
-/// Whether a table has rows, or customers who were once given a name by it.
-pub(crate) async fn is_used(env: &Env, table: &str) -> Result<bool> {
-    let query = "SELECT '1' AS json FROM imported_row WHERE source = ?1 LIMIT 1";
-    Ok(!ask(&database(env).await?, query, &[table.into()]).await?.is_null())
 }
 
 /// Takes some rows of a table away: customers without an object go, the objects of the others are to hear

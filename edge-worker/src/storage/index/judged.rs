@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use wasm_bindgen::JsValue;
 use worker::Env;
 
-use super::imported::{PAGE_BYTES, imported};
-use super::{Answer, LOOKED_AT, ask, database, noticed, rows};
+use super::reading::{LOOKED_AT, PAGE_BYTES, rows};
+use super::{Answer, ask, database, imported, noticed};
 use crate::error::{Error, Result};
 
 /// An imported row of a customer without an object.

@@ -4,7 +4,8 @@ use serde_json::Value;
 use wasm_bindgen::JsValue;
 use worker::Env;
 
-use super::{ask, database, listed};
+use super::reading::listed;
+use super::{ask, database};
 use crate::error::Result;
 
 /// What a list asks for.

@@ -7,8 +7,8 @@ use msci_core::time::Timestamp;
 use serde_json::Value;
 use worker::Env;
 
-use super::imported::PAGE_BYTES;
-use super::{LOOKED_AT, ask, database, rows};
+use super::reading::{LOOKED_AT, PAGE_BYTES, rows};
+use super::{ask, database};
 use crate::error::{Error, Result};
 
 /// How many customers are in a segment.

@@ -3,7 +3,8 @@
 use serde_json::Value;
 use worker::Env;
 
-use super::{ask, database, listed};
+use super::reading::listed;
+use super::{ask, database};
 use crate::error::Result;
 
 /// Of each bucket: how many saw the experience first in it, and how many of them reached its goal.

@@ -4,7 +4,8 @@ use msci_core::time::Timestamp;
 use wasm_bindgen::JsValue;
 use worker::Env;
 
-use super::{LOOKED_AT, ask, database, listed, noticed};
+use super::reading::{LOOKED_AT, listed};
+use super::{ask, database, noticed};
 use crate::error::Result;
 
 /// A membership of somebody who is not there.

@@ -1,0 +1,45 @@
+//! Changes of the configuration, and what the read API asks it for.
+
+use msci_core::json;
+use serde_json::{Value, json};
+use worker::Env;
+
+use super::{Change, config};
+use crate::error::Result;
+
+/// Asks for so many of the requests that a token may make in a window, of at most so many. Answers how
+/// many are granted, and how many are then left.
+pub(crate) async fn config_lease(
+    env: &Env,
+    token: u32,
+    window: i64,
+    want: u32,
+    most: u32,
+) -> Result<(u32, u32)> {
+    let body = serde_json::to_string(&(token, window, want, most))?;
+    Ok(json::from_str(&config(env, "https://config/lease", Some(&body)).await?)?)
+}
+
+/// Changes the configuration; answers its new version.
+pub(crate) async fn config_change(env: &Env, change: &Change) -> Result<u64> {
+    let body = serde_json::to_string(change)?;
+    Ok(json::from_str(&config(env, "https://config/change", Some(&body)).await?)?)
+}
+
+/// Puts an activation, with a secret or without, or deletes it; answers `{ n, secret? }`: the new version, and
+/// the secret that was made for it.
+pub(crate) async fn change_activation(env: &Env, name: &str, body: Value) -> Result<Value> {
+    let body = json::text(&json!({ "name": name, "body": body }));
+    Ok(json::value(&config(env, "https://config/activation", Some(&body)).await?)?)
+}
+
+/// Keeps the account `{ url, projectId, token }` of an outside service, or forgets it (null).
+pub(crate) async fn keep_account(env: &Env, service: &str, account: &Value) -> Result<()> {
+    let body = serde_json::to_string(&(service, account))?;
+    config(env, "https://config/account/keep", Some(&body)).await.map(drop)
+}
+
+/// An account that was kept; null if there is none.
+pub(crate) async fn account(env: &Env, service: &str) -> Result<Value> {
+    Ok(json::value(&config(env, "https://config/account", Some(service)).await?)?)
+}

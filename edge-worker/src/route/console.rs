@@ -1,0 +1,22 @@
+//! Addresses of the console Worker: admin and read API. It stands in front of no site.
+
+use worker::{Env, Request};
+
+use super::own;
+use crate::error::{Error, Result};
+use crate::platform::now;
+use crate::{admin, configuration, odata};
+
+/// Answers a request.
+pub(crate) async fn route(request: Request, env: &Env) -> Result<web_sys::Response> {
+    let now = now();
+    let path = request.path();
+    let own = own(&path).ok_or_else(Error::not_found)?;
+    if let Some(asked) = odata::root(own) {
+        let configuration = configuration::current(env, now).await?;
+        return Ok(odata::any(&request, env, &configuration, asked, now).await?.into());
+    }
+    let path = own.strip_prefix(admin::ROOT).ok_or_else(Error::not_found)?;
+    let configuration = configuration::current(env, now).await?;
+    Ok(admin::any(request, env, &configuration, path).await?.into())
+}

@@ -1,0 +1,149 @@
+// @ts-check
+// What a personal page of 100 KB takes, side by side in one run and on one workerd: ours, the least that this
+// runtime can do (a JavaScript Worker that reads one value of KV and makes one constant replacement with
+// HTMLRewriter), and GrowthBook's edge Worker making the same change. All of them answer the same page.
+import { existsSync } from "node:fs";
+import { Agent, request } from "node:http";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { must, root } from "../../tools/lib.mjs";
+import { browser } from "../support/signals.mjs";
+import { system, until } from "../support/system.mjs";
+
+const ROUNDS = Number(process.env.MSCI_ROUNDS ?? 400);
+const BURSTS = 6;
+const BURST = 300;
+const CLIENTS = 16;
+const CHANGED = "The Aurora is waiting for you.";
+const FOLDER = join(root, "tests/bench/edge");
+const PEERS = join(root, "tests/bench/peers");
+
+/** A visual experiment that everybody is in, as GrowthBook's editor makes it. */
+const EXPERIMENT = {
+  key: "hero",
+  seed: "hero",
+  hashAttribute: "id",
+  hashVersion: 2,
+  status: "running",
+  weights: [0, 1],
+  coverage: 1,
+  urlPatterns: [{ include: true, type: "simple", pattern: "/*" }],
+  meta: [{ key: "0" }, { key: "1" }],
+  variations: [{}, { css: "", js: "", domMutations: [{ selector: "#hero", action: "set", attribute: "html", value: CHANGED }] }],
+};
+
+/** @param {number[]} values @param {number} [share] */
+const quantile = (values, share = 0.5) => [...values].sort((a, b) => a - b)[Math.floor(values.length * share)] ?? NaN;
+
+async function growthbook() {
+  if (!existsSync(join(PEERS, "node_modules/@growthbook"))) await must("npm", ["ci", "--ignore-scripts"], { cwd: PEERS });
+  const { outputFiles } = await build({
+    entryPoints: [join(PEERS, "edge-cloudflare.js")],
+    bundle: true,
+    minify: true,
+    format: "esm",
+    platform: "browser",
+    target: "es2022",
+    write: false,
+    logLevel: "error",
+  });
+  return outputFiles[0]?.text ?? "";
+}
+
+const worker = (/** @type {string} */ name) => ({
+  name,
+  compatibilityDate: "2026-04-01",
+  unsafeDirectSockets: [{}],
+});
+
+const msci = await system(undefined, {
+  site: join(FOLDER, "origin.mjs"),
+  beside: [
+    { ...worker("bare"), modules: true, scriptPath: join(FOLDER, "bare.mjs"), kvNamespaces: ["VALUES"], serviceBindings: { SITE: "site" } },
+    {
+      ...worker("growthbook"),
+      modules: [{ type: "ESModule", path: "index.mjs", contents: await growthbook() }],
+      outboundService: "site",
+      kvNamespaces: ["KV_GB_PAYLOAD"],
+      bindings: {
+        PROXY_TARGET: "http://site.example",
+        GROWTHBOOK_API_HOST: "http://site.example",
+        GROWTHBOOK_CLIENT_KEY: "key",
+        // At the edge alone: nothing of it is for the browser to do or to download.
+        RUN_VISUAL_EDITOR_EXPERIMENTS: "edge",
+        DISABLE_INJECTIONS: "1",
+      },
+    },
+  ],
+});
+const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });
+try {
+  await msci.admin("PUT", "/segments/visitors", { filter: "UnifiedActivity/any(a: a/ActivityType eq 'View')" });
+  await msci.admin("PUT", "/experiences/hero", {
+    audience: "IsMemberOfSegment('visitors')",
+    pages: ["/*"],
+    changes: [{ selector: "#hero", action: "setText", value: CHANGED }],
+  });
+  const visitor = browser();
+  await msci.collect(visitor.batch(visitor.view("/")));
+  const put = async (/** @type {string} */ namespace, /** @type {string} */ of, /** @type {string} */ key, /** @type {string} */ value) =>
+    /** @type {any} */ (await msci.miniflare().getKVNamespace(namespace, of)).put(key, value);
+  await put("VALUES", "bare", "visitor", "1");
+  await put("KV_GB_PAYLOAD", "growthbook", "gb_payload", JSON.stringify({ features: {}, experiments: [EXPERIMENT] }));
+
+  const subjects = await Promise.all(
+    ["msci", "bare", "growthbook"].map(async (name) => ({
+      name,
+      base: (await msci.miniflare().unsafeGetDirectURL(name)).origin,
+      cookie: name === "msci" ? `_msci=${visitor.cookieId}` : "gbuuid=visitor",
+      /** @type {number[]} */ times: [],
+      /** @type {number[]} */ rates: [],
+    })),
+  );
+  const get = (/** @type {{ base: string, cookie: string }} */ { base, cookie }) =>
+    /** @type {Promise<string>} */ (
+      new Promise((resolve, reject) => {
+        request(`${base}/`, { agent, headers: { accept: "text/html", cookie } }, (answer) => {
+          let text = "";
+          answer.setEncoding("latin1").on("data", (chunk) => (text += chunk)).on("end", () => resolve(text)).on("error", reject);
+        })
+          .on("error", (error) => reject(new Error(`${base} did not answer`, { cause: error })))
+          .end();
+      })
+    );
+  for (const subject of subjects) {
+    await until(async () => (await get(subject)).includes(CHANGED), `${subject.name} makes the change`, 15_000);
+    for (let i = 0; i < 50; i++) await get(subject);
+  }
+
+  for (let i = 0; i < ROUNDS; i++) {
+    for (const subject of subjects) {
+      const begun = performance.now();
+      const page = await get(subject);
+      subject.times.push(performance.now() - begun);
+      if (page.length < 100_000 - 100 || !page.includes(CHANGED)) throw new Error(`${subject.name} did not make the change`);
+    }
+  }
+  for (let i = 0; i < BURSTS; i++) {
+    for (const subject of subjects) {
+      const begun = performance.now();
+      let left = BURST;
+      await Promise.all(Array.from({ length: CLIENTS }, async () => {
+        while (left-- > 0) await get(subject);
+      }));
+      subject.rates.push((BURST / (performance.now() - begun)) * 1000);
+    }
+  }
+
+  const [ours, bare, peer] = subjects;
+  if (!ours || !bare || !peer) throw new Error("nothing was measured");
+  console.log(`${`a page of 100 KB, ${ROUNDS} in turn`.padEnd(44)}${"median ms".padStart(11)}${"p95 ms".padStart(11)}${`pages/s, ${CLIENTS} clients`.padStart(22)}`);
+  for (const { name, times, rates } of subjects) {
+    console.log(name.padEnd(44) + quantile(times).toFixed(2).padStart(11) + quantile(times, 0.95).toFixed(2).padStart(11) + quantile(rates).toFixed(0).padStart(22));
+  }
+  console.log(`time, ours / bare (limit 1.10): ${(quantile(ours.times) / quantile(bare.times)).toFixed(2)}`);
+  console.log(`throughput, ours / GrowthBook (goal 5.0): ${(quantile(ours.rates) / quantile(peer.rates)).toFixed(2)}`);
+} finally {
+  agent.destroy();
+  await msci.stop();
+}

@@ -1,0 +1,3 @@
+import { handleRequest } from "@growthbook/edge-cloudflare";
+
+export default { fetch: (request, env) => handleRequest(request, env) };
