@@ -333,7 +333,7 @@ pub fn check(bundle: &Bundle) -> Result<(), DefinitionError> {
 }
 
 /// Whether messages may be sent there: profiles do not travel in the clear.
-fn is_receiver(url: &str) -> bool {
+pub fn is_receiver(url: &str) -> bool {
     let (rest, secure) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
         (Some(rest), _) => (rest, true),
         (None, Some(rest)) => (rest, false),

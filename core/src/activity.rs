@@ -19,6 +19,8 @@ pub enum ActivityField {
     Wire(String),
     /// A property by its name, in its own case.
     Property(String),
+    /// The bucket in which the page had shown an experience; filters cannot name it.
+    Exposure(String),
 }
 
 /// Filter name (lower case), wire name and type.
@@ -69,8 +71,26 @@ impl ActivityField {
             Self::Time => Scalar::Time(signal.time),
             Self::Wire(name) => scalar(signal.fields.get(name)),
             Self::Property(name) => scalar(signal.property(name)),
+            Self::Exposure(experience) => {
+                let bucket = signal.text(EXPOSURES).and_then(|shown| bucket_of(shown, experience));
+                bucket.map_or(Scalar::Null, |bucket| Scalar::Text(bucket.to_owned()))
+            }
         }
     }
+}
+
+/// The field that says which experiences a page had taken or held out: `experience:bucket,…`, as its marker
+/// said (`page::marker`).
+pub(crate) const EXPOSURES: &str = "exposures";
+
+/// Longest name of a bucket, in bytes.
+const BUCKET_BYTES: usize = 64;
+
+/// The bucket of an experience; none where it is not named, or by something that is no name of a bucket.
+fn bucket_of<'a>(shown: &'a str, experience: &str) -> Option<&'a str> {
+    let mut pairs = shown.split(',').filter_map(|pair| pair.split_once(':'));
+    let (_, bucket) = pairs.find(|(name, _)| *name == experience)?;
+    (1..=BUCKET_BYTES).contains(&bucket.len()).then_some(bucket)
 }
 
 /// JSON to a value of the language; objects and lists are no scalars and count as absent.

@@ -49,7 +49,15 @@ impl Bundle {
             let since = since(EXPERIENCE, name, before.experiences.get(name) == Some(experience));
             (format!("{EXPERIENCE}/{name}"), since)
         });
-        self.since = Map::gathered(measures.chain(segments).chain(experiences).collect());
+        // Who was shown what, and did what then, does not depend on what is shown.
+        let outcomes = self.experiences.iter().map(|(name, experience)| {
+            let key = format!("{OUTCOME}/{name}");
+            // Of the version before this one nobody noted it: nothing was counted.
+            let counted = before.since.contains_key(key.as_str());
+            let same = before.experiences.get(name).is_some_and(|before| before.goal == experience.goal);
+            (key, since(OUTCOME, name, same && counted))
+        });
+        self.since = Map::gathered(measures.chain(segments).chain(experiences).chain(outcomes).collect());
     }
 
     /// Since which version a definition is as it is; where nobody noted it, this one.
@@ -62,8 +70,10 @@ impl Bundle {
 pub(crate) const MEASURE: &str = "measure";
 /// A segment.
 pub(crate) const SEGMENT: &str = "segment";
-/// An experience.
+/// An experience, by its audience.
 pub(crate) const EXPERIENCE: &str = "experience";
+/// An experience, by those who were shown it and reached its goal.
+pub(crate) const OUTCOME: &str = "outcome";
 
 /// Settings of the system, with the defaults of a new one (contract §7).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -320,7 +330,11 @@ pub struct Experience {
     /// Share of the audience that is left untouched, 0 to 1.
     #[serde(default)]
     pub holdout: f64,
-    /// Higher comes first; where two change the same element, the first wins.
+    /// What it is to lead to: a filter over one activity. Without one, results count who was shown what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<String>,
+    /// Higher comes first, at equal ones the name that comes first. Where two of them change the same thing of
+    /// the same selector, the first alone does (`page::decisions`).
     #[serde(default)]
     pub priority: i32,
     /// Not before this time, RFC 3339.
@@ -368,6 +382,9 @@ pub enum Action {
     Remove,
     /// Sends the visitor elsewhere; no selector.
     Redirect,
+    /// Replaces the text `name` in scripts; the Worker's own, nobody can ask for it.
+    #[serde(skip_deserializing)]
+    ReplaceText,
 }
 
 /// One change to a page.

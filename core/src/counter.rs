@@ -259,6 +259,16 @@ impl Counter {
         kept: 0,
     };
 
+    /// The oldest of the activities that a `first` or `last` of all time is chosen from: when, and its value.
+    pub fn oldest(&self) -> Option<(Timestamp, &Value)> {
+        self.first.as_ref().map(|first| (first.time, &first.value))
+    }
+
+    /// When the newest of them was.
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.last.as_ref().map(|last| last.time)
+    }
+
     /// How many of the newest instants it keeps.
     pub fn kept(&self) -> usize {
         self.kept

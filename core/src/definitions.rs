@@ -6,13 +6,14 @@ mod reach;
 
 use crate::activity::ActivityField;
 use crate::collections::{Map, in_order, sorted_by_key};
-use crate::config::{Action, Bundle, Change, Column, EXPERIENCE, Experience, MEASURE, SEGMENT};
+use crate::config::{Action, Bundle, Change, Column, EXPERIENCE, Experience, MEASURE, OUTCOME, SEGMENT};
 use crate::counter::{Aggregate, Counter, CounterId, Counting, WINDOW_COUNT, Window};
 use crate::expr::resolve::{self, CustomerField, Resolved, Schema};
 use crate::expr::{self, Expr, ExprError, Type};
+use crate::outcome::Trial;
 use crate::page::Pattern;
 use crate::snapshot::Snapshot;
-use crate::template::{self, Sink, Template};
+use crate::template::{Sink, Template, markup};
 use crate::time::{DAY_MS, SECOND_MS, Timestamp};
 
 pub(crate) use self::reach::{Place, Reach};
@@ -65,6 +66,8 @@ pub struct Definitions {
     pub segments: Vec<(String, Expr<CustomerField>)>,
     /// Active experiences, in the order in which they apply.
     pub experiences: Vec<CompiledExperience>,
+    /// What is counted of each experience, also of those that have ended.
+    pub(crate) trials: Vec<Trial>,
     pub(crate) reach: Reach,
     /// A visitor of whom nothing is known, where that does not depend on the time.
     pub(crate) stranger: Option<Box<Snapshot>>,
@@ -155,11 +158,25 @@ impl Definitions {
             let compiled = compiled.map_err(|message| DefinitionError::Invalid { what, message })?;
             out.experiences.push(compiled);
         }
+        for (name, experience) in bundle.experiences.iter() {
+            let counted = Trial::compile(name, experience.goal.as_deref());
+            let what = || format!("goal of experience {name}");
+            let (trial, countings) =
+                counted.map_err(|error| DefinitionError::Filter { what: what(), error })?;
+            out.trials.push(trial);
+            let since = bundle.since(OUTCOME, name);
+            counters.extend(countings.into_iter().map(|counting| Counting { since, ..counting }));
+        }
         out.bundle = bundle;
         out.counters = joined(counters);
         out.reach = Reach::of(&out);
         out.stranger = Some(Box::new(Snapshot::stranger(&out, Timestamp(0))));
         Ok(out)
+    }
+
+    /// What filters over the customer can name.
+    pub(crate) fn names(&self) -> impl Schema + '_ {
+        Names::of(&self.bundle)
     }
 
     /// The counting and state of a counter; the empty state where nothing was counted.
@@ -257,11 +274,6 @@ impl CompiledExperience {
             until: instant(&experience.until)?,
         })
     }
-
-    /// Whether the schedule allows it now.
-    pub fn scheduled(&self, now: Timestamp) -> bool {
-        self.from.is_none_or(|from| from <= now) && self.until.is_none_or(|until| now < until)
-    }
 }
 
 fn compile_changes(changes: &[Change]) -> Result<Vec<CompiledChange>, String> {
@@ -280,15 +292,15 @@ fn compile_change(change: &Change) -> Result<CompiledChange, String> {
         let name = change.name.as_deref().unwrap_or_default();
         let plain = !name.is_empty()
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b':'));
-        // An event handler's text is script: no escaping makes a visitor's value safe in it.
-        if !plain || template::runs(name) {
+        if !plain || markup::is_code(name) {
             return Err(format!("the attribute {name:?} cannot be set"));
         }
     }
+    let attribute = change.name.as_deref().unwrap_or_default();
     let sink = match change.action {
         Action::Redirect => Sink::Url,
-        Action::SetAttribute if change.name.as_deref().is_some_and(template::is_address) => Sink::Url,
-        Action::SetAttribute | Action::SetText | Action::Remove => Sink::Text,
+        Action::SetAttribute if markup::is_address(attribute) => Sink::Url,
+        Action::SetAttribute | Action::SetText | Action::Remove | Action::ReplaceText => Sink::Text,
         Action::SetHtml | Action::Append | Action::Prepend | Action::Before | Action::After => Sink::Html,
     };
     let template = Template::parse(change.value.as_deref().unwrap_or_default(), sink)?;

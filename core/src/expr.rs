@@ -38,6 +38,28 @@ impl ExprError {
     }
 }
 
+/// The parts of a filter that are joined by `and` at its top, as they are written; one, where it is something
+/// else. None where it cannot be read.
+pub(crate) fn conjuncts(text: &str) -> Vec<&str> {
+    let Ok(tokens) = lexer::tokens(text) else { return Vec::new() };
+    let (mut depth, mut begin) = (0_usize, 0);
+    let mut parts = Vec::new();
+    for (at, token) in tokens {
+        match token {
+            lexer::Token::Mark('(') => depth += 1,
+            lexer::Token::Mark(')') => depth = depth.saturating_sub(1),
+            lexer::Token::Word(word) if depth == 0 && word == "or" => return vec![text.trim()],
+            lexer::Token::Word(word) if depth == 0 && word == "and" => {
+                parts.extend(text.get(begin..at));
+                begin = at + word.len();
+            }
+            _ => {}
+        }
+    }
+    parts.extend(text.get(begin..));
+    parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).collect()
+}
+
 /// A value of the language.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]

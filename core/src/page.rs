@@ -6,7 +6,9 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Action;
 use crate::definitions::{CompiledChange, CompiledExperience, Definitions};
+use crate::limits::STRING_BYTES;
 use crate::snapshot::Snapshot;
+use crate::template::{Unfilled, percent_encode};
 use crate::time::Timestamp;
 
 /// A pattern over the path of a page: literal text, `*` stands for anything.
@@ -27,7 +29,16 @@ impl Pattern {
         if text.matches('*').count() > 8 {
             return Err("a page has 8 stars at most".to_owned());
         }
-        Ok(Self { pieces: text.split('*').map(str::to_owned).collect() })
+        // As browsers write the path of an address.
+        let mut path = String::new();
+        for c in text.chars() {
+            match c {
+                ' ' | '"' | '<' | '>' | '`' => percent_encode(c.encode_utf8(&mut [0; 4]), &mut path),
+                c if c.is_ascii() => path.push(c),
+                c => percent_encode(c.encode_utf8(&mut [0; 4]), &mut path),
+            }
+        }
+        Ok(Self { pieces: path.split('*').map(str::to_owned).collect() })
     }
 
     /// Whether a path fits. Linear: between stars the leftmost place is always a right one.
@@ -71,6 +82,61 @@ pub struct Exposure {
 /// The bucket of those who are left untouched.
 pub const HOLDOUT: &str = "holdout";
 
+/// Why an experience is taken on a page, or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Its schedule has not begun.
+    NotYet,
+    /// Its schedule has ended.
+    Over,
+    /// It is for other pages.
+    OtherPage,
+    /// It is for other people.
+    OtherAudience,
+    /// The visitor is among those who are left untouched.
+    HeldOut,
+    /// It is taken.
+    Taken {
+        /// The variant.
+        bucket: String,
+        /// What becomes of each of its changes.
+        changes: Vec<Fate>,
+    },
+}
+
+/// What becomes of one change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is made.
+    Made(Edit),
+    /// An experience that comes before has changed the same thing.
+    LostTo(String),
+    /// The customer has no such field, and the template no default for it.
+    MissingField(String),
+    /// What comes out is no address of the web.
+    NoAddress,
+}
+
+/// What is decided about one experience.
+#[derive(Clone, Debug)]
+pub struct Decision<'a> {
+    /// Which.
+    pub experience: &'a CompiledExperience,
+    /// Why it is taken, or not.
+    pub why: Why,
+}
+
+/// Why an experience is out of the question here and now, whoever asks.
+pub(crate) fn elsewhere(experience: &CompiledExperience, path: &str, now: Timestamp) -> Option<Why> {
+    if experience.from.is_some_and(|from| now < from) {
+        return Some(Why::NotYet);
+    }
+    if experience.until.is_some_and(|until| until <= now) {
+        return Some(Why::Over);
+    }
+    (!experience.pages.iter().any(|page| page.matches(path))).then_some(Why::OtherPage)
+}
+
 /// Experiences that could apply to this path now, whoever asks. When there is none, no profile is
 /// read at all.
 pub fn candidates<'a>(
@@ -78,46 +144,100 @@ pub fn candidates<'a>(
     path: &'a str,
     now: Timestamp,
 ) -> Vec<&'a CompiledExperience> {
-    let fits = |experience: &&CompiledExperience| {
-        experience.scheduled(now) && experience.pages.iter().any(|page| page.matches(path))
-    };
+    let fits = |experience: &&CompiledExperience| elsewhere(experience, path, now).is_none();
     definitions.experiences.iter().filter(fits).collect()
 }
 
-/// Decides what a visitor's page becomes.
-pub fn decide(candidates: &[&CompiledExperience], snapshot: &Snapshot) -> Vec<Exposure> {
-    let mut taken: Vec<(String, Action, Option<String>)> = Vec::new();
+/// Decides about each of the candidates, in the order in which they apply.
+///
+/// The changes of one experience are all made, in their order. Between two of them the first wins where both
+/// change the same thing of the same selector: its content (`setText`, `setHtml`, `remove`), one attribute, what
+/// stands at one of its four sides; and there is one redirect.
+pub fn decisions<'a>(candidates: &[&'a CompiledExperience], snapshot: &Snapshot) -> Vec<Decision<'a>> {
+    let mut taken: Vec<(Place<'a>, &str)> = Vec::new();
     let mut out = Vec::new();
-    for experience in candidates.iter().filter(|experience| snapshot.audiences.contains(&experience.name)) {
-        let (bucket, changes) = bucket(experience, &snapshot.bucket_key);
-        let mut edits = Vec::new();
-        for change in changes {
-            let Some(edit) = render(change, snapshot) else { continue };
-            let place = (edit.selector.clone(), edit.action, edit.name.clone());
-            // The first to change a thing wins: the order is that of priority.
-            if !taken.contains(&place) {
-                taken.push(place);
-                edits.push(edit);
+    for experience in candidates {
+        let name = experience.name.as_str();
+        let why = match bucket(experience, &snapshot.bucket_key) {
+            _ if !snapshot.audiences.contains(&experience.name) => Why::OtherAudience,
+            None => Why::HeldOut,
+            Some((bucket, changes)) => {
+                let mut fates = Vec::new();
+                for change in changes {
+                    let place = Place::of(change);
+                    let first = taken.iter().find(|(other, of)| other.is(&place) && *of != name);
+                    let fate = first
+                        .map_or_else(|| render(change, snapshot), |(_, of)| Fate::LostTo((*of).to_owned()));
+                    if matches!(fate, Fate::Made(_)) {
+                        taken.push((place, name));
+                    }
+                    fates.push(fate);
+                }
+                Why::Taken { bucket: bucket.to_owned(), changes: fates }
             }
-        }
-        out.push(Exposure { name: experience.name.clone(), bucket: bucket.to_owned(), changes: edits });
+        };
+        out.push(Decision { experience, why });
     }
     out
 }
 
-fn bucket<'a>(experience: &'a CompiledExperience, key: &str) -> (&'a str, &'a [CompiledChange]) {
+/// What a visitor's page becomes: the experiences taken and held out.
+pub fn decide(candidates: &[&CompiledExperience], snapshot: &Snapshot) -> Vec<Exposure> {
+    let exposure = |decision: Decision<'_>| {
+        let name = decision.experience.name.clone();
+        let (bucket, changes) = match decision.why {
+            Why::NotYet | Why::Over | Why::OtherPage | Why::OtherAudience => return None,
+            Why::HeldOut => (HOLDOUT.to_owned(), Vec::new()),
+            Why::Taken { bucket, changes } => (bucket, changes),
+        };
+        let changes = changes.into_iter().filter_map(|fate| match fate {
+            Fate::Made(edit) => Some(edit),
+            Fate::LostTo(_) | Fate::MissingField(_) | Fate::NoAddress => None,
+        });
+        Some(Exposure { name, bucket, changes: changes.collect() })
+    };
+    decisions(candidates, snapshot).into_iter().filter_map(exposure).collect()
+}
+
+/// Which thing of which elements a change is about.
+struct Place<'a> {
+    selector: &'a str,
+    /// One of the actions that change the same thing.
+    of: Action,
+    attribute: &'a str,
+}
+
+impl<'a> Place<'a> {
+    fn of(compiled: &'a CompiledChange) -> Self {
+        let change = &compiled.change;
+        let of = match change.action {
+            Action::SetText | Action::SetHtml | Action::Remove => Action::SetText,
+            other => other,
+        };
+        let attribute = change.name.as_deref().filter(|_| of == Action::SetAttribute);
+        Self { selector: &change.selector, of, attribute: attribute.unwrap_or_default() }
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        let same = self.selector == other.selector && self.of == other.of;
+        same && self.attribute.eq_ignore_ascii_case(other.attribute)
+    }
+}
+
+/// The variant that this key gets, by weight; none is held out.
+fn bucket<'a>(experience: &'a CompiledExperience, key: &str) -> Option<(&'a str, &'a [CompiledChange])> {
     if share(&[key, "\0", &experience.name, "\0holdout"]) < experience.holdout {
-        return (HOLDOUT, &[]);
+        return None;
     }
     let total: f64 = experience.variants.iter().map(|(_, weight, _)| f64::from(*weight)).sum();
     let mut point = share(&[key, "\0", &experience.name]) * total;
     for (name, weight, changes) in &experience.variants {
         point -= f64::from(*weight);
         if point < 0.0 {
-            return (name, changes);
+            return Some((name, changes));
         }
     }
-    (HOLDOUT, &[])
+    None
 }
 
 /// A number in [0, 1) that depends on the text alone.
@@ -130,45 +250,46 @@ fn share(parts: &[&str]) -> f64 {
     f64::from(bits) / (f64::from(u32::MAX) + 1.0)
 }
 
-fn render(change: &CompiledChange, snapshot: &Snapshot) -> Option<Edit> {
-    let value = change.template.render(&|field| snapshot.text(field))?;
-    Some(Edit {
-        selector: change.change.selector.clone(),
-        action: change.change.action,
-        value,
-        name: change.change.name.clone(),
+fn render(change: &CompiledChange, snapshot: &Snapshot) -> Fate {
+    match change.template.render(&|field| snapshot.text(field)) {
+        Ok(value) => Fate::Made(Edit {
+            selector: change.change.selector.clone(),
+            action: change.change.action,
+            value,
+            name: change.change.name.clone(),
+        }),
+        Err(Unfilled::MissingField(field)) => Fate::MissingField(field),
+        Err(Unfilled::NoAddress) => Fate::NoAddress,
+    }
+}
+
+/// Where a page redirects to, and for which exposure: `experience:bucket`. The page itself is not seen.
+pub fn redirect(exposures: &[Exposure]) -> Option<(String, &str)> {
+    exposures.iter().find_map(|exposure| {
+        let edit = exposure.changes.iter().find(|edit| edit.action == Action::Redirect)?;
+        Some((format!("{}:{}", exposure.name, exposure.bucket), edit.value.as_str()))
     })
 }
 
-/// Content of the marker `<meta name="msci-x">`: which experiences this page took or held out. The
-/// SDK sends it with the view, so that exposure costs no write of its own.
-pub fn marker(exposures: &[Exposure]) -> String {
-    let shown: Vec<String> = exposures.iter().map(|e| format!("{}:{}", e.name, e.bucket)).collect();
-    shown.join(",")
+/// Content of the marker `<meta name="msci-x">`: which experiences this page took or held out, behind what was
+/// carried here by a redirect. The SDK sends it with the view, so that exposure costs no write of its own. What
+/// a signal's field cannot hold is left out, whole.
+pub fn marker(exposures: &[Exposure], carried: Option<&str>) -> String {
+    let mut marker = carried.unwrap_or_default().to_owned();
+    for exposure in exposures {
+        let length = marker.len() + exposure.name.len() + exposure.bucket.len() + 2;
+        if length > STRING_BYTES {
+            break;
+        }
+        if !marker.is_empty() {
+            marker.push(',');
+        }
+        marker.push_str(&exposure.name);
+        marker.push(':');
+        marker.push_str(&exposure.bucket);
+    }
+    marker
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_match_whole_paths() {
-        let fits = |pattern: &str, path: &str| Pattern::parse(pattern).unwrap().matches(path);
-        assert!(fits("/", "/"));
-        assert!(!fits("/", "/shop"));
-        assert!(fits("/shop/*", "/shop/a/b"));
-        assert!(!fits("/shop/*", "/shop"));
-        assert!(fits("*", "/anything"));
-        assert!(fits("/*/reviews/*.html", "/de/reviews/a/b.html"));
-        assert!(!fits("/*/reviews/*.html", "/reviews/a.html"));
-        assert!(fits("/a*a", "/aa") && !fits("/a*a", "/a"));
-        assert!(Pattern::parse("shop").is_err() && Pattern::parse("/*********").is_err());
-    }
-
-    #[test]
-    fn shares_are_even_and_stable() {
-        let held = (0..100_000).filter(|id| share(&[&id.to_string(), "\0x\0holdout"]) < 0.1).count();
-        assert!((9_000..=11_000).contains(&held), "{held}");
-        assert!((share(&["a", "b"]) - share(&["ab"])).abs() < f64::EPSILON);
-    }
-}
+mod tests;

@@ -19,6 +19,7 @@ use crate::json;
 use crate::membership::{Cause, Membership, Move};
 use crate::mutants::planted;
 use crate::object::UnknownFields;
+use crate::outcome::{self, Outcome};
 use crate::signal::{Kind, Signal, Source};
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
@@ -377,6 +378,11 @@ impl Profile {
         self.head.server.fill(&mut all);
         self.head.browser.fill(&mut all);
         all
+    }
+
+    /// What became of it wherever it was shown an experience.
+    pub fn outcomes(&self, definitions: &Definitions) -> Vec<Outcome> {
+        outcome::all(definitions, &self.counters)
     }
 
     /// The view of it at `now`; the caller adds what it knows of identity.

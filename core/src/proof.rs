@@ -49,6 +49,34 @@ impl ProofKey {
     }
 }
 
+impl ProofKey {
+    fn seal_of(&self, purpose: &str, body: &str, expires: &str) -> String {
+        let parts = ["seal:", purpose, ":", body, ":", expires];
+        URL_SAFE_NO_PAD.encode(mac_of(&self.0, &parts))
+    }
+
+    /// Something that we hand out and want back as it was: for this purpose alone, until then.
+    pub fn seal(&self, purpose: &str, body: &[u8], expires: Timestamp) -> String {
+        let (body, expires) = (URL_SAFE_NO_PAD.encode(body), expires.0.to_string());
+        let mac = self.seal_of(purpose, &body, &expires);
+        format!("{body}.{expires}.{mac}")
+    }
+
+    /// What was sealed for this purpose; none if it is anything but ours, whole, and not yet expired.
+    pub fn unseal(&self, purpose: &str, value: &str, now: Timestamp) -> Option<Vec<u8>> {
+        if value.len() > TOKEN_BYTES {
+            return None;
+        }
+        let (signed, mac) = value.rsplit_once('.')?;
+        let (body, expires) = signed.split_once('.')?;
+        let genuine = same(mac, &self.seal_of(purpose, body, expires));
+        if !genuine || expires.parse::<i64>().ok()? <= now.0 {
+            return None;
+        }
+        URL_SAFE_NO_PAD.decode(body).ok()
+    }
+}
+
 /// Equality in constant time (of texts of equal length; the length is no secret).
 pub fn same(left: &str, right: &str) -> bool {
     left.as_bytes().ct_eq(right.as_bytes()).into()
@@ -169,6 +197,26 @@ mod tests {
         assert!(!verdict("a.b.c"));
         let foreign = Expected { own_cookie: false, ..expected() };
         assert!(!token_proves(&token(&json!({ "alg": "HS256" }), &good, "s3cret"), "s3cret", foreign, NOW));
+    }
+
+    #[test]
+    fn a_seal_holds_for_its_purpose_until_it_expires() {
+        let key = ProofKey::new([1; 32]);
+        let value = key.seal("link", b"a.b:c", NOW.plus(1000));
+        assert_eq!(key.unseal("link", &value, NOW).as_deref(), Some(b"a.b:c".as_slice()));
+        assert_eq!(key.unseal("page", &value, NOW), None);
+        assert_eq!(key.unseal("link", &value, NOW.plus(1000)), None);
+        assert_eq!(ProofKey::new([2; 32]).unseal("link", &value, NOW), None);
+        let proof = key.sign(CookieId::from_bits(1), CustomerId::Known(5), NOW.plus(1000));
+        for other in ["", "..", "a.b", proof.as_str()] {
+            assert_eq!(key.unseal("link", other, NOW), None, "{other}");
+        }
+        for at in 0..value.len() {
+            let mut forged = value.clone().into_bytes();
+            forged[at] = if forged[at] == b'0' { b'1' } else { b'0' };
+            let forged = String::from_utf8(forged).unwrap();
+            assert_eq!(key.unseal("link", &forged, NOW), None, "byte {at}");
+        }
     }
 
     #[test]

@@ -27,6 +27,17 @@ const actions = {
   remove: (element) => element.remove(),
 };
 
+/** Text comes in pieces, cut anywhere: it is held until it is whole. */
+function replaced({ name, value }) {
+  let held = "";
+  return (piece) => {
+    held += piece.text;
+    if (!piece.lastInTextNode) return void piece.remove();
+    piece.replace(held.replaceAll(name, value), HTML);
+    held = "";
+  };
+}
+
 /** Headers that describe the bytes as they were. */
 const OF_BYTES = ["content-length", "content-md5", "digest", "repr-digest", "content-digest", "accept-ranges"];
 /** Headers by which others than this browser would keep or find the page again. */
@@ -39,6 +50,10 @@ const OF_COPIES = ["etag", "last-modified", "expires", "age", "cdn-cache-control
 export function rewrite(page, edits, head, personal) {
   let rewriter = new HTMLRewriter();
   for (const edit of JSON.parse(edits)) {
+    if (edit.action === "replaceText") {
+      rewriter = rewriter.on(edit.selector, { text: replaced(edit) });
+      continue;
+    }
     try {
       rewriter = rewriter.on(edit.selector, {
         element: (element) => {

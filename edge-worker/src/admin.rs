@@ -3,6 +3,9 @@
 
 mod activations;
 mod customers;
+mod experiences;
+mod export;
+mod page_preview;
 mod rows;
 mod segments;
 
@@ -34,6 +37,9 @@ pub(crate) async fn any(
     let method = request.method();
     let parts: Vec<String> = path.split('/').map(decoded).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    if let Some(answer) = of_definitions(&request, env, configuration, &parts).await? {
+        return Ok(answer);
+    }
     match (&method, parts.as_slice()) {
         (Method::Get, ["settings"]) => http::json(configuration.settings()),
         (Method::Put, ["settings"]) => {
@@ -72,12 +78,6 @@ pub(crate) async fn any(
         }
         (Method::Post, ["tables", name, "rows"]) => rows::import(request, env, configuration, name).await,
         (_, ["activations", rest @ ..]) => activations::any(&request, env, configuration, rest).await,
-        (Method::Post, ["segments", "preview"]) => {
-            segments::preview(env, configuration, &body(&request).await?).await
-        }
-        (Method::Get, ["segments", name, "members"]) => {
-            segments::members(&request, env, configuration, name).await
-        }
         (Method::Get, [kind]) if is_kind(kind) => {
             let items: Vec<Value> = definitions(configuration, kind)?
                 .into_iter()
@@ -102,8 +102,8 @@ pub(crate) async fn any(
         }
         (Method::Put, [kind, name]) if is_kind(kind) => {
             check_name(name)?;
-            if (*kind, *name) == ("segments", "preview") {
-                return Err(Error::client(400, "invalid_name", "preview is a name of this API's own"));
+            if matches!((*kind, *name), ("segments", "preview") | ("experiences", "explain")) {
+                return Err(Error::client(400, "invalid_name", "this is a name of this API's own"));
             }
             let definition = body(&request).await?;
             let answer = named(name, definition.clone());
@@ -116,17 +116,51 @@ pub(crate) async fn any(
         }
         (
             _,
-            ["settings" | "snippet" | "customers" | "jobs"]
+            ["settings" | "snippet" | "customers" | "jobs" | "preview"]
             | ["customers" | "jobs", _]
             | ["tables", _, "rows"]
             | ["customers", _, "timeline" | "unlink"]
             | ["privacy", "erase"]
             | ["index", "rebuild" | "tidy"]
-            | ["segments", _, "members"],
+            | ["segments", _, "members" | "export"]
+            | ["experiences", _, "results"],
         ) => Err(Error::method_not_allowed()),
         (_, [kind] | [kind, _]) if is_kind(kind) => Err(Error::method_not_allowed()),
         _ => Err(Error::not_found()),
     }
+}
+
+/// What is asked about segments and experiences, besides what they are.
+async fn of_definitions(
+    request: &Request,
+    env: &Env,
+    configuration: &Configuration,
+    parts: &[&str],
+) -> Result<Option<Response>> {
+    let answer = match (&request.method(), parts) {
+        (_, ["accounts", "optimizely"]) => export::account(request, env).await,
+        (Method::Get, ["segments", name, "export"]) => export::file(request, env, configuration, name).await,
+        (Method::Post, ["segments", name, "export"]) => {
+            export::upload(env, configuration, name, &body(request).await?).await
+        }
+        (Method::Get, ["experiences", name, "results"]) => {
+            experiences::results(env, configuration, name).await
+        }
+        (Method::Post, ["experiences", "explain"]) => {
+            experiences::explained(request, env, configuration, &body(request).await?).await
+        }
+        (Method::Post, ["preview"]) => {
+            page_preview::link(request, env, configuration, &body(request).await?).await
+        }
+        (Method::Post, ["segments", "preview"]) => {
+            segments::preview(env, configuration, &body(request).await?).await
+        }
+        (Method::Get, ["segments", name, "members"]) => {
+            segments::members(request, env, configuration, name).await
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(answer?))
 }
 
 /// A percent-encoded part of an address as text; invalid sequences stay as they are.

@@ -5,6 +5,7 @@
 mod administration;
 #[cfg(feature = "console")]
 mod jobs;
+pub(crate) mod previews;
 #[cfg(feature = "edge")]
 mod signals;
 

@@ -21,6 +21,7 @@ use crate::cors::{self, Origin};
 use crate::error::{Error, Result};
 use crate::http::{self, header};
 use crate::names;
+use crate::page_preview;
 use crate::platform::{normal, random_bits};
 
 /// Most identities that one batch can go to: people at a shared computer sign in as a few.
@@ -50,12 +51,16 @@ pub(crate) async fn post(
     let cookies = Cookies::read(&header(&request, "cookie"), configuration, now);
     let cookie = batch.cookie.or(cookies.id).unwrap_or_else(|| CookieId::from_bits(random_bits()));
     let mut tally = Tally::new(batch.up_to, cookie);
-    if refuses_tracking(http::says_gpc(&request), &cookies, configuration) {
+    let refused = if page_preview::viewer(&header(&request, "cookie"), configuration, now).is_some() {
+        Some(("preview", "this browser previews the site as somebody else"))
+    } else {
+        let refuses = refuses_tracking(http::says_gpc(&request), &cookies, configuration);
+        refuses.then_some(("consent_missing", "the visitor does not want this"))
+    };
+    if let Some((code, message)) = refused {
         for signal in &batch.signals {
             tally.reject(match signal {
-                Ok(incoming) => {
-                    Rejection::new(incoming.signal.seq, "consent_missing", "the visitor does not want this")
-                }
+                Ok(incoming) => Rejection::new(incoming.signal.seq, code, message),
                 Err(rejection) => rejection.clone(),
             });
         }

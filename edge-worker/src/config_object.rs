@@ -1,15 +1,17 @@
 //! The one Durable Object that holds the configuration: immutable bundles by version, and the secrets
 //! of this system. A change is compiled before it is stored, so what is stored always compiles.
 
+mod accounts;
 mod activations;
+mod previews;
 
 use std::cell::RefCell;
 
-use msci_core::activation;
 use msci_core::collections::Map;
 use msci_core::config::{Bundle, Verification};
 use msci_core::definitions::Definitions;
 use msci_core::json;
+use msci_core::{activation, experience};
 use serde_json::Value;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
@@ -47,6 +49,10 @@ impl DurableObject for ConfigObject {
             "/change" => self.change(&body).await.map(|n| n.to_string()),
             "/activation" => self.change_activation(&body).await,
             "/secret" => self.webhook_secret(&body),
+            "/preview/keep" => self.keep_preview(&body),
+            "/preview/take" => self.take_preview(&body),
+            "/account/keep" => self.keep_account(&body),
+            "/account" => self.account(&body),
             _ => Err(Error::not_found()),
         };
         match answer {
@@ -156,7 +162,8 @@ impl ConfigObject {
         next.follow(&before);
         let n = next.n;
         // What was there compiled: where it no longer does, somebody needs what was taken away.
-        let definitions = activation::check(&next).and_then(|()| Definitions::compile(next));
+        let checked = activation::check(&next).and_then(|()| experience::check(&next, &before));
+        let definitions = checked.and_then(|()| Definitions::compile(next));
         let definitions = definitions.map_err(|error| {
             let message = error.to_string();
             if deletes { in_use(&message) } else { Error::client(400, error.code(), message) }

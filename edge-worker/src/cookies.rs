@@ -20,6 +20,8 @@ pub(crate) struct Cookies {
     pub(crate) version: Option<(String, u64)>,
     /// Opted out.
     pub(crate) opted_out: bool,
+    /// What a redirect on the way here showed: `experience:bucket`.
+    pub(crate) carried: Option<String>,
 }
 
 impl Cookies {
@@ -42,8 +44,16 @@ impl Cookies {
             let (tag, version) = text.split_once('.')?;
             Some((tag.to_owned(), version.parse().ok()?))
         });
-        Self { id, proof, void_proof, version, opted_out: value(names::COOKIE_OPT_OUT).is_some() }
+        let carried = value(names::COOKIE_CARRIED).filter(|carried| is_exposure(carried)).map(str::to_owned);
+        let opted_out = value(names::COOKIE_OPT_OUT).is_some();
+        Self { id, proof, void_proof, version, opted_out, carried }
     }
+}
+
+/// Two names of at most 64 bytes, and nothing that means anything in a page.
+fn is_exposure(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':');
+    text.len() <= 129 && text.bytes().all(plain)
 }
 
 const DAY_SECONDS: i64 = 24 * 60 * 60;
@@ -81,6 +91,12 @@ pub(crate) fn version(tag: &str, version: u64, https: bool) -> String {
         names::COOKIE_VERSION,
         secure(https)
     )
+}
+
+/// `Set-Cookie` of what a redirect shows: a page that nobody sees tells nothing.
+pub(crate) fn carried(exposure: &str, https: bool) -> String {
+    let name = names::COOKIE_CARRIED;
+    format!("{name}={exposure}; Path=/; Max-Age=60; HttpOnly; SameSite=Lax{}", secure(https))
 }
 
 /// `Set-Cookie` that takes a cookie away.

@@ -15,6 +15,7 @@ use crate::cors::{self, Origin};
 use crate::error::{Error, Result};
 use crate::http::{self, header};
 use crate::names;
+use crate::page_preview;
 use crate::reader::{self, Visit};
 
 /// `GET /_msci/decisions?uri=…`
@@ -32,7 +33,14 @@ pub(crate) async fn get(
     if refuses_tracking(http::says_gpc(request), &cookies, configuration) {
         cookies.id = None;
     }
-    let Visit { snapshot, behind } = reader::visitor(env, configuration, &cookies, now).await?;
+    let Visit { snapshot, behind } =
+        match page_preview::viewer(&header(request, "cookie"), configuration, now) {
+            Some(viewer) => {
+                let snapshot = page_preview::snapshot(env, configuration, &viewer, now).await?;
+                Visit { snapshot, behind: false }
+            }
+            None => reader::visitor(env, configuration, &cookies, now).await?,
+        };
     let candidates = page::candidates(&configuration.definitions, &path, now);
     let settings = configuration.settings();
     let segments: Vec<&String> =

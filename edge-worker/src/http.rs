@@ -48,6 +48,16 @@ pub(crate) async fn body(request: &Request, limit: usize) -> Result<Vec<u8>> {
     bounded(Pieces::of(request, false)?, limit).await
 }
 
+/// Reads what a service outside answered, of at most `limit` bytes.
+///
+/// # Errors
+/// Beyond it, or where it breaks off.
+#[cfg(feature = "console")]
+pub(crate) async fn answer(response: &web_sys::Response, limit: usize) -> Result<Vec<u8>> {
+    let reader = response.body().map(|stream| stream.get_reader().unchecked_into());
+    bounded(reader.map(|reader| Pieces { reader, gzip: false }), limit).await
+}
+
 /// A body as it arrives.
 pub(crate) struct Pieces {
     reader: web_sys::ReadableStreamDefaultReader,

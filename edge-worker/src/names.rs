@@ -19,6 +19,9 @@ pub(crate) fn var(env: &worker::Env, name: &str) -> String {
 /// Everything the Worker serves itself lives under it.
 pub(crate) const PREFIX: &str = "/_msci";
 
+/// The visitor's id.
+pub(crate) const COOKIE: &str = "_msci";
+
 /// Durable Objects, one a profile.
 pub(crate) const PROFILE: &str = "PROFILE";
 /// The one object that holds the configuration.

@@ -130,7 +130,7 @@ impl Unsettled {
         }
         let Some(cookie) = cookies.id else { return Ok(Visit::of_a_stranger(configuration, now)) };
         let snapshot = profile(configuration.names.unknown(cookie)).await?;
-        let unproven = Cookies { proof: None, version: None, ..*cookies };
+        let unproven = Cookies { proof: None, version: None, carried: None, ..*cookies };
         Ok(checked(configuration, &unproven, now, behind, snapshot)
             .unwrap_or_else(|_| Visit::of_a_stranger(configuration, now)))
     }

@@ -4,7 +4,6 @@
 use std::pin::pin;
 
 use futures_util::future::{Either, select};
-use msci_core::config::Action;
 use msci_core::ids::CookieId;
 use msci_core::page::{self, Edit, Exposure};
 use msci_core::time::Timestamp;
@@ -20,6 +19,7 @@ use crate::cookies::{self, Cookies};
 use crate::error::Result;
 use crate::http::{self, header};
 use crate::names;
+use crate::page_preview;
 use crate::platform::random_bits;
 use crate::reader::{self, Kept, Visit};
 use crate::storage::snapshots;
@@ -37,7 +37,7 @@ extern "C" {
 
 #[wasm_bindgen(module = "msci:site")]
 extern "C" {
-    fn ask(request: &web_sys::Request, env: &Env, whole: bool) -> js_sys::Promise;
+    pub(crate) fn ask(request: &web_sys::Request, env: &Env, whole: bool) -> js_sys::Promise;
     fn told(of: &JsValue, names: &str) -> String;
     fn visit(request: &web_sys::Request, env: &Env, key: &str, deadline: u32) -> js_sys::Array;
 }
@@ -55,6 +55,9 @@ pub(crate) async fn any(
     };
     let [cookie, gpc_said, accept, destination, upgrade] =
         headers(request.inner(), "cookie sec-gpc accept sec-fetch-dest upgrade");
+    if let Some(viewer) = page_preview::viewer(&cookie, configuration, now) {
+        return page_preview::show(&request, env, configuration, &viewer, now).await;
+    }
     let cookies = Cookies::read(&cookie, configuration, now);
     let refuses = refuses_tracking(gpc_said == "1", &cookies, configuration);
     let path = request.path();
@@ -69,8 +72,9 @@ pub(crate) async fn any(
         Vec::new()
     };
     let injects = is_page && configuration.settings().inject_script;
+    let carried = cookies.carried.clone().filter(|_| is_page && !refuses);
     let (response, visit) = if candidates.is_empty() {
-        (shown(ask(request.inner(), env, injects), &request).await?, None)
+        (shown(ask(request.inner(), env, injects || carried.is_some()), &request).await?, None)
     } else {
         beside(&request, env, configuration, &cookies, now).await?
     };
@@ -83,10 +87,11 @@ pub(crate) async fn any(
         _ => Vec::new(),
     };
     let script = (injects && said.is_rewritable()).then(|| script(env, &said.policy));
-    let rewritten = personalised(&response, &exposures, script)?;
+    let carried = carried.filter(|_| said.is_rewritable());
+    let personal = !exposures.is_empty() || carried.is_some();
+    let rewritten = personalised(&request, &response, &exposures, carried.as_deref(), script)?;
     let ours = rewritten.is_some();
-    let page =
-        Page { response: rewritten.unwrap_or(response), ours, personal: ours && !exposures.is_empty() };
+    let page = Page { response: rewritten.unwrap_or(response), ours, personal: ours && personal };
     let behind = visit.is_some_and(|visit| visit.behind);
     let cookies = Cookies { version: cookies.version.filter(|_| behind), ..cookies };
     Ok(with_visitor_cookie(page, &said, &request, configuration, &cookies, refuses))
@@ -100,7 +105,7 @@ async fn gpc(request: &Request, env: &Env) -> Result<Response> {
 }
 
 /// A navigation, not an image or a script: those that name what they want do not want HTML.
-fn wants_page(accept: &str, destination: &str) -> bool {
+pub(crate) fn wants_page(accept: &str, destination: &str) -> bool {
     accept.contains("text/html")
         || (accept.is_empty() || accept.contains("*/*"))
             && !matches!(destination, "image" | "script" | "style" | "font" | "video" | "audio")
@@ -114,7 +119,7 @@ fn headers<const N: usize>(of: &JsValue, names: &str) -> [String; N] {
 }
 
 /// What an answer of the site says of itself.
-struct Said {
+pub(crate) struct Said {
     content_type: String,
     cache_control: String,
     /// Others that let shared caches keep it.
@@ -123,7 +128,7 @@ struct Said {
 }
 
 impl Said {
-    fn of(response: &Response) -> Self {
+    pub(crate) fn of(response: &Response) -> Self {
         let [mut content_type, cache_control, expires, surrogate, cdn, policy] = headers(
             response,
             "content-type cache-control expires surrogate-control cdn-cache-control content-security-policy",
@@ -138,7 +143,7 @@ impl Said {
     }
 
     /// The rewriter reads bytes as ASCII; charsets that reuse those bytes for others pass through.
-    fn is_rewritable(&self) -> bool {
+    pub(crate) fn is_rewritable(&self) -> bool {
         let charset =
             self.content_type.split("charset=").nth(1).map(|c| c.trim_matches(['"', '\'', ' ', ';']));
         self.is_html()
@@ -210,7 +215,7 @@ async fn beside(
 }
 
 /// What the site answered; a page of ours where there is nothing.
-async fn shown(answer: js_sys::Promise, request: &Request) -> Result<Response> {
+pub(crate) async fn shown(answer: js_sys::Promise, request: &Request) -> Result<Response> {
     match JsFuture::from(answer).await.and_then(JsCast::dyn_into::<Response>) {
         Ok(response) => Ok(response),
         Err(error) => {
@@ -220,25 +225,38 @@ async fn shown(answer: js_sys::Promise, request: &Request) -> Result<Response> {
     }
 }
 
-/// The page with the edits of all exposures, the marker that says which they are, and the tracking script where
-/// the site wants it; nothing where it stays as it is.
-fn personalised(page: &Response, exposures: &[Exposure], script: Option<String>) -> Result<Option<Response>> {
-    let edits = || exposures.iter().flat_map(|exposure| &exposure.changes);
-    if let Some(redirect) = edits().find(|edit| edit.action == Action::Redirect) {
-        let response = ResponseBuilder::new().with_status(302).with_header("Location", &redirect.value)?;
+/// The page with the edits of all exposures, the marker that says which they are, and what a redirect on the way
+/// here showed, and the tracking script where the site wants it; nothing where it stays as it is.
+pub(crate) fn personalised(
+    request: &Request,
+    page: &Response,
+    exposures: &[Exposure],
+    carried: Option<&str>,
+    script: Option<String>,
+) -> Result<Option<Response>> {
+    if let Some((exposure, to)) = page::redirect(exposures) {
+        let cookie = cookies::carried(&exposure, http::is_https(request));
+        let response = ResponseBuilder::new().with_status(302).with_header("Location", to)?;
+        let response = response.with_header("Set-Cookie", &cookie)?;
         return Ok(Some(response.with_header("Cache-Control", "private, no-store")?.empty().into()));
     }
+    let personal = !exposures.is_empty() || carried.is_some();
     let mut head = script.unwrap_or_default();
-    if !exposures.is_empty() {
-        head = format!("{head}<meta name=\"msci-x\" content=\"{}\">", attribute(&page::marker(exposures)));
+    if personal {
+        let marker = attribute(&page::marker(exposures, carried));
+        head = format!("{head}<meta name=\"msci-x\" content=\"{marker}\">");
     }
     if head.is_empty() {
         return Ok(None);
     }
-    let edits: Vec<&Edit> = edits().collect();
-    let rewritten = rewrite(page, &serde_json::to_string(&edits)?, &head, !exposures.is_empty());
+    let edits: Vec<&Edit> = exposures.iter().flat_map(|exposure| &exposure.changes).collect();
+    let rewritten = rewrite(page, &serde_json::to_string(&edits)?, &head, personal);
     let told = |error| worker::console_error!("the page goes out as it is: {error:?}");
-    Ok(rewritten.map_err(told).ok())
+    let rewritten = rewritten.map_err(told).ok();
+    if let Some(rewritten) = rewritten.as_ref().filter(|_| carried.is_some()) {
+        rewritten.headers().append("Set-Cookie", &cookies::expired(names::COOKIE_CARRIED))?;
+    }
+    Ok(rewritten)
 }
 
 /// The tracking script as an element, the same for every visitor, with the nonce that the page's own policy asks for.
@@ -250,7 +268,7 @@ fn script(env: &Env, policy: &str) -> String {
     format!("<script src=\"{prefix}/msci.js\" data-ingestion-key=\"{key}\" async{nonce}></script>")
 }
 
-fn attribute(text: &str) -> String {
+pub(crate) fn attribute(text: &str) -> String {
     text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
 }
 

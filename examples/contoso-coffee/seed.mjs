@@ -42,6 +42,7 @@ const experiences = {
     audience: "IsMemberOfSegment('PremiumBrowsers')",
     pages: ["/"],
     priority: 1,
+    goal: "ActivityType eq 'order_completed'",
     changes: [
       { selector: "#hero-title", action: "setText", value: "The Aurora is waiting for you." },
       { selector: "#hero-text", action: "setText", value: "Two boilers, one perfect shot. Free delivery, and sixty days to change your mind." },

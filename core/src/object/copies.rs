@@ -5,6 +5,7 @@ use super::{Context, OWED, Object, past};
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId};
 use crate::mutants::planted;
+use crate::outcome::Outcome;
 use crate::snapshot::Snapshot;
 use crate::time::{SECOND_MS, Timestamp};
 
@@ -28,6 +29,11 @@ pub struct Indexing {
     pub customer: Option<Box<Snapshot>>,
     /// The segments that the customer is in, and since when.
     pub memberships: Vec<(String, Timestamp)>,
+    /// What became of the customer where an experience was shown.
+    pub outcomes: Vec<Outcome>,
+    /// The customer has not been seen for so long that nothing of them stays but these outcomes: whoever does
+    /// not come back belongs to the result of what they were shown.
+    pub expired: bool,
     /// Of a cookie's object: whose its activities are, and the order of that news.
     pub cookie: Option<(CustomerId, i64)>,
     /// The activities that are there go first.
@@ -162,12 +168,18 @@ impl Object {
             }
             None => Vec::new(),
         };
+        let outcomes = match customer {
+            Some(_) if !planted(58) => self.profile.outcomes(context.definitions),
+            _ => Vec::new(),
+        };
         Indexing {
             object: self.name,
             tag: self.tag(),
             version: self.profile.version(),
             customer,
             memberships,
+            outcomes,
+            expired: planted(59),
             cookie,
             purge: self.owed.unindex,
             log: self.log.as_ref().map(|log| log.cookie).filter(|_| !planted(34)),
@@ -185,6 +197,8 @@ impl Object {
         let farewell = Indexing {
             customer: None,
             memberships: Vec::new(),
+            // Of somebody who wanted to be forgotten not even they stay.
+            expired: !self.owed.unindex,
             cookie: None,
             purge: true,
             log: None,

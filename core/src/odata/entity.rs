@@ -57,6 +57,8 @@ impl<'a> Rows<'a> {
             ActivityField::Time => Source::Time,
             ActivityField::Wire(name) => Source::Field(name.into()),
             ActivityField::Property(name) => Source::Property(name.into()),
+            // No path names it.
+            ActivityField::Exposure(_) => return None,
         };
         Some((source, kind))
     }

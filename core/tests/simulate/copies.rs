@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use msci_core::ids::{CustomerId, StreamId};
 use msci_core::object::{Indexing, Object, Projection};
+use msci_core::outcome::Outcome;
 use msci_core::signal::Kind;
 use msci_core::snapshot::Snapshot;
 use msci_core::time::Timestamp;
@@ -26,6 +27,8 @@ pub(crate) struct Index {
     /// Owner of a cookie's activities, and the order of that news.
     pub(crate) cookies: BTreeMap<CustomerId, (CustomerId, i64)>,
     pub(crate) activities: BTreeMap<(CustomerId, StreamId, u64), Timestamp>,
+    /// By life of the customer.
+    pub(crate) outcomes: BTreeMap<(CustomerId, String), Vec<Outcome>>,
 }
 
 /// What one transaction brings to the index.
@@ -41,11 +44,15 @@ impl Index {
     /// earlier life, changes nothing at all. The answer is the floor: 0 if the row is this batch's own,
     /// be it by an earlier delivery of the same, else the version that is there.
     fn write(&mut self, batch: &Batch) -> u64 {
-        let Indexing { object, tag, version, customer, cookie, purge, since, .. } = &batch.indexing;
+        let Indexing { object, tag, version, customer, cookie, purge, since, outcomes, expired, .. } =
+            &batch.indexing;
         if self.customers.get(object).is_none_or(|row| *version > row.version) {
             // A later delivery of the same must not purge what has come since.
             if *purge {
                 self.activities.retain(|(of, ..), _| of != object);
+            }
+            if *purge && !expired {
+                self.outcomes.retain(|(of, _), _| of != object);
             }
             let body = customer.as_deref().cloned();
             let row = CustomerRow { tag: tag.clone(), version: *version, body, since: *since };
@@ -54,6 +61,12 @@ impl Index {
         let row = &self.customers[object];
         if (&row.tag, row.version) != (tag, *version) {
             return row.version;
+        }
+        let life = (*object, tag.clone());
+        if outcomes.is_empty() {
+            self.outcomes.remove(&life);
+        } else {
+            self.outcomes.insert(life, outcomes.clone());
         }
         match cookie {
             Some((owner, order)) => {

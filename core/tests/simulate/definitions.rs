@@ -32,6 +32,10 @@ fn versions(settings: &serde_json::Value, later: &serde_json::Value) -> Versions
     let within = |time, n| {
         format!("UnifiedActivity/$count($filter=ActivityTime gt now() sub duration'{time}') ge {n}")
     };
+    let hero = |text: &str, goal: &str| {
+        let change = json!({ "selector": "h1", "action": "setText", "value": text });
+        json!({ "pages": ["/"], "changes": [change], "goal": goal })
+    };
     let both = json!(["entered", "left"]);
     let tells = |segment: &str, on: &serde_json::Value| json!({ "segment": segment, "on": on, "url": "https://receiver.example/", "key": "k" });
     let lately = tells("Lately", &both);
@@ -48,6 +52,7 @@ fn versions(settings: &serde_json::Value, later: &serde_json::Value) -> Versions
                 "Both": { "filter": "IsMemberOfSegment('Often') and IsMemberOfSegment('Busy')" },
                 "Busy": { "filter": "Measures/Busy ge 2" },
             },
+            "experiences": { "hero": hero("a", "Properties/total gt 70") },
             "activations": {
                 "lately": lately, "newcomers": tells("Newcomers", &both), "today": tells("Today", &json!(["left"])),
             },
@@ -63,6 +68,7 @@ fn versions(settings: &serde_json::Value, later: &serde_json::Value) -> Versions
                 "Newcomers": { "filter": "Measures/Views lt 3" },
                 "Rich": { "filter": "Measures/Largest gt 50 and not IsMemberOfSegment('Often')" },
             },
+            "experiences": { "hero": hero("b", "Properties/total gt 70") },
             "activations": {
                 "lately": lately, "newcomers": tells("Newcomers", &both), "rich": tells("Rich", &both),
             },
@@ -76,6 +82,7 @@ fn versions(settings: &serde_json::Value, later: &serde_json::Value) -> Versions
                 "Spends": { "filter": "Measures/Recent gt 0" },
                 "Both": { "filter": "IsMemberOfSegment('Spends') and not IsMemberOfSegment('Lately')" },
             },
+            "experiences": { "hero": hero("b", "Properties/total lt 30") },
             "activations": { "lately": lately },
         }),
     ];

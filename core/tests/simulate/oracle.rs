@@ -106,6 +106,10 @@ impl Oracle<'_> {
             fresh.fold(definitions, *key, signal, now);
         }
         fresh.evaluate(definitions, now, Cause::Signal, &mut Vec::new());
+        let outcomes = (woken.profile.outcomes(definitions), fresh.outcomes(definitions));
+        if outcomes.0 != outcomes.1 {
+            return Err(format!("kept {:?}, from scratch {:?}", outcomes.0, outcomes.1));
+        }
         let consents = (object.profile.consent(), fresh.consent());
         let fresh = fresh.snapshot(definitions, name, String::new(), now);
         if (&kept.measures, &kept.segments, &kept.attributes)
@@ -217,6 +221,7 @@ impl Oracle<'_> {
             activities.extend(own.map(|key| (*name, key.stream, key.seq)));
         }
         let index = &self.world.index;
+        self.outcomes_equal_objects()?;
         let indexed: BTreeMap<_, _> =
             index.cookies.iter().map(|(name, (owner, _))| (*name, *owner)).collect();
         if indexed != owners {
@@ -239,6 +244,27 @@ impl Oracle<'_> {
             let own = timeline.filter(|(_, (_, signal))| is_activity(signal.kind));
             if joined != own.map(|(key, _)| (key.stream, key.seq)).collect() {
                 return Err(format!("{name}: its activities in the index are not its timeline"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Oracle<'_> {
+    /// The index has what became of the living, and of no earlier life of whoever was erased.
+    fn outcomes_equal_objects(&self) -> Verdict {
+        let outcomes = &self.world.index.outcomes;
+        for (name, (node, object)) in &self.objects {
+            let living =
+                object.snapshot(self.context).map(|_| object.profile.outcomes(self.context.definitions));
+            let own = outcomes.get(&(*name, object.tag())).cloned().unwrap_or_default();
+            let living = living.unwrap_or_default();
+            if own != living {
+                return Err(format!("{name}: the index has {own:?}, the object {living:?}"));
+            }
+            let earlier = outcomes.keys().any(|(of, life)| of == name && *life != object.tag());
+            if earlier && node.erased_at().is_some() {
+                return Err(format!("{name} was erased, the index has outcomes of an earlier life"));
             }
         }
         Ok(())

@@ -120,7 +120,11 @@ impl World<'_> {
             Kind::Consent => {
                 json!({ "purposes": { "ads": if total > 50.0 { "granted" } else { "denied" } } })
             }
-            _ => json!({ "uri": "/", "properties": { "total": total } }),
+            _ => {
+                let bucket = if total < 20.0 { "holdout" } else { "treated" };
+                let shown = (total.rem_euclid(2.0) < 1.0).then(|| format!("other:x,hero:{bucket}"));
+                json!({ "uri": "/", "properties": { "total": total }, "exposures": shown })
+            }
         };
         let signal = Signal {
             stream: tab.stream,

@@ -32,3 +32,14 @@ pub(crate) async fn change_activation(env: &Env, name: &str, body: Value) -> Res
     let body = json::text(&json!({ "name": name, "body": body }));
     Ok(json::value(&config(env, "https://config/activation", Some(&body)).await?)?)
 }
+
+/// Keeps the account `{ url, projectId, token }` of an outside service, or forgets it (null).
+pub(crate) async fn keep_account(env: &Env, service: &str, account: &Value) -> Result<()> {
+    let body = serde_json::to_string(&(service, account))?;
+    config(env, "https://config/account/keep", Some(&body)).await.map(drop)
+}
+
+/// An account that was kept; null if there is none.
+pub(crate) async fn account(env: &Env, service: &str) -> Result<Value> {
+    Ok(json::value(&config(env, "https://config/account", Some(service)).await?)?)
+}

@@ -65,7 +65,8 @@ impl JobObject {
             let retention = &configuration.settings().retention;
             let days = i64::from(retention.index_days.min(retention.signal_days));
             let (since, moved) = (now.plus(-days * DAY_MS), now.plus(-MOVED_DAYS * DAY_MS));
-            let more = index::tidy(&self.env, since, moved).await?;
+            let exposed = now.midnight().plus(-i64::from(retention.signal_days) * DAY_MS);
+            let more = index::tidy(&self.env, since, moved, exposed).await?;
             let behind = (!more).then(Default::default);
             return Ok(Step::new(job.done, job.done + 1, Some(Work::Retain { behind })));
         };

@@ -3,14 +3,16 @@
 /// Where a site says that it honours Global Privacy Control.
 pub(crate) const GPC: &str = "/.well-known/gpc.json";
 
-/// The visitor's id.
-pub(crate) const COOKIE: &str = "_msci";
 /// Proof that this browser may see a known customer.
 pub(crate) const COOKIE_PROOF: &str = "__Host-msci_p";
 /// Version of the visitor's last action.
 pub(crate) const COOKIE_VERSION: &str = "_msci_v";
 /// Opted out.
 pub(crate) const COOKIE_OPT_OUT: &str = "_msci_optout";
+/// What a redirect showed, until the next page tells it.
+pub(crate) const COOKIE_CARRIED: &str = "_msci_x";
+/// Whom this browser sees the site as.
+pub(crate) const COOKIE_PREVIEW: &str = "__Host-msci_preview";
 
 /// What a new system requires of a claim: `required`, as `npm run deploy` sets it, or nothing.
 pub(crate) const VAR_VERIFICATION: &str = "MSCI_VERIFICATION";

@@ -5,9 +5,10 @@ use serde_json::json;
 use worker::{Env, Method, Request, Response};
 
 use super::own;
+use crate::calls::previews;
 use crate::error::{Error, Result};
 use crate::platform::now;
-use crate::{collect, configuration, cors, decisions, http, sdk_files, site};
+use crate::{collect, configuration, cors, decisions, http, page_preview, sdk_files, site};
 
 /// Answers a request.
 pub(crate) async fn route(request: Request, env: &Env) -> Result<web_sys::Response> {
@@ -52,8 +53,14 @@ async fn under_prefix(request: Request, own: &str, env: &Env, now: Timestamp) ->
     }
     match own {
         "/forget" if method == Method::Post => decisions::forget(&request, env, &configuration, now).await,
+        "/msci.js" if get && page_preview::is_on(&request, &configuration, now) => page_preview::silence(),
         "/msci.js" if get => sdk_files::entry(&request, configuration.settings()),
         "/forget" | "/msci.js" | "/health" | "/manifest.json" | "/reset" => Err(Error::method_not_allowed()),
-        _ => Err(Error::not_found()),
+        _ => match own.strip_prefix(previews::ROOT) {
+            Some(behind) if method == Method::Get => {
+                page_preview::open(&request, env, &configuration, behind, now).await
+            }
+            _ => Err(Error::not_found()),
+        },
     }
 }

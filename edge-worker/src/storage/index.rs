@@ -16,6 +16,8 @@ mod listing;
 mod lists;
 #[cfg(feature = "console")]
 mod members;
+#[cfg(feature = "console")]
+mod outcomes;
 #[cfg(feature = "edge")]
 mod projection;
 #[cfg(feature = "console")]
@@ -39,13 +41,13 @@ use crate::names;
 #[cfg(feature = "edge")]
 pub(crate) use {adopted::*, listing::*, projection::*};
 #[cfg(feature = "console")]
-pub(crate) use {deliveries::*, imported::*, judged::*, lists::*, members::*, tidy::*};
+pub(crate) use {deliveries::*, imported::*, judged::*, lists::*, members::*, outcomes::*, tidy::*};
 
 thread_local! {
     static READY: Cell<bool> = const { Cell::new(false) };
 }
 
-const SCHEMA: [&str; 19] = [
+const SCHEMA: [&str; 22] = [
     "CREATE TABLE IF NOT EXISTS imported_row (source TEXT NOT NULL, key TEXT NOT NULL, \
      version INTEGER NOT NULL, body TEXT, object TEXT NOT NULL, marked INTEGER NOT NULL DEFAULT 0, \
      pushed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (source, key)) WITHOUT ROWID",
@@ -68,6 +70,12 @@ const SCHEMA: [&str; 19] = [
     "CREATE TABLE IF NOT EXISTS membership (segment TEXT NOT NULL, customer TEXT NOT NULL, \
      since INTEGER NOT NULL, PRIMARY KEY (segment, customer)) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS membership_customer ON membership (customer)",
+    // What became of whoever was shown an experience. A life of a visitor that has expired leaves its rows:
+    // whoever does not come back belongs to a result.
+    "CREATE TABLE IF NOT EXISTS outcome (experience TEXT NOT NULL, customer TEXT NOT NULL, life TEXT NOT NULL, \
+     bucket TEXT NOT NULL, exposed INTEGER NOT NULL, reached INTEGER, PRIMARY KEY (experience, customer, life)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS outcome_customer ON outcome (customer)",
+    "CREATE INDEX IF NOT EXISTS outcome_exposed ON outcome (exposed)",
     // Entered and left by customers without an object, until somebody has delivered it. A number is never
     // given twice, also when the newest row has gone.
     "CREATE TABLE IF NOT EXISTS moved (id INTEGER PRIMARY KEY AUTOINCREMENT, segment TEXT NOT NULL, \

@@ -3,6 +3,8 @@
 
 use super::*;
 use crate::collections::sorted_by_key;
+use crate::expr::{eval, resolve};
+use crate::outcome::Outcome;
 
 /// What happens to a profile.
 #[derive(Clone, Debug)]
@@ -55,18 +57,21 @@ fn pool() -> impl Strategy<Value = Vec<(CookieId, Signal)>> {
     prop::collection::vec(one, 40).prop_map(|parts| {
         let signal = |(seq, (kind, cookie, ago, text, number)): (u64, (u8, u64, i64, &str, f64))| {
             let (kind, fields) = match kind {
-                0 => (Kind::View, json!({ "uri": "/reviews/1", "properties": { "plan": text } })),
+                0 => (
+                    Kind::View,
+                    json!({ "uri": "/reviews/1", "properties": { "plan": text }, "exposures": shown(cookie, seq) }),
+                ),
                 1 => (
                     Kind::View,
                     json!({ "uri": "/Pricing", "title": text, "properties": { "total": number } }),
                 ),
-                2 => (Kind::View, json!({ "uri": "/a" })),
+                2 => (Kind::View, json!({ "uri": "/a", "exposures": shown(seq, cookie) })),
                 3 | 4 => {
                     (Kind::Event, json!({ "name": "order", "properties": { "total": number, "plan": text } }))
                 }
                 5 => (Kind::Event, json!({ "name": "ORDER", "properties": { "total": text } })),
                 6 => (Kind::Event, json!({ "name": text, "properties": { "vip": number > 1.0 } })),
-                7 => (Kind::Action, json!({ "name": text, "isOutbound": true })),
+                7 => (Kind::Action, json!({ "name": text, "isOutbound": true, "exposures": shown(cookie, seq) })),
                 8 => (Kind::User, json!({ "name": text })),
                 _ => (Kind::User, json!({ "traits": { "Tier": text, "Spend": number } })),
             };
@@ -78,6 +83,36 @@ fn pool() -> impl Strategy<Value = Vec<(CookieId, Signal)>> {
         };
         (1..).zip(parts).filter_map(signal).collect()
     })
+}
+
+/// What a page's marker may say, and what nobody's does.
+fn shown(cookie: u64, seq: u64) -> String {
+    let bucket = ["treated", "holdout", "a", ""].get(seq.rem_euclid(4) as usize).copied().unwrap_or_default();
+    let more = if seq.is_multiple_of(3) { ",OfTier:b,Everyone:late" } else { "" };
+    format!("Nobody:x,Everyone:{bucket}{cookie},Of,{more}")
+}
+
+/// What became of the people in a set, told by looking at all of it.
+fn outcomes_by_looking(definitions: &Definitions, set: &[&(CookieId, Signal)]) -> Vec<Outcome> {
+    let activities = || set.iter().filter(|(_, s)| matches!(s.kind, Kind::View | Kind::Action | Kind::Event));
+    let mut outcomes = Vec::new();
+    for (name, experience) in definitions.bundle.experiences.iter() {
+        let exposures = activities().filter_map(|(cookie, signal)| {
+            let shown = signal.fields.get("exposures")?.as_str()?;
+            let mut pairs = shown.split(',').filter_map(|pair| pair.split_once(':'));
+            let (_, bucket) = pairs.find(|(experience, _)| experience == name)?;
+            (!bucket.is_empty()).then(|| (signal.time, signal.key(*cookie), bucket.to_owned()))
+        });
+        let Some((exposed, _, bucket)) = exposures.min() else { continue };
+        let goal = experience.goal.as_ref().map(|goal| resolve::activity(goal).unwrap());
+        let reached = goal.and_then(|goal| {
+            let is_one = |signal: &Signal| eval::holds(&goal, &|field| field.of(signal), signal.time);
+            let reached = activities().filter(|(_, signal)| signal.time >= exposed && is_one(signal));
+            reached.map(|(_, signal)| signal.time).max()
+        });
+        outcomes.push(Outcome { experience: name.clone(), bucket, exposed, reached });
+    }
+    outcomes
 }
 
 /// Definitions that ask in all the ways there are; each version asks otherwise.
@@ -117,6 +152,15 @@ fn version(n: u64) -> Bundle {
     let audience = |audience: &str, priority: u64| {
         let change = json!({ "selector": "h1", "action": "setText", "value": "x" });
         json!({ "audience": audience, "pages": ["/"], "changes": [change], "priority": priority })
+    };
+    let audience = |filter: &str, priority: u64| {
+        let mut experience = audience(filter, priority);
+        if priority != 1 || odd {
+            experience["goal"] =
+                json!(if odd { "ActivityType eq 'order'" } else { "contains(ViewUri,'/reviews/')" });
+        }
+        experience["active"] = json!(n != 3 || priority != 2);
+        experience
     };
     let window = if odd { "P7D" } else { "PT2H" };
     let measure = |aggregate: &str, property: &str, window: Option<&str>| json!({ "aggregate": aggregate, "property": property, "window": window });
@@ -326,6 +370,9 @@ proptest! {
             prop_assert_eq!(&members, &kept.segments, "the moves do not lead to what is");
             let scratch = life.scratch(life.now);
             prop_assert_eq!(timeless(kept), timeless(scratch), "after {:?}", step);
+            let set: Vec<_> = life.held.iter().map(|place| &life.pool[*place]).collect();
+            let looked = outcomes_by_looking(definitions, &set);
+            prop_assert_eq!(life.profile.outcomes(definitions), looked, "after {:?}", step);
         }
     }
 

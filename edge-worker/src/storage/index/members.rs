@@ -7,7 +7,7 @@ use msci_core::time::Timestamp;
 use serde_json::Value;
 use worker::Env;
 
-use super::reading::{PAGE_BYTES, rows};
+use super::reading::{LOOKED_AT, PAGE_BYTES, rows};
 use super::{ask, database};
 use crate::error::{Error, Result};
 
@@ -29,6 +29,22 @@ pub(crate) async fn members_list(env: &Env, segment: &str, behind: &str, top: u3
                  WHERE segment = ?1 AND membership.customer > ?2 ORDER BY membership.customer LIMIT ?3";
     let parameters = [segment.into(), behind.into(), top.into()];
     rows(&database(env).await?.prepare(query).bind(&parameters)?).await
+}
+
+/// Some members of a segment behind this one, in the order of their ids, each with their cookieIds.
+pub(crate) async fn member_cookies(
+    env: &Env,
+    segment: &str,
+    behind: &str,
+) -> Result<Vec<(String, Vec<String>)>> {
+    let query = "SELECT json_array(customer, json(cookies)) AS json FROM \
+                 (SELECT *, sum(length(cookies)) OVER (ORDER BY customer) - length(cookies) AS bytes FROM \
+                 (SELECT membership.customer, coalesce(json_extract(body, '$.cookieIds'), '[]') AS cookies FROM membership \
+                 JOIN customer ON id = membership.customer AND gone = 0 \
+                 WHERE segment = ?1 AND membership.customer > ?2 ORDER BY membership.customer LIMIT ?3)) WHERE bytes < ?4";
+    let parameters = [segment.into(), behind.into(), LOOKED_AT.into(), PAGE_BYTES.into()];
+    let found = rows(&database(env).await?.prepare(query).bind(&parameters)?).await?;
+    found.iter().map(|row| Ok(json::from_value(row)?)).collect()
 }
 
 /// Some customers with an object, behind this one, in the order of their ids.

@@ -46,6 +46,11 @@ pub(crate) async fn write(
                      (SELECT 1 FROM customer WHERE id = ?1 AND version >= ?3)";
         batch.push(statement(query, &[])?);
     }
+    if indexing.purge && !indexing.expired {
+        let query = "DELETE FROM outcome WHERE customer = ?1 AND ?2 = ?2 AND NOT EXISTS \
+                     (SELECT 1 FROM customer WHERE id = ?1 AND version >= ?3)";
+        batch.push(statement(query, &[])?);
+    }
     batch.push(statement(
         "INSERT INTO customer VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
          ON CONFLICT DO UPDATE SET tag = ?2, version = ?3, gone = ?4, known = ?5, auth = ?6, first_seen = ?7, \
@@ -67,6 +72,25 @@ pub(crate) async fn write(
                  ON CONFLICT DO UPDATE SET since = excluded.since WHERE since <> excluded.since"
             ),
             &[memberships],
+        )?);
+    }
+    let outcomes = JsValue::from(serde_json::to_string(&indexing.outcomes)?);
+    batch.push(statement(
+        &format!(
+            "DELETE FROM outcome WHERE customer = ?1 AND life = ?2 AND experience NOT IN \
+             (SELECT value ->> 'experience' FROM json_each(?4)) AND {OWN}"
+        ),
+        std::slice::from_ref(&outcomes),
+    )?);
+    if !indexing.outcomes.is_empty() {
+        batch.push(statement(
+            &format!(
+                "INSERT INTO outcome SELECT value ->> 'experience', ?1, ?2, value ->> 'bucket', \
+                 value ->> 'exposed', value ->> 'reached' FROM json_each(?4) WHERE {OWN} \
+                 ON CONFLICT DO UPDATE SET bucket = excluded.bucket, exposed = excluded.exposed, reached = excluded.reached \
+                 WHERE (bucket, exposed, reached) IS NOT (excluded.bucket, excluded.exposed, excluded.reached)"
+            ),
+            &[outcomes],
         )?);
     }
     match indexing.cookie {

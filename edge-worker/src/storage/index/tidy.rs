@@ -50,9 +50,9 @@ pub(crate) async fn tidy_members(env: &Env, behind: &(String, String)) -> Result
     Ok(end)
 }
 
-/// What is too old goes, a piece at a time: activities that the index does not reach back to, and moves
-/// that nobody has delivered. Says whether there may be more.
-pub(crate) async fn tidy(env: &Env, since: Timestamp, moved: Timestamp) -> Result<bool> {
+/// What is too old goes, a piece at a time: activities that the index does not reach back to, moves that
+/// nobody has delivered, outcomes of exposures that retention has taken. Says whether there may be more.
+pub(crate) async fn tidy(env: &Env, since: Timestamp, moved: Timestamp, exposed: Timestamp) -> Result<bool> {
     let database = database(env).await?;
     let count = "SELECT json(count(*)) AS json FROM (SELECT 1 FROM activity WHERE time < ?1 LIMIT ?2)";
     let parameters = [(since.0 as f64).into(), LOOKED_AT.into()];
@@ -65,6 +65,7 @@ pub(crate) async fn tidy(env: &Env, since: Timestamp, moved: Timestamp) -> Resul
             )
             .bind(&parameters)?,
         database.prepare("DELETE FROM moved WHERE at < ?1").bind(&[(moved.0 as f64).into()])?,
+        database.prepare("DELETE FROM outcome WHERE exposed < ?1").bind(&[(exposed.0 as f64).into()])?,
     ];
     noticed(database.batch(batch).await)?;
     Ok(found >= u64::from(LOOKED_AT))

@@ -1,0 +1,192 @@
+//! The site as somebody else would see it (contract §7). A link that an administrator asked for is worth one
+//! visit: it becomes a cookie that this Worker alone reads, and an address without the link's secret. While the
+//! cookie lives, pages are decided for whom it names, and nothing of this browser is tracked: the script is
+//! served empty, signals are refused, no cookieId is given, no profile is touched.
+
+use msci_core::config::Action;
+use msci_core::consent;
+use msci_core::json;
+use msci_core::page::{self, Edit, Exposure, HOLDOUT};
+use msci_core::persona::Viewer;
+use msci_core::snapshot::Snapshot;
+use msci_core::time::{SECOND_MS, Timestamp};
+use wasm_bindgen::JsCast;
+use worker::{Env, Request, Response, ResponseBuilder};
+
+use crate::calls::previews::{self, LIFE_MS, LINK, Preview, ROOT};
+use crate::calls::{self, Seen};
+use crate::configuration::Configuration;
+use crate::cookies;
+use crate::error::{Error, Result};
+use crate::http::{self, header};
+use crate::{names, site};
+
+/// What the cookie's seal is for.
+const COOKIE: &str = "preview cookie";
+/// Behind [`ROOT`]: ends the preview.
+const END: &str = "end";
+/// Behind [`ROOT`]: the script that pages get instead of the tracking one, which a browser may have at hand.
+const SCRIPT: &str = "msci.js";
+
+/// `GET /_msci/preview/<secret>`: the one visit. `GET /_msci/preview/end`: the browser is itself again.
+pub(crate) async fn open(
+    request: &Request,
+    env: &Env,
+    configuration: &Configuration,
+    behind: &str,
+    now: Timestamp,
+) -> Result<Response> {
+    if behind == SCRIPT {
+        return silence();
+    }
+    let origin = http::url(request)?.origin();
+    if behind == END {
+        let gone = cookies::expired(names::COOKIE_PREVIEW);
+        return redirect(&format!("{origin}/"), &gone);
+    }
+    let over = || Error::client(410, "link_over", "this link was used, or is older than ten minutes");
+    // Without a seal of ours nobody is asked.
+    let id = configuration.proofs.unseal(LINK, behind, now).ok_or_else(over)?;
+    let id = String::from_utf8(id).map_err(|_| over())?;
+    let Preview { viewer, path } = previews::take(env, &id).await?.ok_or_else(over)?;
+    let seal =
+        configuration.proofs.seal(COOKIE, serde_json::to_string(&viewer)?.as_bytes(), now.plus(LIFE_MS));
+    let age = LIFE_MS.div_euclid(SECOND_MS);
+    let cookie =
+        format!("{}={seal}; Path=/; Max-Age={age}; HttpOnly; Secure; SameSite=Lax", names::COOKIE_PREVIEW);
+    redirect(&format!("{origin}{path}"), &cookie)
+}
+
+fn redirect(to: &str, cookie: &str) -> Result<Response> {
+    Ok(ResponseBuilder::new()
+        .with_status(302)
+        .with_header("Location", to)?
+        .with_header("Cache-Control", "no-store")?
+        .with_header("Referrer-Policy", "no-referrer")?
+        .with_header("Set-Cookie", cookie)?
+        .empty())
+}
+
+/// Whom a browser with these cookies sees the site as, while it does.
+pub(crate) fn viewer(cookies: &str, configuration: &Configuration, now: Timestamp) -> Option<Viewer> {
+    let value = cookies.split(';').find_map(|pair| {
+        let value = pair.trim().strip_prefix(names::COOKIE_PREVIEW)?;
+        value.strip_prefix('=')
+    })?;
+    let viewer = String::from_utf8(configuration.proofs.unseal(COOKIE, value, now)?).ok()?;
+    json::from_str(&viewer).ok()
+}
+
+/// Whether this request comes from a preview.
+pub(crate) fn is_on(request: &Request, configuration: &Configuration, now: Timestamp) -> bool {
+    viewer(&header(request, "cookie"), configuration, now).is_some()
+}
+
+/// What pages are decided with for them.
+pub(crate) async fn snapshot(
+    env: &Env,
+    configuration: &Configuration,
+    viewer: &Viewer,
+    now: Timestamp,
+) -> Result<Snapshot> {
+    let definitions = &configuration.definitions;
+    let customer = match viewer {
+        Viewer::Persona(persona) => return Ok(persona.snapshot(definitions, now)),
+        Viewer::Customer(customer) => *customer,
+    };
+    let seen = match calls::read(env, configuration, customer, 0).await? {
+        Seen::Linked(owner) => calls::read(env, configuration, owner, 0).await?,
+        seen => seen,
+    };
+    let mode = configuration.settings().consent.mode;
+    Ok(match seen {
+        Seen::Profile(snapshot, _)
+            if consent::allows(mode, "personalization", &[Some(&snapshot.consent)]) =>
+        {
+            *snapshot
+        }
+        Seen::Profile(..) | Seen::Linked(_) | Seen::Nothing => Snapshot::stranger(definitions, now),
+    })
+}
+
+/// A page of the site, as the viewer would see it, with a line that says so. Everything else as it is.
+pub(crate) async fn show(
+    request: &Request,
+    env: &Env,
+    configuration: &Configuration,
+    viewer: &Viewer,
+    now: Timestamp,
+) -> Result<web_sys::Response> {
+    let header = |name: &str| header(request, name);
+    let is_page = request.method() == worker::Method::Get
+        && site::wants_page(&header("accept"), &header("sec-fetch-dest"))
+        && header("upgrade").is_empty();
+    let response = site::shown(site::ask(request.inner(), env, is_page), request).await?;
+    if !is_page {
+        return Ok(response);
+    }
+    let mut exposures = Vec::new();
+    if response.status() == 200 && site::Said::of(&response).is_rewritable() {
+        let path = request.path();
+        let candidates = page::candidates(&configuration.definitions, &path, now);
+        match snapshot(env, configuration, viewer, now).await {
+            Ok(snapshot) => exposures = page::decide(&candidates, &snapshot),
+            Err(error) => worker::console_error!("previewed as for a stranger: {error}"),
+        }
+        let note = note(viewer, &exposures);
+        exposures.push(note);
+    }
+    if let Some((_, to)) = page::redirect(&exposures) {
+        // Not told of by the next page.
+        let builder = ResponseBuilder::new().with_status(302).with_header("Location", to)?;
+        return Ok(builder.with_header("Cache-Control", "private, no-store")?.empty().into());
+    }
+    let response = match site::personalised(request, &response, &exposures, None, None)? {
+        Some(personal) => personal,
+        None => {
+            // A fetched response's headers are immutable; a new one over the same stream copies nothing.
+            let (body, same) = (response.body(), response.unchecked_ref());
+            web_sys::Response::new_with_opt_readable_stream_and_init(body.as_ref(), same)?
+        }
+    };
+    response.headers().set("Cache-Control", "private, no-store")?;
+    Ok(response)
+}
+
+/// The line on top of the page, and its tracking script exchanged for an empty one.
+fn note(viewer: &Viewer, exposures: &[Exposure]) -> Exposure {
+    let held: Vec<&str> = exposures
+        .iter()
+        .filter(|exposure| exposure.bucket == HOLDOUT)
+        .map(|exposure| exposure.name.as_str())
+        .collect();
+    let held = if held.is_empty() { String::new() } else { format!(" Held out of {}.", held.join(", ")) };
+    let style = "position:sticky;top:0;z-index:2147483647;padding:.5rem 1rem;background:#ffd400;color:#000;\
+                 font:1rem/1.4 system-ui,sans-serif";
+    let who = site::attribute(&viewer.name());
+    let end = format!("{}{ROOT}{END}", names::PREFIX);
+    let value = format!(
+        "<div id=\"msci-preview\" role=\"status\" style=\"{style}\">Preview as {who}.{held} Nothing is tracked. \
+         <a href=\"{end}\" style=\"color:inherit\">End preview</a></div>"
+    );
+    let edit = |selector: &str, action, value: &str, name: Option<&str>| {
+        let (selector, value) = (selector.to_owned(), value.to_owned());
+        Edit { selector, action, value, name: name.map(str::to_owned) }
+    };
+    let script = format!("{}/{SCRIPT}", names::PREFIX);
+    let silent = format!("{}{ROOT}{SCRIPT}", names::PREFIX);
+    let changes = vec![
+        edit("body", Action::Prepend, &value, None),
+        edit(&format!("script[src*=\"{script}\"]"), Action::SetAttribute, &silent, Some("src")),
+        edit("script", Action::ReplaceText, &silent, Some(&script)),
+    ];
+    Exposure { name: "preview".to_owned(), bucket: "preview".to_owned(), changes }
+}
+
+/// `GET /_msci/msci.js` in a preview: nothing, not even for pages whose script is loaded by another.
+pub(crate) fn silence() -> Result<Response> {
+    let builder = ResponseBuilder::new()
+        .with_header("Content-Type", "text/javascript; charset=utf-8")?
+        .with_header("Cache-Control", "no-store")?;
+    Ok(builder.fixed(b"// A preview: nothing is tracked.\n".to_vec()))
+}
