@@ -27,6 +27,12 @@ const COOKIE: &str = "preview cookie";
 const END: &str = "end";
 /// Behind [`ROOT`]: the script that pages get instead of the tracking one, which a browser may have at hand.
 const SCRIPT: &str = "msci.js";
+/// Behind [`ROOT`]: how the line on top of the page looks. A file, since many policies refuse styles that stand in a page.
+const STYLE: &str = "preview.css";
+const CSS: &str = "#msci-preview{all:initial;position:sticky;top:0;z-index:2147483647;display:block;padding:.5rem 1rem;\
+    background:#ffd400;color:#000;font:1rem/1.4 system-ui,sans-serif}\
+    #msci-preview a{all:initial;font:inherit;color:#000;text-decoration:underline;cursor:pointer}\
+    #msci-preview a:focus-visible{outline:2px solid #000}";
 
 /// `GET /_msci/preview/<secret>`: the one visit. `GET /_msci/preview/end`: the browser is itself again.
 pub(crate) async fn open(
@@ -38,6 +44,10 @@ pub(crate) async fn open(
 ) -> Result<Response> {
     if behind == SCRIPT {
         return silence();
+    }
+    if behind == STYLE {
+        let builder = ResponseBuilder::new().with_header("Content-Type", "text/css; charset=utf-8")?;
+        return Ok(builder.with_header("Cache-Control", "max-age=600")?.fixed(CSS.into()));
     }
     let origin = http::url(request)?.origin();
     if behind == END {
@@ -161,20 +171,18 @@ fn note(viewer: &Viewer, exposures: &[Exposure]) -> Exposure {
         .map(|exposure| exposure.name.as_str())
         .collect();
     let held = if held.is_empty() { String::new() } else { format!(" Held out of {}.", held.join(", ")) };
-    let style = "position:sticky;top:0;z-index:2147483647;padding:.5rem 1rem;background:#ffd400;color:#000;\
-                 font:1rem/1.4 system-ui,sans-serif";
     let who = site::attribute(&viewer.name());
-    let end = format!("{}{ROOT}{END}", names::PREFIX);
+    let at = format!("{}{ROOT}", names::PREFIX);
     let value = format!(
-        "<div id=\"msci-preview\" role=\"status\" style=\"{style}\">Preview as {who}.{held} Nothing is tracked. \
-         <a href=\"{end}\" style=\"color:inherit\">End preview</a></div>"
+        "<link rel=\"stylesheet\" href=\"{at}{STYLE}\"><div id=\"msci-preview\" role=\"status\">Preview as {who}.{held} \
+         Nothing is tracked. <a href=\"{at}{END}\">End preview</a></div>"
     );
     let edit = |selector: &str, action, value: &str, name: Option<&str>| {
         let (selector, value) = (selector.to_owned(), value.to_owned());
         Edit { selector, action, value, name: name.map(str::to_owned) }
     };
     let script = format!("{}/{SCRIPT}", names::PREFIX);
-    let silent = format!("{}{ROOT}{SCRIPT}", names::PREFIX);
+    let silent = format!("{at}{SCRIPT}");
     let changes = vec![
         edit("body", Action::Prepend, &value, None),
         edit(&format!("script[src*=\"{script}\"]"), Action::SetAttribute, &silent, Some("src")),
