@@ -29,6 +29,7 @@ pub mod page;
 pub mod preview;
 pub mod profile;
 pub mod proof;
+pub mod session;
 pub mod signal;
 pub mod snapshot;
 pub mod stream;

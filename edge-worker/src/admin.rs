@@ -31,8 +31,18 @@ pub(crate) async fn any(
     path: &str,
 ) -> Result<Response> {
     access::require(&request, env)?;
+    answer(request, env, configuration, path).await
+}
+
+/// Answers whoever may ask: programs by the route above, people by pages of the console.
+pub(crate) async fn answer(
+    request: Request,
+    env: &Env,
+    configuration: &Configuration,
+    path: &str,
+) -> Result<Response> {
     let method = request.method();
-    let parts: Vec<String> = path.split('/').map(decoded).collect();
+    let parts: Vec<String> = path.split('/').map(http::decoded).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     match (&method, parts.as_slice()) {
         (Method::Get, ["settings"]) => http::json(configuration.settings()),
@@ -127,11 +137,6 @@ pub(crate) async fn any(
         (_, [kind] | [kind, _]) if is_kind(kind) => Err(Error::method_not_allowed()),
         _ => Err(Error::not_found()),
     }
-}
-
-/// A percent-encoded part of an address as text; invalid sequences stay as they are.
-fn decoded(text: &str) -> String {
-    js_sys::decode_uri_component(text).map_or_else(|_| text.to_owned(), String::from)
 }
 
 fn is_kind(kind: &str) -> bool {

@@ -21,6 +21,8 @@ mod projection;
 #[cfg(feature = "console")]
 mod reading;
 #[cfg(feature = "console")]
+mod recent;
+#[cfg(feature = "console")]
 mod tidy;
 
 use std::cell::Cell;
@@ -39,7 +41,7 @@ use crate::names;
 #[cfg(feature = "edge")]
 pub(crate) use {adopted::*, listing::*, projection::*};
 #[cfg(feature = "console")]
-pub(crate) use {deliveries::*, imported::*, judged::*, lists::*, members::*, tidy::*};
+pub(crate) use {deliveries::*, imported::*, judged::*, lists::*, members::*, recent::*, tidy::*};
 
 thread_local! {
     static READY: Cell<bool> = const { Cell::new(false) };
