@@ -6,7 +6,9 @@ import { after, before, test } from "node:test";
 import { seed } from "../../examples/contoso-coffee/seed.mjs";
 import { launch } from "../support/chromium.mjs";
 import { console as open } from "../support/console.mjs";
-import { idle } from "../support/jobs.mjs";
+import { faultySystem } from "../support/faults/system.mjs";
+import { idle, imports } from "../support/jobs.mjs";
+import { SECRET, receiver } from "../support/receiver.mjs";
 import { browser } from "../support/signals.mjs";
 import { system, until } from "../support/system.mjs";
 
@@ -243,6 +245,26 @@ test("an activation is made, its secret is shown once, and its deliveries are li
   assert.deepEqual((await msci.admin("GET", "/activations/mail")).body.on, ["entered"]);
 });
 
+test("a dead message is seen with what became of it, and sent again", async (t) => {
+  const { page } = desk;
+  const to = await receiver(t);
+  to.answers(() => 410);
+  await msci.admin("PUT", "/activations/gone", { segment: "LoyalCustomers", url: to.url, secret: SECRET });
+  await imports(msci, "LoyaltySignUps", [{ LoyaltyId: "New1", FirstName: "Nia", Tier: "Gold" }]);
+  await until(async () => (await msci.admin("GET", "/activations/gone/deliveries?state=dead")).body.items.length === 1, "it is dead", 20_000);
+  await desk.open("activations/gone");
+  await page.getByRole("link", { name: "Dead" }).click();
+  await page.getByRole("cell", { name: "dead 410" }).waitFor();
+  await desk.sound();
+  to.answers(() => 204);
+  await desk.press("Send again");
+  await page.getByText("Dead messages are sent again.").waitFor();
+  await until(async () => {
+    await page.getByRole("link", { name: "Delivered" }).click();
+    return (await page.getByRole("cell", { name: /^delivered/ }).count()) === 1;
+  }, "it is delivered", 20_000);
+});
+
 test("a person is erased, and the job that does it is followed", async () => {
   const { page } = desk;
   await desk.go("Privacy");
@@ -280,6 +302,25 @@ test("the keyboard reaches everything, and the first stop leads past the navigat
   await page.keyboard.press("Enter");
   await page.keyboard.press("Tab");
   assert.equal(await page.evaluate(() => document.activeElement?.textContent?.startsWith("Known")), true);
+});
+
+test("a job's progress is followed without loading the page again, and it can be cancelled", async (t) => {
+  const other = await faultySystem();
+  t.after(() => other.stop());
+  await other.admin("PUT", "/tables/People", { primaryKey: "Id", columns: { Tier: "string" } });
+  await imports(other, "People", Array.from({ length: 1600 }, (_, i) => ({ Id: `P${i}`, Tier: "Gold" })));
+  await idle(other);
+  const { page, ...there } = await open(chromium, other.base);
+  await there.go("Jobs");
+  await other.under([{ on: "d1", match: "(source, key) >", does: "hold", skip: 2, times: 1 }], async () => {
+    await other.admin("PUT", "/segments/Golden", { filter: "Tier eq 'Gold'" });
+    await page.getByText("1000 of 1600").waitFor();
+    await there.sound();
+    await there.press("Cancel");
+    await page.getByText("Cancelled.").waitFor();
+    await page.getByRole("cell", { name: "cancelled" }).waitFor();
+  });
+  assert.deepEqual(there.faults, []);
 });
 
 test("no page was refused anything by its policy, and no script threw", () => {

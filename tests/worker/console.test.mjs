@@ -1,8 +1,11 @@
 // @ts-check
 // Who gets into the console, and whose forms count there.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { after, before, test } from "node:test";
-import { ADMIN_TOKEN, answer, system } from "../support/system.mjs";
+import { fileURLToPath } from "node:url";
+import { browser } from "../support/signals.mjs";
+import { ADMIN_TOKEN, IDENTITY_SECRET, answer, system } from "../support/system.mjs";
 
 const CONSOLE = "/_msci/console/";
 const SESSION = "__Host-msci_console";
@@ -128,5 +131,23 @@ test("with a host of its own the console answers there and nowhere else", async 
   const other = await system(t, { adminHost: "admin.shop.example" });
   for (const path of ["", "customers", "assets/console.js"]) {
     assert.equal((await other.fetch(CONSOLE + path)).status, 404, path);
+  }
+});
+
+test("the code that signs a token, as people copy it, makes one that links", async (t) => {
+  const other = await system(t);
+  await other.admin("PUT", "/tables/People", { primaryKey: "Id", columns: {} });
+  await other.admin("PUT", "/settings", { trackingTable: "People", identity: { verification: "required" } });
+  const folder = fileURLToPath(new URL("../../edge-worker/src/console/tokens/", import.meta.url));
+  const env = { ...process.env, MSCI_IDENTITY_SECRET: IDENTITY_SECRET };
+  const run = (/** @type {string} */ program, /** @type {string[]} */ ...args) => execFileSync(program, args, { env, encoding: "utf8" }).trim();
+  const tokens = [
+    run(process.execPath, "--input-type=module", "-e", `import { identityToken } from "file://${folder}token.mjs"; console.log(identityToken("Ann"));`),
+    run("python3", "-c", `exec(open("${folder}token.py").read()); print(identity_token("Ann"))`),
+  ];
+  for (const token of tokens) {
+    const her = browser();
+    const { body } = await other.collect(her.batch(her.user("Ann", { token })), { cookies: { _msci: her.cookieId } });
+    assert.equal(body.user.status, "merged", JSON.stringify(body));
   }
 });

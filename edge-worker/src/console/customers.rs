@@ -56,20 +56,21 @@ pub(super) async fn list(visit: &Visit<'_>) -> Result<Answer> {
     let search = visit.asked("search");
     let asked = format!("customers?kind={kind}&search={}&skiptoken=", encoded(&search));
     let answer = visit.get(&format!("{asked}{}", encoded(&visit.asked("skiptoken")))).await?;
+    // Those of the other kind are counted only where that is quick.
     let other = if unknown { "known" } else { "unknown" };
-    let other = number(
-        &visit.get(&format!("customers?kind={other}&top=1&search={}", encoded(&search))).await?,
-        "count",
-    );
-    let count = number(&answer, "count");
-    let (known, strangers) = if unknown { (other, count) } else { (count, other) };
-    let view = |kind: &str, name: &str, count, here| {
-        (format!("customers?kind={kind}&search={}", encoded(&search)), format!("{name} ({count})"), here)
+    let other = match search.as_str() {
+        "" => format!(" ({})", number(&visit.get(&format!("customers?kind={other}&top=1")).await?, "count")),
+        _ => String::new(),
+    };
+    let own = format!(" ({})", number(&answer, "count"));
+    let (known, strangers) = if unknown { (other, own) } else { (own, other) };
+    let view = |kind: &str, name: &str, count: &str, here| {
+        (format!("customers?kind={kind}&search={}", encoded(&search)), format!("{name}{count}"), here)
     };
     let customers = items(&answer, "customers");
     let body = html! {
         (done(visit))
-        (tabs("Kinds of customers", &[view("known", "Known", known, !unknown), view("unknown", "Unknown", strangers, unknown)]))
+        (tabs("Kinds of customers", &[view("known", "Known", &known, !unknown), view("unknown", "Unknown", &strangers, unknown)]))
         form.row method="get" role="search" action=(to("customers")) {
             input type="hidden" name="kind" value=(kind);
             div.field { label for="search" { "Search" } input #search name="search" type="search" value=(search) maxlength="200"; }

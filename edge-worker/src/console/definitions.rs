@@ -377,8 +377,11 @@ fn control(visit: &Visit<'_>, of: &Field, value: &str, fault: &str) -> Markup {
             choice(name, label, help, &segments.map(|name| named(name)).collect::<Vec<_>>(), value)
         }
         Shape::Moves => html! {
-            (check("entered", "Enters it", value.contains("entered")))
-            (check("left", "Leaves it", value.contains("left")))
+            fieldset {
+                legend { (label) }
+                (check("entered", "Enters it", value.contains("entered")))
+                (check("left", "Leaves it", value.contains("left")))
+            }
         },
         Shape::Columns => area(6, false),
         Shape::Whole => area(20, false),

@@ -90,7 +90,7 @@ pub(super) fn done(visit: &Visit<'_>) -> Markup {
         "deleted" => "Deleted.",
         "unlinked" => "Unlinked. What that browser did is an unknown visitor's again.",
         "replayed" => "Dead messages are sent again.",
-        "cancelled" => "Cancelled.",
+        "cancelled" => "Cancelled. What was done stays done.",
         "erasing" => "The erasure has begun. It is done when its job is.",
         _ => return html! {},
     };

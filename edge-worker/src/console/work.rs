@@ -7,9 +7,7 @@ use wasm_bindgen::JsValue;
 use super::Answer;
 use super::ask::Visit;
 use super::layout::to;
-use super::parts::{
-    check, choice, confirmed, done, empty, form, items, line, note, number, plain, table, text,
-};
+use super::parts::{check, choice, done, empty, form, items, line, note, number, plain, table, text};
 use crate::error::Result;
 use crate::http::encoded;
 
@@ -75,7 +73,8 @@ pub(super) async fn jobs(visit: &Visit<'_>) -> Result<Answer> {
                     @if running { progress max=(total.max(1)) value=(so_far) aria-label={ "Progress of job " (id) } {} " " }
                     (so_far) " of " (total)
                 },
-                html! { @if running { (confirmed(visit, &format!("jobs/{id}/cancel"), "Cancel", "What it has done stays done.", &html! {})) } },
+                // At once: what is asked again every few seconds cannot be asked about. The id keeps the focus on it.
+                html! { @if running { (form(visit, &format!("jobs/{id}/cancel"), &html! { button.bad #{ "cancel-" (id) } { "Cancel" } })) } },
             ]
         })
         .collect();

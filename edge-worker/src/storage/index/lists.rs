@@ -1,5 +1,6 @@
 //! Lists of customers.
 
+use msci_core::json;
 use serde_json::Value;
 use wasm_bindgen::JsValue;
 use worker::Env;
@@ -29,15 +30,21 @@ pub(crate) async fn list(env: &Env, asked: &Asked) -> Result<(Vec<Value>, u64)> 
     let search: JsValue = asked.search.to_ascii_lowercase().into();
     let known: JsValue = i32::from(asked.known).into();
     let found = "gone = 0 AND known = ?1 AND (?2 = '' OR instr(search, ?2))";
+    // The same as a row's text has it: only rows with that are taken apart.
+    let written = json::text(&Value::String(asked.search.to_ascii_lowercase()));
+    let written: JsValue = written.trim_start_matches('"').strip_suffix('"').unwrap_or_default().into();
     // An imported row without an object.
-    let bare = "?1 = 1 AND body IS NOT NULL AND (?2 = '' OR instr(lower(key), ?2) OR EXISTS \
-                (SELECT 1 FROM json_each(body) AS given WHERE given.type = 'text' AND instr(lower(given.value), ?2))) \
+    let bare = "?1 = 1 AND body IS NOT NULL AND (?2 = '' OR instr(lower(key), ?2) OR (instr(lower(body), ?3) AND EXISTS \
+                (SELECT 1 FROM json_each(body) AS given WHERE given.type = 'text' AND instr(lower(given.value), ?2)))) \
                 AND NOT EXISTS (SELECT 1 FROM customer WHERE id = object AND gone = 0)";
     let count = format!(
         "SELECT json((SELECT count(*) FROM customer WHERE {found}) + \
          (SELECT count(*) FROM imported_row WHERE {bare})) AS json"
     );
-    let count = ask(&database, &count, &[known.clone(), search.clone()]).await?.as_u64().unwrap_or(0);
+    let count = ask(&database, &count, &[known.clone(), search.clone(), written.clone()])
+        .await?
+        .as_u64()
+        .unwrap_or(0);
     let (seen, id) = asked.behind.clone().unwrap_or((i64::MAX, String::new()));
     let mut rows = Vec::new();
     // Rows without any sighting have a place of their own, behind all others.
@@ -58,10 +65,10 @@ pub(crate) async fn list(env: &Env, asked: &Asked) -> Result<(Vec<Value>, u64)> 
             "SELECT json_group_array(json(row)) AS json FROM (SELECT json_object('customerId', object, \
              'known', json('true'), 'authId', key, 'cookieIds', json('[]'), 'attributes', json_patch('{{}}', body), \
              'lastSeen', -1) AS row FROM imported_row \
-             WHERE {bare} AND object > ?3 ORDER BY object LIMIT ?4)"
+             WHERE {bare} AND object > ?4 ORDER BY object LIMIT ?5)"
         );
         let behind = if seen < 0 { id.as_str() } else { "" };
-        let parameters = [known, search, behind.into(), left.into()];
+        let parameters = [known, search, written, behind.into(), left.into()];
         rows.extend(listed(ask(&database, &query, &parameters).await?));
     }
     Ok((rows, count))
