@@ -124,7 +124,7 @@ test("customers are found, paged through and looked at; a link is taken back", a
   await msci.collect(her.batch(her.view("/coffee-machines/"), her.event("order_completed", { total: 40 }), her.user("Loyalty1")));
   await until(async () => (await msci.admin("GET", `/customers?search=${her.cookieId}`)).body.count === 1, "she is listed");
   await desk.go("Customers");
-  await page.getByRole("link", { name: "Known (101)" }).waitFor();
+  await page.getByRole("link", { name: "Known (101)", exact: true }).waitFor();
   await desk.sound();
   await page.getByRole("link", { name: "Next page" }).click();
   await page.getByRole("link", { name: "First page" }).waitFor();
