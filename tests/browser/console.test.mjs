@@ -294,6 +294,46 @@ test("every page fits a narrow window and is light", async () => {
   await page.setViewportSize({ width: 1280, height: 800 });
 });
 
+test("Home counts what there is, in a chart and in numbers", async () => {
+  const { page } = desk;
+  await desk.go("Home");
+  await page.locator(".chart canvas").waitFor();
+  await page.locator("summary", { hasText: "As numbers" }).click();
+  const views = await page.getByRole("region", { name: "Activities by hour" }).locator("tbody td:nth-child(2)").allTextContents();
+  assert.ok(views.reduce((sum, text) => sum + Number(text), 0) >= 3, views.join());
+  await page.getByRole("region", { name: "Segments" }).getByRole("link", { name: "Loyal customers" }).waitFor();
+  await desk.sound();
+});
+
+test("a session that ends sends a page that asks for itself to the sign-in, and what stands there stays while nothing answers", async () => {
+  const there = await open(chromium, msci.base);
+  const { page } = there;
+  await there.go("Jobs");
+  await page.route("**/jobs", (route) => route.fulfill({ status: 503, body: "away" }));
+  await page.waitForResponse((answer) => answer.status() === 503);
+  await page.getByRole("cell", { name: "Erase somebody" }).waitFor();
+  await page.unroute("**/jobs");
+  await there.context.clearCookies();
+  await page.getByLabel("Admin token").waitFor();
+  await there.context.close();
+});
+
+test("everything that matters works without scripts", async () => {
+  const { page, ...there } = await open(chromium, msci.base, { javaScriptEnabled: false });
+  await page.goto(`${there.root}new/segments`);
+  await page.getByLabel("Name", { exact: true }).fill("Plain");
+  await page.getByLabel("Condition").fill("Tier eqq 'Gold'");
+  await there.press("Save");
+  await page.locator("#preview mark").getByText("eqq").waitFor();
+  await page.getByLabel("Condition").fill("Tier eq 'Gold'");
+  await there.press("Save");
+  await page.getByText("Saved.").waitFor();
+  await page.locator("summary", { hasText: "Delete" }).click();
+  await there.press("Delete");
+  await page.getByText("Deleted.").waitFor();
+  await there.context.close();
+});
+
 test("the keyboard reaches everything, and the first stop leads past the navigation", async () => {
   const { page } = desk;
   await desk.open("customers");

@@ -17,11 +17,15 @@ pub(crate) async fn newest(env: &Env, top: u32) -> Result<Vec<Value>> {
     Ok(listed(ask(&database(env).await?, query, &[top.into()]).await?))
 }
 
-/// How many activities there are since an instant, up to [`COUNTED`].
-pub(crate) async fn since(env: &Env, ms: i64) -> Result<u64> {
-    let query = "SELECT json(count(*)) AS json FROM (SELECT 1 FROM activity WHERE time >= ?1 LIMIT ?2)";
-    let parameters = [(ms as f64).into(), COUNTED.into()];
-    Ok(ask(&database(env).await?, query, &parameters).await?.as_u64().unwrap_or(0))
+/// Activities by hour since an instant, of the newest [`COUNTED`]: `[hour, views, others]`, the hour in
+/// hours since the epoch.
+pub(crate) async fn hours(env: &Env, since: i64) -> Result<Vec<Value>> {
+    let query = "SELECT json_group_array(json_array(hour, views, every - views)) AS json FROM \
+                 (SELECT time / 3600000 AS hour, sum(type = 'View') AS views, count(*) AS every FROM \
+                 (SELECT time, type FROM activity WHERE time >= ?1 ORDER BY time DESC LIMIT ?2) \
+                 GROUP BY hour ORDER BY hour)";
+    let parameters = [(since as f64).into(), COUNTED.into()];
+    Ok(listed(ask(&database(env).await?, query, &parameters).await?))
 }
 
 /// Members of all segments, by name.
