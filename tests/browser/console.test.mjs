@@ -267,6 +267,11 @@ test("a dead message is seen with what became of it, and sent again", async (t) 
 
 test("a person is erased, and the job that does it is followed", async () => {
   const { page } = desk;
+  await desk.open("customers?search=Loyalty1");
+  await page.getByRole("link", { name: "Abbie Moss" }).click();
+  await page.getByRole("link", { name: "Erase this person" }).click();
+  assert.match(await page.getByLabel("Id", { exact: true }).inputValue(), /^[0-9a-f]{32}$/);
+  assert.equal(await page.getByLabel("Who is known by").inputValue(), "customerId");
   await desk.go("Privacy");
   await desk.sound();
   await page.getByLabel("Id", { exact: true }).fill("Loyalty5");

@@ -361,7 +361,8 @@ fn control(visit: &Visit<'_>, of: &Field, value: &str, fault: &str) -> Markup {
             html! {
                 textarea id=(id) name=(name) rows=(rows) spellcheck="false" aria-describedby=(described)
                     hx-post=[preview.then(|| to("preview"))] hx-target=[preview.then_some("#preview")]
-                    hx-trigger=[preview.then_some("input changed delay:400ms, load")] { (value) }
+                    hx-trigger=[preview.then_some("input changed delay:400ms")]
+                    hx-sync=[preview.then_some("this:replace")] { (value) }
             }
         })
     };

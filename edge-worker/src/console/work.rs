@@ -119,14 +119,18 @@ fn erasing(visit: &Visit<'_>, fault: &str) -> Answer {
         ("customerId", "Their customer id"),
     ];
     let kinds: Vec<_> = kinds.into_iter().map(|(kind, words)| (kind.to_owned(), words.to_owned())).collect();
+    // What was typed, or what the customer's page says.
+    let given = |name: &str| {
+        Some(visit.sent(name)).filter(|sent| !sent.is_empty()).unwrap_or_else(|| visit.asked(name))
+    };
     let body = html! {
         @if !fault.is_empty() { (note("bad", &html! { (fault) })) }
         section.card {
             h2 { "Erase a person" }
             p { "Everything held about them goes, in every place, within a minute: signals, links, attributes, the imported row. What still arrives of before is refused. It cannot be taken back." }
             (form(visit, "privacy", &html! {
-                (choice("kind", "Who is known by", "Of a browser that belongs to a customer, the customer is erased.", &kinds, &visit.sent("kind")))
-                (line("id", "Id", "As it stands on the customer's page.", &visit.sent("id")))
+                (choice("kind", "Who is known by", "Of a browser that belongs to a customer, the customer is erased.", &kinds, &given("kind")))
+                (line("id", "Id", "As it stands on the customer's page.", &given("id")))
                 (check("sure", "Erase this person for good", false))
                 button.bad { "Erase" }
             }))
