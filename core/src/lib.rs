@@ -34,6 +34,7 @@ pub mod preview;
 pub mod profile;
 pub mod proof;
 pub mod results;
+pub mod session;
 pub mod signal;
 pub mod snapshot;
 pub mod stream;

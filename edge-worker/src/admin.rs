@@ -34,8 +34,18 @@ pub(crate) async fn any(
     path: &str,
 ) -> Result<Response> {
     access::require(&request, env)?;
+    answer(request, env, configuration, path).await
+}
+
+/// Answers whoever may ask: programs by the route above, people by pages of the console.
+pub(crate) async fn answer(
+    request: Request,
+    env: &Env,
+    configuration: &Configuration,
+    path: &str,
+) -> Result<Response> {
     let method = request.method();
-    let parts: Vec<String> = path.split('/').map(decoded).collect();
+    let parts: Vec<String> = path.split('/').map(http::decoded).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     if let Some(answer) = of_definitions(&request, env, configuration, &parts).await? {
         return Ok(answer);
@@ -161,11 +171,6 @@ async fn of_definitions(
         _ => return Ok(None),
     };
     Ok(Some(answer?))
-}
-
-/// A percent-encoded part of an address as text; invalid sequences stay as they are.
-fn decoded(text: &str) -> String {
-    js_sys::decode_uri_component(text).map_or_else(|_| text.to_owned(), String::from)
 }
 
 fn is_kind(kind: &str) -> bool {

@@ -86,9 +86,9 @@ impl Error {
         Self::client(405, "method_not_allowed", "this address does not answer that method")
     }
 
-    /// The answer; internals go to the log only.
-    pub(crate) fn into_response(self) -> worker::Result<Response> {
-        let (status, code, message) = match *self.0 {
+    /// Status, code and words for the client; internals go to the log only.
+    pub(crate) fn told(self) -> (u16, Cow<'static, str>, Cow<'static, str>) {
+        match *self.0 {
             Fault::Client { status, code, message } => (status, code, message),
             Fault::Platform(error) => {
                 worker::console_error!("unavailable: {error}");
@@ -109,7 +109,12 @@ impl Error {
                 worker::console_error!("damaged: {what}");
                 (500, "damaged".into(), "stored data of this profile cannot be read".into())
             }
-        };
+        }
+    }
+
+    /// The answer.
+    pub(crate) fn into_response(self) -> worker::Result<Response> {
+        let (status, code, message) = self.told();
         let mut builder =
             ResponseBuilder::new().with_status(status).with_header("Cache-Control", "no-store")?;
         match status {

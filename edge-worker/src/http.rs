@@ -24,6 +24,18 @@ pub(crate) fn url(request: &Request) -> Result<web_sys::Url> {
     Ok(web_sys::Url::new(&request.inner().url())?)
 }
 
+/// A percent-encoded part of an address as text; invalid sequences stay as they are.
+#[cfg(feature = "console")]
+pub(crate) fn decoded(text: &str) -> String {
+    js_sys::decode_uri_component(text).map_or_else(|_| text.to_owned(), String::from)
+}
+
+/// Text as a part of an address.
+#[cfg(feature = "console")]
+pub(crate) fn encoded(text: &str) -> String {
+    js_sys::encode_uri_component(text).into()
+}
+
 /// JSON that nobody keeps.
 pub(crate) fn json(value: &impl Serialize) -> Result<Response> {
     json_text(serde_json::to_string(value)?)

@@ -47,6 +47,8 @@ mod access;
 #[cfg(feature = "console")]
 mod admin;
 #[cfg(feature = "console")]
+mod console;
+#[cfg(feature = "console")]
 mod job_object;
 #[cfg(feature = "console")]
 mod odata;

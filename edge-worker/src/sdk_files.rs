@@ -2,56 +2,17 @@
 
 use msci_core::config::Settings;
 use serde_json::json;
-use worker::{EncodeBody, Request, Response, ResponseBuilder};
+use worker::{Request, Response, ResponseBuilder};
 
-use crate::assets::{asset, bytes, text};
-use crate::error::{Error, Result};
-use crate::http::{self, header};
+use crate::assets::{self, text};
+use crate::error::Result;
+use crate::http;
 
-struct Asset {
-    media_type: String,
-    immutable: bool,
-    raw: Vec<u8>,
-    /// Encoding and bytes of a compressed form that the client takes.
-    packed: Option<(&'static str, Vec<u8>)>,
-}
-
-fn find(name: &str, accepts: &str) -> Option<Asset> {
-    let found = asset(name);
-    let field =
-        |name: &str| js_sys::Reflect::get(&found, &name.into()).ok().filter(|value| !value.is_undefined());
-    let takes =
-        |encoding: &str| accepts.split(',').any(|taken| taken.trim().split(';').next() == Some(encoding));
-    let packed = [("br", "brotli"), ("gzip", "gzip")]
-        .into_iter()
-        .filter(|(encoding, _)| takes(encoding))
-        .find_map(|(encoding, form)| Some((encoding, bytes(&found, form)?)));
-    Some(Asset {
-        media_type: field("type")?.as_string()?,
-        immutable: field("immutable").is_some_and(|value| value.is_truthy()),
-        raw: bytes(&found, "raw")?,
-        packed,
-    })
-}
-
-/// `GET /_msci/assets/<name>`: hashed, so it never changes.
+/// `GET /_msci/assets/<name>`. Sites on other hosts load the SDK from here.
 pub(crate) fn file(request: &Request, name: &str) -> Result<Response> {
-    let asset = find(name, &header(request, "accept-encoding")).filter(|asset| asset.immutable);
-    let asset = asset.ok_or_else(Error::not_found)?;
-    let builder = ResponseBuilder::new()
-        .with_header("Content-Type", &asset.media_type)?
-        .with_header("Cache-Control", "public, max-age=31536000, immutable")?
-        .with_header("Vary", "Accept-Encoding")?
-        // Sites on other hosts load the SDK from here.
-        .with_header("Access-Control-Allow-Origin", "*")?
-        .with_header("X-Content-Type-Options", "nosniff")?;
-    Ok(match asset.packed {
-        Some((encoding, bytes)) => builder
-            .with_header("Content-Encoding", encoding)?
-            .with_encode_body(EncodeBody::Manual)
-            .fixed(bytes),
-        None => builder.fixed(asset.raw),
-    })
+    let file = assets::file(request, name)?;
+    file.headers().set("Access-Control-Allow-Origin", "*")?;
+    Ok(file)
 }
 
 /// `GET /_msci/msci.js`: the SDK's entry with the public settings in it, so kept for a minute at most.

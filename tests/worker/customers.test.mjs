@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { seed } from "../../examples/contoso-coffee/seed.mjs";
+import { imports } from "../support/jobs.mjs";
 import { browser, profile } from "../support/signals.mjs";
 import { system, until } from "../support/system.mjs";
 
@@ -146,6 +147,18 @@ test("a search finds texts and ids in any case, and nothing else", async () => {
   for (const nobody of ["%", "_", "' OR 1=1 --", "nobody at all"]) {
     assert.deepEqual(await found(nobody), [], nobody);
   }
+});
+
+test("a search finds what JSON writes in another way", async () => {
+  await imports(msci, "LoyaltySignUps", [{ LoyaltyId: "Odd1", FirstName: 'Say "Hi"\t\\o/ Ünal' }]);
+  for (const search of ['"HI"', "\t\\O", "\\o/", "Ünal", "y"]) {
+    assert.ok((await all({ kind: "known", search })).rows.some((row) => row.authId === "Odd1"), search);
+  }
+  for (const search of ["\\t", "\\u0009", '\\"']) {
+    assert.ok(!(await all({ kind: "known", search })).rows.some((row) => row.authId === "Odd1"), search);
+  }
+  await msci.admin("POST", "/privacy/erase", { authId: "Odd1" });
+  await until(async () => (await list({ search: "Odd1" })).count === 0, "nobody after this one sees it");
 });
 
 test(

@@ -1,11 +1,11 @@
-//! Addresses of the console Worker: admin and read API. It stands in front of no site.
+//! Addresses of the console Worker: the console, admin and read API. It stands in front of no site.
 
 use worker::{Env, Request};
 
 use super::own;
 use crate::error::{Error, Result};
 use crate::platform::now;
-use crate::{admin, configuration, odata};
+use crate::{admin, configuration, console, odata};
 
 /// Answers a request.
 pub(crate) async fn route(request: Request, env: &Env) -> Result<web_sys::Response> {
@@ -15,6 +15,9 @@ pub(crate) async fn route(request: Request, env: &Env) -> Result<web_sys::Respon
     if let Some(asked) = odata::root(own) {
         let configuration = configuration::current(env, now).await?;
         return Ok(odata::any(&request, env, &configuration, asked, now).await?.into());
+    }
+    if let Some(page) = own.strip_prefix(console::ROOT) {
+        return Ok(console::any(request, env, page, now).await?.into());
     }
     let path = own.strip_prefix(admin::ROOT).ok_or_else(Error::not_found)?;
     let configuration = configuration::current(env, now).await?;

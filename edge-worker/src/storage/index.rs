@@ -23,6 +23,8 @@ mod projection;
 #[cfg(feature = "console")]
 mod reading;
 #[cfg(feature = "console")]
+mod recent;
+#[cfg(feature = "console")]
 mod tidy;
 
 use std::cell::Cell;
@@ -41,7 +43,9 @@ use crate::names;
 #[cfg(feature = "edge")]
 pub(crate) use {adopted::*, listing::*, projection::*};
 #[cfg(feature = "console")]
-pub(crate) use {deliveries::*, imported::*, judged::*, lists::*, members::*, outcomes::*, tidy::*};
+pub(crate) use {
+    deliveries::*, imported::*, judged::*, lists::*, members::*, outcomes::*, recent::*, tidy::*,
+};
 
 thread_local! {
     static READY: Cell<bool> = const { Cell::new(false) };

@@ -16,6 +16,7 @@ mod snip;
 mod stamp;
 mod wasm;
 mod worker;
+mod www;
 
 use std::process::ExitCode;
 
@@ -40,10 +41,11 @@ fn run(command: &str) -> Result<()> {
     match command {
         "all" => {
             sdk::build(&place)?;
+            www::build(&place)?;
             worker::build(&place)
         }
         "sdk" => sdk::build(&place),
-        "worker" => worker::build(&place),
+        "worker" => www::build(&place).and_then(|()| worker::build(&place)),
         "size" => size::report(&place),
         _ => bail!("usage: msci-build all | sdk | worker | size"),
     }

@@ -20,7 +20,7 @@ pub(crate) struct Script {
     program: &'static str,
     /// Folder below `dist`.
     folder: &'static str,
-    /// The SDK's files that it serves: names below `dist/sdk`, a folder for all that is in it.
+    /// Files that it serves: names below `dist`, a folder for all that is in it.
     serves: &'static [&'static str],
 }
 
@@ -30,13 +30,13 @@ pub(crate) const SCRIPTS: [Script; 2] = [
         name: "edge",
         program: "msci-edge",
         folder: "worker",
-        serves: &["assets", "manifest.json", "msci.js"],
+        serves: &["sdk/assets", "sdk/manifest.json", "sdk/msci.js"],
     },
     Script {
         name: "console",
         program: "msci-console",
         folder: "console",
-        serves: &["gtm.js", "guard.js", "loader.js"],
+        serves: &["sdk/gtm.js", "sdk/guard.js", "sdk/loader.js", "www/assets", "www/www.json"],
     },
 ];
 
@@ -144,7 +144,7 @@ fn served(place: &Place, script: &Script) -> Result<Vec<Served>> {
     }
     let mut files = Vec::new();
     for name in script.serves {
-        let path = place.dist.join("sdk").join(name);
+        let path = place.dist.join(name);
         if !path.is_dir() {
             files.push(Served::new(path, false)?);
             continue;
@@ -167,6 +167,7 @@ impl Served {
 
     fn media_type(&self) -> Result<&'static str> {
         Ok(match self.path.extension().and_then(|end| end.to_str()) {
+            Some("css") => "text/css; charset=utf-8",
             Some("js") => "text/javascript; charset=utf-8",
             Some("wasm") => "application/wasm",
             Some("json") => "application/json; charset=utf-8",

@@ -1,0 +1,110 @@
+//! The console (contract §8): pages for people, written here and escaped by construction. A page knows only
+//! what the admin API answers, and changes only what that API takes: it asks the same functions, in this
+//! Worker, so every bound and every refusal is the API's. Pages work without scripts.
+
+mod activations;
+mod ask;
+mod customers;
+mod definitions;
+mod home;
+mod layout;
+mod parts;
+mod session;
+mod tracking;
+mod work;
+
+use maud::Markup;
+use worker::{Env, Method, Request, Response};
+
+use self::ask::Visit;
+use crate::error::{Error, Result};
+use crate::platform::now;
+use crate::{access, assets, configuration};
+use msci_core::session::Session;
+use msci_core::time::Timestamp;
+
+/// Root of the console.
+pub(crate) const ROOT: &str = "/console/";
+
+/// Largest form, in bytes; and with a file.
+const FORM_BYTES: usize = 256 * 1024;
+const UPLOAD_BYTES: usize = 32 * 1024 * 1024;
+
+/// What a route makes.
+pub(super) enum Answer {
+    /// A page: which one, for the navigation; its title; what it shows.
+    Page(&'static str, String, Markup),
+    /// A piece of one.
+    Part(Markup),
+    /// Something was done, and this address shows it.
+    Done(String),
+}
+
+/// Answers what stands behind the root.
+pub(crate) async fn any(request: Request, env: &Env, path: &str, now: Timestamp) -> Result<Response> {
+    access::at_its_host(&request, env)?;
+    let post = match request.method() {
+        Method::Get | Method::Head => false,
+        Method::Post => true,
+        _ => return Err(Error::method_not_allowed()),
+    };
+    if let Some(name) = path.strip_prefix("assets/").filter(|_| !post) {
+        return assets::file(&request, name);
+    }
+    if post && path == "sign-in" {
+        return session::sign_in(&request, env, now).await;
+    }
+    let Some(session) = session::of(&request, env, now) else {
+        return session::ask(&request, path);
+    };
+    if post && path == "sign-out" {
+        session::form(&request, &session, FORM_BYTES).await?;
+        return session::sign_out();
+    }
+    match page(&request, env, path, session, post).await {
+        Ok(Answer::Page(at, title, body)) => layout::page(200, at, &title, &body),
+        Ok(Answer::Part(body)) => layout::html(200, body),
+        Ok(Answer::Done(to)) => layout::see(&to),
+        Err(error) => {
+            let (status, _, message) = error.told();
+            layout::fault(status, &message)
+        }
+    }
+}
+
+async fn page(request: &Request, env: &Env, path: &str, session: Session, post: bool) -> Result<Answer> {
+    let configuration = configuration::current(env, now()).await?;
+    let mut visit = Visit::new(request, env, &configuration, session)?;
+    let parts: Vec<String> = path.split('/').map(crate::http::decoded).collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    if post {
+        let limit = if matches!(parts.as_slice(), ["tables", _, "rows"]) { UPLOAD_BYTES } else { FORM_BYTES };
+        visit.form = Some(session::form(request, &visit.session, limit).await?);
+        return match parts.as_slice() {
+            ["tracking"] => tracking::save(&visit).await,
+            ["customers", id, "unlink"] => customers::unlink(&visit, id).await,
+            ["preview"] => definitions::preview(&visit).await,
+            ["tables", name, "rows"] => work::upload(&visit, name).await,
+            ["activations", name, "replay"] => activations::replay(&visit, name).await,
+            ["jobs", id, "cancel"] => work::cancel(&visit, id).await,
+            ["privacy"] => work::erase(&visit).await,
+            [kind] => definitions::save(&visit, kind, None).await,
+            [kind, name] => definitions::save(&visit, kind, Some(name)).await,
+            [kind, name, "delete"] => definitions::delete(&visit, kind, name).await,
+            _ => Err(Error::not_found()),
+        };
+    }
+    match parts.as_slice() {
+        [""] => home::show(&visit).await,
+        ["tracking"] => tracking::show(&visit).await,
+        ["customers"] => customers::list(&visit).await,
+        ["customers", id] => customers::one(&visit, id).await,
+        ["jobs"] => work::jobs(&visit).await,
+        ["privacy"] => Ok(work::privacy(&visit)),
+        ["sign-out"] => Ok(session::leave(&visit)),
+        ["new", kind] => definitions::new(&visit, kind),
+        [kind] => definitions::list(&visit, kind).await,
+        [kind, name] => definitions::one(&visit, kind, name).await,
+        _ => Err(Error::not_found()),
+    }
+}

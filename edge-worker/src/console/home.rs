@@ -1,0 +1,112 @@
+//! Home: how the system is, in numbers, and what to do next.
+
+use maud::{Markup, html};
+use msci_core::json;
+use msci_core::time::Timestamp;
+use serde_json::Value;
+
+use super::Answer;
+use super::ask::Visit;
+use super::layout::to;
+use super::parts::{empty, items, number, table, text, time};
+use crate::error::Result;
+use crate::platform::now;
+use crate::storage::index;
+
+/// Activities that are shown.
+const SHOWN: u32 = 10;
+
+pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
+    let known = number(&visit.get("customers?kind=known&top=1").await?, "count");
+    let unknown = number(&visit.get("customers?kind=unknown&top=1").await?, "count");
+    let (hours, today) = by_hour(visit).await?;
+    let jobs = visit.get("jobs").await?;
+    let running = items(&jobs, "items").iter().filter(|job| text(job, "state") == "running").count();
+    let sizes = index::sizes(visit.env).await?;
+    let segments = &visit.configuration.definitions.bundle.segments;
+    let sizes: Vec<_> = segments
+        .iter()
+        .map(|(name, segment)| {
+            let path = to(&format!("segments/{name}"));
+            let shown = segment.display_name.as_deref().unwrap_or(name);
+            vec![html! { a href=(path) { (shown) } }, html! { (number(&sizes, name)) }]
+        })
+        .collect();
+    let newest = index::newest(visit.env, SHOWN).await?;
+    let newest: Vec<_> = newest
+        .iter()
+        .map(|activity| {
+            let whose = to(&format!("customers/{}", text(activity, "customerId")));
+            let (kind, title) = (text(activity, "type"), text(activity, "title"));
+            vec![
+                time(activity.get("time")),
+                html! { (kind) },
+                html! { a href=(whose) { @if title.is_empty() { (kind) } @else { (title) } } },
+            ]
+        })
+        .collect();
+    let many = if today >= u64::from(index::COUNTED) { " or more" } else { "" };
+    let body = html! {
+        dl.numbers {
+            div { dt { "Known customers" } dd { a href=(to("customers")) { (known) } } }
+            div { dt { "Unknown visitors" } dd { a href=(to("customers?kind=unknown")) { (unknown) } } }
+            div { dt { "Activities in 24 hours" } dd { (today) (many) } }
+            div { dt { "Jobs under way" } dd { a href=(to("jobs")) { (running) } } }
+        }
+        @if today > 0 { (chart(&hours)) }
+        div.columns {
+            section.card {
+                h2 { "Segments" }
+                @if sizes.is_empty() {
+                    (empty("A segment is a group of customers that a condition describes.", Some(("new/segments", "Make a segment"))))
+                } @else { (table("Segments", &["Segment", "Members"], &sizes)) }
+            }
+            section.card {
+                h2 { "Newest activities" }
+                @if newest.is_empty() {
+                    (empty("No signal has arrived yet. Put the tracking script on your site.", Some(("tracking", "Set up tracking"))))
+                } @else { (table("Newest activities", &["When", "What", "Title"], &newest)) }
+            }
+        }
+    };
+    Ok(Answer::Page("", "Home".to_owned(), body))
+}
+
+/// Hours of the chart, and of each the milliseconds.
+const HOURS: i64 = 24;
+const HOUR_MS: i64 = 60 * 60 * 1000;
+
+/// Of each of the last hours: the hour since the epoch, views, other activities. And how many in all.
+async fn by_hour(visit: &Visit<'_>) -> Result<(Vec<[u64; 3]>, u64)> {
+    let last = now().0.checked_div(HOUR_MS).unwrap_or(0);
+    let first = last - HOURS + 1;
+    let found = index::hours(visit.env, first * HOUR_MS).await?;
+    let part = |row: &Value, at: usize| row.get(at).and_then(Value::as_u64).unwrap_or(0);
+    let hours = (first..=last).map(i64::unsigned_abs).map(|hour| {
+        let row = found.iter().find(|row| part(row, 0) == hour);
+        row.map_or([hour, 0, 0], |row| [hour, part(row, 1), part(row, 2)])
+    });
+    let hours: Vec<_> = hours.collect();
+    let all = hours.iter().map(|[_, views, others]| views + others).sum();
+    Ok((hours, all))
+}
+
+/// Drawn by the page's script; the table says the same.
+fn chart(hours: &[[u64; 3]]) -> Markup {
+    let rows: Vec<_> = hours
+        .iter()
+        .filter(|[_, views, others]| views + others > 0)
+        .map(|[hour, views, others]| {
+            let at = Timestamp(hour.cast_signed().saturating_mul(HOUR_MS)).to_rfc3339();
+            vec![time(Some(&at.into())), html! { (views) }, html! { (others) }]
+        })
+        .collect();
+    html! {
+        section.card {
+            h2 { "The last 24 hours" }
+            div.chart data-hours=(json::text(&hours.iter().map(|hour| Value::from(hour.to_vec())).collect())) role="img"
+                aria-label="Activities by hour; the numbers stand in the table below." {}
+            details { summary { "As numbers" } (table("Activities by hour", &["Hour", "Views", "Other activities"], &rows)) }
+        }
+    }
+}

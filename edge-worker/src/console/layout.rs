@@ -1,0 +1,116 @@
+//! What all pages have around them, and what all answers have in common.
+
+use maud::{DOCTYPE, Markup, html};
+use msci_core::json;
+use worker::{Response, ResponseBuilder};
+
+use super::ROOT;
+use super::parts::text;
+use crate::error::Result;
+use crate::{assets, names};
+
+/// Nothing from elsewhere, and no code or style in a page's own text.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Every page of the navigation: its address, and how people call it.
+const PAGES: [(&str, &str); 11] = [
+    ("", "Home"),
+    ("tracking", "Web tracking & personalization"),
+    ("customers", "Customers"),
+    ("tables", "Tables"),
+    ("measures", "Measures"),
+    ("segments", "Segments"),
+    ("experiences", "Experiences"),
+    ("activations", "Activations"),
+    ("jobs", "Jobs"),
+    ("privacy", "Privacy"),
+    ("sign-out", "Sign out"),
+];
+
+/// Address of a page.
+pub(super) fn to(path: &str) -> String {
+    format!("{}{ROOT}{path}", names::PREFIX)
+}
+
+/// A page with the navigation; `at` is where in it.
+pub(super) fn page(status: u16, at: &str, title: &str, body: &Markup) -> Result<Response> {
+    document(
+        status,
+        title,
+        &html! {
+            div.frame {
+                nav.side aria-label="Console" {
+                    p.brand { "MSCI" }
+                    ul {
+                        @for (path, name) in &PAGES {
+                            li { a href=(to(path)) aria-current=[(*path == at).then_some("page")] { (name) } }
+                        }
+                    }
+                }
+                main #main tabindex="-1" { h1 { (title) } (body) }
+            }
+        },
+    )
+}
+
+/// A page without one.
+pub(super) fn alone(status: u16, title: &str, body: &Markup) -> Result<Response> {
+    document(status, title, &html! { main.alone #main tabindex="-1" { h1 { (title) } (body) } })
+}
+
+/// What could not be done, in words.
+pub(super) fn fault(status: u16, words: &str) -> Result<Response> {
+    let title = if status == 404 { "Not found" } else { "That did not work" };
+    let words = html! {
+        div.note.bad role="alert" { p { (words) } }
+        p { a href=(to("")) { "Home" } }
+    };
+    page(status, "none", title, &words)
+}
+
+fn document(status: u16, title: &str, body: &Markup) -> Result<Response> {
+    let files = json::value(&assets::text("www.json")?)?;
+    let file = |ending: &str| to(&format!("assets/{}", text(&files, ending)));
+    html(
+        status,
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    title { (title) " · MSCI" }
+                    link rel="stylesheet" href=(file("css"));
+                    script src=(file("js")) defer {}
+                    // Nobody asks for an icon that is not there.
+                    link rel="icon" href="data:,";
+                }
+                body { a.skip href="#main" { "Skip to the page" } (body) }
+            }
+        },
+    )
+}
+
+/// An answer of ours.
+pub(super) fn html(status: u16, body: Markup) -> Result<Response> {
+    let builder = ResponseBuilder::new()
+        .with_status(status)
+        .with_header("Content-Type", "text/html; charset=utf-8")?
+        .with_header("Cache-Control", "no-store")?
+        .with_header("Content-Security-Policy", POLICY)?
+        // Not less: a form's own origin would be hidden from us too.
+        .with_header("Referrer-Policy", "same-origin")?
+        .with_header("Cross-Origin-Opener-Policy", "same-origin")?
+        .with_header("X-Content-Type-Options", "nosniff")?;
+    Ok(builder.fixed(body.into_string().into_bytes()))
+}
+
+/// Sends the browser to a page of the console, and nowhere else.
+pub(super) fn see(path: &str) -> Result<Response> {
+    let builder = ResponseBuilder::new()
+        .with_status(303)
+        .with_header("Cache-Control", "no-store")?
+        .with_header("Location", &to(path))?;
+    Ok(builder.empty())
+}

@@ -1,0 +1,143 @@
+//! Signing in and out. A session is a cookie that only this host's own pages send along, and each form says
+//! whose it is: neither another site nor a script of the shop can act in somebody's name.
+
+use maud::html;
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::FormData;
+use worker::{Env, Request, Response};
+
+use super::ask::Visit;
+use super::{Answer, ROOT, layout, parts};
+use crate::error::{Error, Result};
+use crate::http::{self, header};
+use crate::names;
+use crate::platform::random_bits;
+use msci_core::proof::same;
+use msci_core::session::{SESSION_MS, Session};
+use msci_core::time::{SECOND_MS, Timestamp};
+
+/// Whose request it is.
+pub(super) fn of(request: &Request, env: &Env, now: Timestamp) -> Option<Session> {
+    let cookies = header(request, "cookie");
+    let value = cookies.split(';').find_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        (name.trim() == names::COOKIE_SESSION).then(|| value.trim())
+    })?;
+    Session::read(value, &names::var(env, names::VAR_ADMIN_TOKEN), now)
+}
+
+/// The page to sign in on, and from there to where somebody wanted to go. A piece of a page that asks has its
+/// page loaded again instead.
+pub(super) fn ask(request: &Request, path: &str) -> Result<Response> {
+    if !header(request, "hx-request").is_empty() {
+        let response = layout::html(401, html! {})?;
+        response.headers().set("HX-Refresh", "true")?;
+        return Ok(response);
+    }
+    let path = if path.starts_with("sign-") { "" } else { path };
+    form_to_sign_in(401, path, "")
+}
+
+fn form_to_sign_in(status: u16, to: &str, fault: &str) -> Result<Response> {
+    layout::alone(
+        status,
+        "Sign in",
+        &html! {
+            @if !fault.is_empty() { div.note.bad role="alert" { p { (fault) } } }
+            form.card method="post" action=(format!("{}{ROOT}sign-in", names::PREFIX)) {
+                input type="hidden" name="to" value=(to);
+                div.field {
+                    label for="token" { "Admin token" }
+                    input #token name="token" type="password" autocomplete="current-password" required
+                        autofocus aria-describedby="token-help";
+                    span.help #token-help {
+                        "On your own machine " code { "npm start" } " prints it; elsewhere it is the secret "
+                        code { "MSCI_ADMIN_TOKEN" } "."
+                    }
+                }
+                button { "Sign in" }
+            }
+        },
+    )
+}
+
+/// `POST sign-in`
+pub(super) async fn sign_in(request: &Request, env: &Env, now: Timestamp) -> Result<Response> {
+    own_page(request)?;
+    let form = fields(request, super::FORM_BYTES).await?;
+    let sent = |name: &str| form.get(name).as_string().unwrap_or_default();
+    let to = sent("to");
+    let token = names::var(env, names::VAR_ADMIN_TOKEN);
+    if token.is_empty() || !same(sent("token").trim(), &token) {
+        let fault = "This is not the admin token. Please look whether all of it was copied.";
+        return form_to_sign_in(403, &to, fault);
+    }
+    let session = Session::begin(&token, now, random_bits());
+    with_cookie(&to, &session.value, SESSION_MS.checked_div(SECOND_MS).unwrap_or(0))
+}
+
+/// Asks before.
+pub(super) fn leave(visit: &Visit<'_>) -> Answer {
+    let body = html! {
+        p { "Your session would end by itself twelve hours after you signed in." }
+        (parts::form(visit, "sign-out", &html! { button { "Sign out" } }))
+    };
+    Answer::Page("sign-out", "Sign out".to_owned(), body)
+}
+
+/// `POST sign-out`
+pub(super) fn sign_out() -> Result<Response> {
+    with_cookie("", "", 0)
+}
+
+fn with_cookie(to: &str, value: &str, seconds: i64) -> Result<Response> {
+    let response = layout::see(to)?;
+    let cookie = format!(
+        "{}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Strict",
+        names::COOKIE_SESSION
+    );
+    response.headers().set("Set-Cookie", &cookie)?;
+    Ok(response)
+}
+
+/// The fields of a form of this session.
+///
+/// # Errors
+/// 403 for any other's.
+pub(super) async fn form(request: &Request, session: &Session, limit: usize) -> Result<FormData> {
+    own_page(request)?;
+    let form = fields(request, limit).await?;
+    if session.made(&form.get("form").as_string().unwrap_or_default()) {
+        return Ok(form);
+    }
+    Err(refused("This form is older than your session. Please go back, load the page again and repeat it."))
+}
+
+/// Browsers say from where a form is sent; whoever does not is no browser.
+fn own_page(request: &Request) -> Result<()> {
+    let site = header(request, "sec-fetch-site");
+    let origin = header(request, "origin");
+    let own = http::url(request)?.origin();
+    if matches!(site.as_str(), "" | "same-origin")
+        && (origin == own || (origin.is_empty() && !site.is_empty()))
+    {
+        return Ok(());
+    }
+    Err(refused("This form was not sent by a page of the console."))
+}
+
+fn refused(words: &'static str) -> Error {
+    Error::client(403, "forbidden", words)
+}
+
+async fn fields(request: &Request, limit: usize) -> Result<FormData> {
+    // The runtime reads no more than what is announced.
+    let length = header(request, "content-length").parse::<usize>();
+    if !length.is_ok_and(|length| length <= limit) {
+        return Err(Error::client(413, "too_large", format!("A form may have {limit} bytes.")));
+    }
+    let form = JsFuture::from(request.inner().form_data()?).await;
+    let form = form.map_err(|_| Error::client(400, "invalid_form", "This is not a form."))?;
+    Ok(form.unchecked_into())
+}

@@ -1,0 +1,152 @@
+//! Long work as people see it: rows uploaded, jobs under way, people erased.
+
+use maud::{Markup, html};
+use serde_json::{Value, json};
+use wasm_bindgen::JsValue;
+
+use super::Answer;
+use super::ask::Visit;
+use super::layout::to;
+use super::parts::{check, choice, done, empty, form, items, line, note, number, plain, table, text};
+use crate::error::Result;
+use crate::http::encoded;
+
+/// `POST tables/{name}/rows`: a file's rows, and what became of each.
+pub(super) async fn upload(visit: &Visit<'_>, name: &str) -> Result<Answer> {
+    let file = visit.form.as_ref().map_or(JsValue::NULL, |form| form.get("file"));
+    let of = |field: &str| js_sys::Reflect::get(&file, &field.into()).unwrap_or(JsValue::UNDEFINED);
+    let called = of("name").as_string().unwrap_or_default().to_ascii_lowercase();
+    let ending = called.rsplit('.').next().unwrap_or_default();
+    let csv = matches!(ending, "csv" | "txt");
+    let kind = if csv { "text/csv" } else { "application/x-ndjson" };
+    let title = format!("Upload to {name}");
+    let back = html! { p { a href=(to(&format!("tables/{}", encoded(name)))) { "Back to the table" } } };
+    if called.is_empty() {
+        let words = note("bad", &html! { "No file was chosen." });
+        return Ok(Answer::Page("tables", title, html! { (words) (back) }));
+    }
+    let told = match visit.send("POST", &format!("tables/{}/rows", encoded(name)), kind, Some(file)).await {
+        Ok(report) => verdicts(&report),
+        Err(error) => note("bad", &html! { (error.told().2) }),
+    };
+    Ok(Answer::Page("tables", title, html! { (told) (back) }))
+}
+
+fn verdicts(report: &Value) -> Markup {
+    let rejected = items(report, "rejected");
+    let rows: Vec<_> = rejected
+        .iter()
+        .map(|bad| {
+            vec![
+                html! { (number(bad, "line")) },
+                html! { code { (text(bad, "code")) } },
+                html! { (text(bad, "message")) },
+            ]
+        })
+        .collect();
+    let unlisted = number(report, "unlisted");
+    html! {
+        dl.numbers {
+            @for name in ["received", "created", "updated", "unchanged"] { div { dt { (name) } dd { (number(report, name)) } } }
+            div { dt { "rejected" } dd { (rejected.len() as u64 + unlisted) } }
+        }
+        @if rows.is_empty() { (note("good", &html! { "Every line was taken." })) }
+        @else {
+            h2 { "Lines that were not taken" }
+            (table("Lines that were not taken", &["Line", "Code", "Why"], &rows))
+            @if unlisted > 0 { p { "And " (unlisted) " more." } }
+        }
+    }
+}
+
+pub(super) async fn jobs(visit: &Visit<'_>) -> Result<Answer> {
+    let answer = visit.get("jobs").await?;
+    let rows: Vec<_> = items(&answer, "items")
+        .iter()
+        .map(|job| {
+            let (id, running) = (text(job, "id"), text(job, "state") == "running");
+            let (so_far, total) = (number(job, "done"), number(job, "total"));
+            vec![
+                html! { (described(text(job, "kind"))) },
+                html! { (text(job, "state")) @if let Some(error) = job.get("error") { " " span.quiet { (plain(error)) } } },
+                html! {
+                    @if running { progress max=(total.max(1)) value=(so_far) aria-label={ "Progress of job " (id) } {} " " }
+                    (so_far) " of " (total)
+                },
+                // At once: what is asked again every few seconds cannot be asked about. The id keeps the focus on it.
+                html! { @if running { (form(visit, &format!("jobs/{id}/cancel"), &html! { button.bad #{ "cancel-" (id) } { "Cancel" } })) } },
+            ]
+        })
+        .collect();
+    let body = html! {
+        (done(visit))
+        @if rows.is_empty() { (empty("No job has run. Imports, changed segments and erasures are jobs.", None)) }
+        @else {
+            div #jobs hx-get=(to("jobs")) hx-select="#jobs" hx-target="this" hx-swap="outerHTML" hx-trigger="every 3s" {
+                (table("Jobs", &["What", "State", "Progress", "Stop"], &rows))
+            }
+        }
+    };
+    Ok(Answer::Page("jobs", "Jobs".to_owned(), body))
+}
+
+fn described(kind: &str) -> &str {
+    match kind {
+        "rebuild" => "Make the index again",
+        "erase" => "Erase somebody",
+        "push" => "Carry imported rows to customers",
+        "evaluate" => "Bring customers to changed definitions",
+        "drop" => "Take away the rows of a deleted table",
+        "deliver" => "Send messages of activations",
+        "retain" => "Take away what is too old",
+        other => other,
+    }
+}
+
+pub(super) async fn cancel(visit: &Visit<'_>, id: &str) -> Result<Answer> {
+    visit.call("DELETE", &format!("jobs/{}", encoded(id)), None).await?;
+    Ok(Answer::Done("jobs?done=cancelled".to_owned()))
+}
+
+pub(super) fn privacy(visit: &Visit<'_>) -> Answer {
+    erasing(visit, "")
+}
+
+fn erasing(visit: &Visit<'_>, fault: &str) -> Answer {
+    let kinds = [
+        ("authId", "Their id in your table (authId)"),
+        ("cookieId", "Their browser's id (cookie _msci)"),
+        ("customerId", "Their customer id"),
+    ];
+    let kinds: Vec<_> = kinds.into_iter().map(|(kind, words)| (kind.to_owned(), words.to_owned())).collect();
+    // What was typed, or what the customer's page says.
+    let given = |name: &str| {
+        Some(visit.sent(name)).filter(|sent| !sent.is_empty()).unwrap_or_else(|| visit.asked(name))
+    };
+    let body = html! {
+        @if !fault.is_empty() { (note("bad", &html! { (fault) })) }
+        section.card {
+            h2 { "Erase a person" }
+            p { "Everything held about them goes, in every place, within a minute: signals, links, attributes, the imported row. What still arrives of before is refused. It cannot be taken back." }
+            (form(visit, "privacy", &html! {
+                (choice("kind", "Who is known by", "Of a browser that belongs to a customer, the customer is erased.", &kinds, &given("kind")))
+                (line("id", "Id", "As it stands on the customer's page.", &given("id")))
+                (check("sure", "Erase this person for good", false))
+                button.bad { "Erase" }
+            }))
+        }
+    };
+    Answer::Page("privacy", "Privacy".to_owned(), body)
+}
+
+pub(super) async fn erase(visit: &Visit<'_>) -> Result<Answer> {
+    let (kind, id) = (visit.sent("kind"), visit.sent("id"));
+    let id = id.trim();
+    if id.is_empty() || visit.sent("sure") != "yes" {
+        return Ok(erasing(visit, "Say who, and tick the box: it cannot be taken back."));
+    }
+    match visit.call("POST", "privacy/erase", Some(&json!({ kind: id }))).await {
+        Ok(_) => Ok(Answer::Done("jobs?done=erasing".to_owned())),
+        Err(error) => Ok(erasing(visit, &error.told().2)),
+    }
+}

@@ -1,0 +1,50 @@
+//! What the console's pages load: one script and one style sheet, under names that are hashes, and the list
+//! of those names for the Worker that writes the pages.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde_json::{Map, Value};
+
+use crate::bytes::hashed_name;
+use crate::place::{Place, empty_folder, files_below, read, write};
+use crate::stamp::{Inputs, step};
+
+/// Sources below `www/console`, each a file of its own.
+const FILES: [(&str, &str); 2] = [("console", "js"), ("console", "css")];
+
+pub(crate) fn build(place: &Place) -> Result<()> {
+    let mut inputs = Inputs::new(place)?;
+    inputs.files(&files_below(&place.root.join("www/console"))?)?;
+    inputs.files(&[place.root.join("package-lock.json")])?;
+    step(place, "www", inputs, &[names(place)], || bundle(place))
+}
+
+/// `{ "js": "<name>", "css": "<name>" }`
+fn names(place: &Place) -> PathBuf {
+    place.dist.join("www/www.json")
+}
+
+fn bundle(place: &Place) -> Result<()> {
+    let folder = place.dist.join("www/assets");
+    empty_folder(&folder)?;
+    let mut list = Map::new();
+    for (stem, ending) in FILES {
+        let out = place.stage.join(format!("www/{stem}.{ending}"));
+        place.esbuild([
+            &format!("www/console/{stem}.{ending}"),
+            "--bundle",
+            "--minify",
+            "--charset=utf8",
+            "--format=iife",
+            "--target=es2022",
+            "--legal-comments=none",
+            &format!("--outfile={}", out.display()),
+        ])?;
+        let bytes = read(&out)?;
+        let name = hashed_name(stem, ending, &bytes);
+        write(&folder.join(&name), bytes)?;
+        list.insert(ending.to_owned(), name.into());
+    }
+    write(&names(place), Value::Object(list).to_string())
+}
