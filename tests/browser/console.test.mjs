@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { seed } from "../../examples/contoso-coffee/seed.mjs";
 import { launch } from "../support/chromium.mjs";
-import { console as open } from "../support/console.mjs";
+import { console as open, sound } from "../support/console.mjs";
 import { faultySystem } from "../support/faults/system.mjs";
 import { idle, imports } from "../support/jobs.mjs";
 import { SECRET, receiver } from "../support/receiver.mjs";
@@ -54,10 +54,12 @@ test("a wrong token is told in words, and the page that somebody wanted opens af
   await page.getByLabel("Admin token").fill("not it");
   await page.keyboard.press("Enter");
   await page.getByRole("alert").getByText("This is not the admin token").waitFor();
+  await sound(page);
   await page.getByLabel("Admin token").fill(msci.adminToken);
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { level: 1, name: "Customers" }).waitFor();
   await page.getByRole("link", { name: "Sign out" }).click();
+  await sound(page);
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.getByLabel("Admin token").waitFor();
   await context.close();
@@ -337,6 +339,13 @@ test("everything that matters works without scripts", async () => {
   await there.press("Delete");
   await page.getByText("Deleted.").waitFor();
   await there.context.close();
+});
+
+test("what is not there is told on a page that is sound", async () => {
+  const { page } = desk;
+  await page.goto(`${desk.root}segments/None`);
+  await page.getByRole("heading", { level: 1, name: "Not found" }).waitFor();
+  await desk.sound();
 });
 
 test("the keyboard reaches everything, and the first stop leads past the navigation", async () => {

@@ -32,6 +32,8 @@ test("start prints the console's address and the token, and ready last", async (
   assert.equal(lines.at(-1), `ready http://localhost:${env.PORT}`);
   assert.ok(lines.some((line) => line.endsWith(`http://localhost:${env.PORT}/_msci/console/`)), system.out());
   assert.ok(lines.some((line) => line.endsWith(ADMIN_TOKEN)), system.out());
+  const page = await fetch(`http://localhost:${env.PORT}/_msci/console/`);
+  assert.match(await page.text(), /Sign in/);
   const health = await fetch(`http://localhost:${env.PORT}/_msci/health`);
   assert.equal(health.status, 200);
 });

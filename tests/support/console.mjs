@@ -43,17 +43,7 @@ export async function console(chromium, base, options = {}) {
     },
     /** @param {string} name */
     press: (name) => page.getByRole("button", { name, exact: true }).click(),
-    /** Nothing that axe knows of is wrong, in light and in dark, and nothing is wider than the window. */
-    async sound() {
-      for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
-        await page.emulateMedia({ colorScheme });
-        const { violations } = await new AxeBuilder({ page }).analyze();
-        const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`);
-        assert.deepEqual(told, [], `${page.url()}, ${colorScheme}`);
-      }
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert.ok(wide <= 0, `${page.url()} is ${wide} px too wide`);
-    },
+    sound: () => sound(page),
     /** What a first visit to a page transfers. @param {string} path */
     async weighs(path) {
       const fresh = await chromium.newContext({ storageState: await context.storageState() });
@@ -69,4 +59,19 @@ export async function console(chromium, base, options = {}) {
     },
   };
   return self;
+}
+
+/**
+ * Nothing that axe knows of is wrong, in light and in dark, and nothing is wider than the window.
+ * @param {import("playwright-core").Page} page
+ */
+export async function sound(page) {
+  for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+    await page.emulateMedia({ colorScheme });
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`);
+    assert.deepEqual(told, [], `${page.url()}, ${colorScheme}`);
+  }
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.ok(wide <= 0, `${page.url()} is ${wide} px too wide`);
 }
