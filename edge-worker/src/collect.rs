@@ -39,7 +39,7 @@ pub(crate) async fn post(
         return Err(Error::client(415, "unsupported_media_type", "send application/json or text/plain"));
     }
     if cors::origin_of(&request, configuration) == Origin::Foreign {
-        return Err(Error::client(403, "origin_not_allowed", "this origin is not in the settings' origins"));
+        return Err(cors::not_allowed());
     }
     let body = read_body(&request).await?;
     let batch =
