@@ -16,6 +16,7 @@ pub mod definitions;
 pub mod effects;
 pub mod experience;
 pub mod explain;
+pub mod export;
 pub mod expr;
 pub mod identity;
 pub mod ids;

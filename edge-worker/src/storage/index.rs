@@ -7,6 +7,8 @@ mod adopted;
 #[cfg(feature = "console")]
 mod deliveries;
 #[cfg(feature = "console")]
+mod held;
+#[cfg(feature = "console")]
 mod imported;
 #[cfg(feature = "console")]
 mod judged;
@@ -41,7 +43,7 @@ use crate::names;
 #[cfg(feature = "edge")]
 pub(crate) use {adopted::*, listing::*, projection::*};
 #[cfg(feature = "console")]
-pub(crate) use {deliveries::*, imported::*, judged::*, lists::*, members::*, outcomes::*, tidy::*};
+pub(crate) use {deliveries::*, held::*, imported::*, judged::*, lists::*, members::*, outcomes::*, tidy::*};
 
 thread_local! {
     static READY: Cell<bool> = const { Cell::new(false) };
