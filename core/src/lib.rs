@@ -18,6 +18,7 @@ pub mod experience;
 pub mod explain;
 pub mod export;
 pub mod expr;
+pub mod flood;
 pub mod identity;
 pub mod ids;
 pub mod import;

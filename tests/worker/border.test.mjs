@@ -223,6 +223,36 @@ test("G6 a page of another origin collects, forgets, signs out and administers n
   assert.equal((await msci.admin("PUT", "/settings", {}, from)).status, 403);
 });
 
+test("what crawlers send is told and not taken, and makes nobody; a browser that a program drives is a visitor", async () => {
+  const her = browser();
+  const as = (/** @type {string} */ agent) => msci.collect(her.batch(her.view("/")), { headers: { "user-agent": agent } });
+  const crawler = await as("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)");
+  assert.deepEqual([crawler.status, crawler.body.accepted, crawler.body.rejected[0].code], [200, 0, "bot"]);
+  assert.deepEqual(crawler.cookies, {});
+  assert.equal((await profile(msci, her.cookieId)).status, 404);
+  assert.equal((await as("Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/120.0 Safari/537.36")).body.accepted, 1);
+});
+
+test("a flood under one cookie is sent away, and its neighbour is heard all the while", async () => {
+  const [flood, neighbour] = [browser(), browser()];
+  const batch = flood.batch(flood.view("/"));
+  /** @type {Set<number>} */
+  const answers = new Set();
+  let sent = 0;
+  while (!answers.has(429) && sent < 20_000) {
+    // With Global Privacy Control no object is asked, so that they come as fast as can be.
+    const some = await Promise.all(Array.from({ length: 100 }, () => msci.collect(batch, { headers: { "sec-gpc": "1" } })));
+    for (const { status, headers } of some) {
+      answers.add(status);
+      if (status === 429) assert.match(headers.get("retry-after") ?? "", /^\d+$/);
+    }
+    sent += some.length;
+    if (sent % 1000 === 0) assert.equal((await msci.collect(neighbour.batch(neighbour.view(`/${sent}`)))).status, 200);
+  }
+  assert.deepEqual([...answers].sort(), [200, 429], `${sent} requests`);
+  assert.equal((await msci.collect(neighbour.batch(neighbour.view("/last")))).status, 200);
+});
+
 test("what a stranger asks for by a cookie of somebody else's is the same as by nobody's", async () => {
   const [her, nobody] = [browser(), randomUUID()];
   await msci.collect(her.batch(her.view("/"), her.user("Loyalty1")));
