@@ -1,15 +1,17 @@
 // @ts-check
-// `npm run fuzz -- filter [--seconds 600]`: texts made by libFuzzer, from the documented ones on, until one
-// panics, hangs or grows. What it learns stays in target/fuzz, so that the next run goes on from there.
+// `npm run fuzz -- filter [--seconds 600]`: texts made by libFuzzer, from those that are there on, until one
+// panics, hangs, grows or breaks a promise (`core/fuzz/src`). What it learns stays in target/fuzz, so that the next run goes on from there.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Stop, find, must, root, run, script } from "./lib.mjs";
 import { toolchain } from "./setup.mjs";
 
-/** Each target, and where its first texts are: one a line, behind a word that says what becomes of it. */
-const TARGETS = /** @type {Record<string, string>} */ ({ filter: "core/tests/fixtures/filters.txt" });
+/** Where each target's first texts are, one a line. Of filters a word in front says what becomes of them. */
+const SEEDS = join(root, "core/fuzz/seeds");
+const FILTERS = join(root, "core/tests/fixtures/filters.txt");
+const TARGETS = ["filter", ...readdirSync(SEEDS).map((name) => name.replace(".txt", ""))];
 const TARGET_DIR = process.env.CARGO_TARGET_DIR ?? join(root, "target");
 const CARGO_FUZZ = join(TARGET_DIR, "tools/bin/cargo-fuzz");
 
@@ -19,8 +21,9 @@ await script(async () => {
     allowPositionals: true,
   });
   const [target = ""] = positionals;
-  const texts = TARGETS[target];
-  if (!texts) throw new Stop(`npm run fuzz -- <target> [--seconds N]; targets: ${Object.keys(TARGETS).join(", ")}`);
+  if (!TARGETS.includes(target)) {
+    throw new Stop(`npm run fuzz -- <target> [--seconds N]; targets: ${TARGETS.join(", ")}`);
+  }
   if (!/^[1-9]\d*$/.test(values.seconds)) throw new Stop("--seconds should be a whole number");
   await toolchain();
   const nightly = { RUSTUP_TOOLCHAIN: "nightly" };
@@ -34,12 +37,25 @@ await script(async () => {
   const folder = join(TARGET_DIR, "fuzz", target);
   const [corpus, seeds, found] = ["corpus", "seeds", "found"].map((name) => join(folder, name));
   for (const path of [corpus, seeds, found]) mkdirSync(/** @type {string} */ (path), { recursive: true });
-  const lines = readFileSync(join(root, texts), "utf8").split("\n");
-  for (const [n, line] of lines.filter((line) => line && !line.startsWith("#")).entries()) {
-    const text = line.slice(line.indexOf(" ") + 1).replaceAll("\\n", "\n");
+  const table = target === "filter" ? FILTERS : join(SEEDS, `${target}.txt`);
+  const lines = readFileSync(table, "utf8").split("\n").filter((line) => line && !line.startsWith("#"));
+  for (const [n, line] of lines.entries()) {
+    const text = target === "filter" ? line.slice(line.indexOf(" ") + 1).replaceAll("\\n", "\n") : written(line);
     writeFileSync(join(/** @type {string} */ (seeds), `${n}`), text);
   }
   const options = [`-max_total_time=${values.seconds}`, "-max_len=8192", "-timeout=5", `-artifact_prefix=${found}/`];
   const fuzz = ["fuzz", "run", "--fuzz-dir", "core/fuzz", target, `${corpus}`, `${seeds}`, "--", ...options];
   return run(find("cargo-fuzz") ?? CARGO_FUZZ, fuzz, { env: { ...nightly, CARGO_TARGET_DIR: join(TARGET_DIR, "fuzz/build") } });
 });
+
+/** What a line stands for: `\n`, `\r`, `\t`, `\\` and `\xff` are what they are elsewhere. @param {string} line */
+function written(line) {
+  const marks = /** @type {Record<string, string>} */ ({ n: "\n", r: "\r", t: "\t" });
+  const parts = line.split(/\\(x[0-9a-f]{2}|.)/);
+  return Buffer.concat(
+    parts.map((part, at) => {
+      if (at % 2 === 0) return Buffer.from(part);
+      return part.length > 1 ? Buffer.from(part.slice(1), "hex") : Buffer.from(marks[part] ?? part);
+    }),
+  );
+}

@@ -12,7 +12,7 @@ await script(async () => {
   const native = await run("cargo", ["test", "--locked", "--workspace", "--exclude", "msci-edge-worker"]);
   // The merge protocol under faults, optimised, since it is about numbers; and proof that it finds faults.
   const simulate = ["test", "--locked", "-p", "msci-core", "--release", "--test", "simulate"];
-  const schedules = { MSCI_SCHEDULES: process.env.MSCI_SCHEDULES ?? "50000" };
+  const schedules = { MSCI_SCHEDULES: process.env.MSCI_SCHEDULES ?? "20000" };
   const simulated = await run("cargo", [...simulate, "simulate", "--", "--nocapture"], { env: schedules });
   const planted = await run("cargo", [...simulate, "--features", "mutants", "every_planted"]);
   // Filters in memory and in SQL: as many as are needed to meet what is rare.
@@ -22,10 +22,16 @@ await script(async () => {
     .filter((file) => file.endsWith(".test.mjs"))
     .map((file) => join("tests", file))
     .sort();
-  // Each file starts a whole system, and most of them wait for it most of the time.
-  const node = ["--test", "--test-reporter=spec", "--test-concurrency=2", ...files];
-  const system = files.length > 0 ? await run(process.execPath, node) : 0;
+  // Each file starts a whole system, and most of them wait for it most of the time. What a browser has a second for is
+  // tested alone.
+  const node = async (/** @type {boolean} */ browser) => {
+    const chosen = files.filter((file) => file.startsWith(join("tests", "browser")) === browser);
+    const concurrency = `--test-concurrency=${browser ? 1 : 2}`;
+    return chosen.length > 0 ? run(process.execPath, ["--test", "--test-reporter=spec", concurrency, ...chosen]) : 0;
+  };
+  const system = await node(false);
+  const browser = await node(true);
   // The same as the simulator, on the real runtime: killed under load, nothing lost, doubled or misplaced.
   const crashed = await run(process.execPath, ["tools/crash.mjs", "--kills", "50"]);
-  return [native, simulated, planted, compared, system, crashed].every((code) => code === 0) ? 0 : 1;
+  return [native, simulated, planted, compared, system, browser, crashed].every((code) => code === 0) ? 0 : 1;
 });

@@ -14,6 +14,7 @@ use crate::consent::{Consents, Decisions};
 use crate::counter::{Counter, CounterId};
 use crate::definitions::{BROWSER_ATTRIBUTES, Definitions, Place};
 use crate::effects::{Table, Write};
+use crate::export::Held;
 use crate::ids::{CustomerId, SignalKey};
 use crate::json;
 use crate::membership::{Cause, Membership, Move};
@@ -383,6 +384,16 @@ impl Profile {
     /// What became of it wherever it was shown an experience.
     pub fn outcomes(&self, definitions: &Definitions) -> Vec<Outcome> {
         outcome::all(definitions, &self.counters)
+    }
+
+    /// What an export has besides the view.
+    pub fn held(&self, definitions: &Definitions) -> Held<'_> {
+        Held {
+            browser: &self.head.browser,
+            server: &self.head.server,
+            memberships: self.memberships().collect(),
+            outcomes: self.outcomes(definitions),
+        }
     }
 
     /// The view of it at `now`; the caller adds what it knows of identity.

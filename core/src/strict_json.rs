@@ -1,4 +1,4 @@
-//! JSON as the border takes it: bounded depth, no duplicate keys, finite numbers, valid
+//! JSON as the border takes it: bounded depth, no duplicate keys, no `__proto__`, finite numbers, valid
 //! Unicode. What passes here is an ordinary [`Value`]; what does not is refused whole.
 
 use std::fmt;
@@ -14,13 +14,17 @@ use crate::limits::JSON_DEPTH;
 /// The parser's own words with line and column: the text comes from the caller, so saying where it
 /// is wrong tells nobody anything new.
 pub fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
-    parse_to_depth(bytes, JSON_DEPTH)
+    read(bytes, Strict { depth: JSON_DEPTH, border: true })
 }
 
 /// The same for texts of our own. There is one parser in the Worker.
 pub(crate) fn parse_to_depth(bytes: &[u8], depth: usize) -> Result<Value, serde_json::Error> {
+    read(bytes, Strict { depth, border: false })
+}
+
+fn read(bytes: &[u8], strict: Strict) -> Result<Value, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { depth }.deserialize(&mut deserializer)?;
+    let value = strict.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
 }
@@ -28,12 +32,14 @@ pub(crate) fn parse_to_depth(bytes: &[u8], depth: usize) -> Result<Value, serde_
 #[derive(Clone, Copy)]
 struct Strict {
     depth: usize,
+    /// What is stored already is read whatever its keys are.
+    border: bool,
 }
 
 impl Strict {
     fn inner<E: Error>(self) -> Result<Self, E> {
         match self.depth.checked_sub(1) {
-            Some(depth) => Ok(Self { depth }),
+            Some(depth) => Ok(Self { depth, ..self }),
             None => Err(E::custom(format_args!("nested deeper than {JSON_DEPTH}"))),
         }
     }
@@ -89,6 +95,10 @@ impl<'de> Visitor<'de> for Strict {
             if object.contains_key(&key) {
                 return Err(A::Error::custom("duplicate key"));
             }
+            // Scripts that copy it key by key would give all that they make after it another ancestor.
+            if self.border && key == "__proto__" {
+                return Err(A::Error::custom("__proto__ is no key"));
+            }
             let value = map.next_value_seed(inner)?;
             object.insert(key, value);
         }
@@ -112,6 +122,8 @@ mod tests {
         for bad in [
             r#"{"a":1,"a":2}"#,
             r#"{"x":{"a":1,"a":1}}"#,
+            r#"{"__proto__":1}"#,
+            r#"{"x":[{"\u005f_proto__":{}}]}"#,
             "NaN",
             "1e999",
             r#""\ud800""#,
@@ -123,6 +135,11 @@ mod tests {
             assert!(parse(bad.as_bytes()).is_err(), "{bad:.40}");
         }
         assert!(parse(&[b'"', 0xff, b'"']).is_err(), "invalid UTF-8");
+    }
+
+    #[test]
+    fn what_is_stored_is_read_whatever_its_keys() {
+        assert!(parse_to_depth(br#"{"__proto__":1}"#, 4).is_ok());
     }
 
     #[test]

@@ -2,3 +2,4 @@
 //! what the Worker and its objects say to each other.
 
 pub mod collect;
+pub mod cookies;

@@ -6,6 +6,7 @@ mod customers;
 mod experiences;
 mod export;
 mod page_preview;
+mod privacy;
 mod rows;
 mod segments;
 
@@ -71,8 +72,9 @@ pub(crate) async fn answer(
             customers::unlink(env, configuration, id, &body(&request).await?).await
         }
         (Method::Post, ["privacy", "erase"]) => {
-            customers::erase(env, configuration, &body(&request).await?).await
+            privacy::erase(env, configuration, &body(&request).await?).await
         }
+        (Method::Get, ["privacy", "export"]) => privacy::export(&request, env, configuration).await,
         (Method::Post, ["index", "rebuild"]) => {
             let work = Work::Rebuild { cursor: None };
             http::json(&calls::job(env, &JobCall::Start(work)).await?)
@@ -130,7 +132,7 @@ pub(crate) async fn answer(
             | ["customers" | "jobs", _]
             | ["tables", _, "rows"]
             | ["customers", _, "timeline" | "unlink"]
-            | ["privacy", "erase"]
+            | ["privacy", "erase" | "export"]
             | ["index", "rebuild" | "tidy"]
             | ["segments", _, "members" | "export"]
             | ["experiences", _, "results"],

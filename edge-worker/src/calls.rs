@@ -65,6 +65,8 @@ pub(crate) enum ProfileCall {
     CopyAgain,
     /// Say which links there are.
     Links,
+    /// What an export has besides what readers see.
+    Held,
     /// Some signals of the timeline, newest first.
     Timeline {
         /// Behind this one: time, cookie, stream and seq.

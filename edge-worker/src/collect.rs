@@ -2,6 +2,7 @@
 
 use msci_core::collections::{Map, sorted_by_key};
 use msci_core::config::Verification;
+use msci_core::flood::is_crawler;
 use msci_core::identity;
 use msci_core::ids::{CookieId, CustomerId, StreamId};
 use msci_core::limits::BODY_BYTES;
@@ -19,6 +20,7 @@ use crate::configuration::Configuration;
 use crate::cookies::{self, Cookies};
 use crate::cors::{self, Origin};
 use crate::error::{Error, Result};
+use crate::flood;
 use crate::http::{self, header};
 use crate::names;
 use crate::page_preview;
@@ -39,8 +41,9 @@ pub(crate) async fn post(
         return Err(Error::client(415, "unsupported_media_type", "send application/json or text/plain"));
     }
     if cors::origin_of(&request, configuration) == Origin::Foreign {
-        return Err(Error::client(403, "origin_not_allowed", "this origin is not in the settings' origins"));
+        return Err(cors::not_allowed());
     }
+    flood::of_network(&request, now)?;
     let body = read_body(&request).await?;
     let batch =
         collect::parse(&body, now).map_err(|error| Error::client(400, error.code(), error.to_string()))?;
@@ -49,10 +52,15 @@ pub(crate) async fn post(
         return Err(Error::client(401, "unknown_key", "this ingestion key is not known here"));
     }
     let cookies = Cookies::read(&header(&request, "cookie"), configuration, now);
-    let cookie = batch.cookie.or(cookies.id).unwrap_or_else(|| CookieId::from_bits(random_bits()));
+    let named = batch.cookie.or(cookies.id);
+    // Who keeps no cookie is somebody new with each page.
+    flood::of_visitor(&request, named.filter(|_| !batch.ephemeral), now)?;
+    let cookie = named.unwrap_or_else(|| CookieId::from_bits(random_bits()));
     let mut tally = Tally::new(batch.up_to, cookie);
     let refused = if page_preview::viewer(&header(&request, "cookie"), configuration, now).is_some() {
         Some(("preview", "this browser previews the site as somebody else"))
+    } else if is_crawler(&header(&request, "user-agent")) {
+        Some(("bot", "this program says that it is no visitor"))
     } else {
         let refuses = refuses_tracking(http::says_gpc(&request), &cookies, configuration);
         refuses.then_some(("consent_missing", "the visitor does not want this"))

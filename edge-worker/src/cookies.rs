@@ -4,6 +4,7 @@
 use msci_core::config::Settings;
 use msci_core::ids::{CookieId, CustomerId};
 use msci_core::time::{DAY_MS, Timestamp};
+use msci_core::wire::cookies as wire;
 
 use crate::configuration::Configuration;
 use crate::names;
@@ -27,33 +28,17 @@ pub(crate) struct Cookies {
 impl Cookies {
     /// Reads the `Cookie` header.
     pub(crate) fn read(header: &str, configuration: &Configuration, now: Timestamp) -> Self {
-        let value = |name: &str| {
-            let mut found = header.split(';').filter_map(|pair| {
-                let (key, value) = pair.split_once('=')?;
-                (key.trim() == name).then(|| value.trim())
-            });
-            // Doubled: nobody knows which is the visitor's own (fault F37).
-            let first = found.next()?;
-            found.next().is_none().then_some(first)
-        };
+        let value = |name: &str| wire::value(header, name);
         let id: Option<CookieId> = value(names::COOKIE).and_then(|id| id.parse().ok());
         let shown = value(names::COOKIE_PROOF);
         let proof = id.zip(shown).and_then(|(id, proof)| configuration.proofs.verify(proof, id, now));
         let void_proof = shown.is_some() && proof.is_none();
-        let version = value(names::COOKIE_VERSION).and_then(|text| {
-            let (tag, version) = text.split_once('.')?;
-            Some((tag.to_owned(), version.parse().ok()?))
-        });
-        let carried = value(names::COOKIE_CARRIED).filter(|carried| is_exposure(carried)).map(str::to_owned);
+        let version = value(names::COOKIE_VERSION).and_then(wire::version);
+        let version = version.map(|(tag, version)| (tag.to_owned(), version));
+        let carried = value(names::COOKIE_CARRIED).filter(|text| wire::is_exposure(text)).map(str::to_owned);
         let opted_out = value(names::COOKIE_OPT_OUT).is_some();
         Self { id, proof, void_proof, version, opted_out, carried }
     }
-}
-
-/// Two names of at most 64 bytes, and nothing that means anything in a page.
-fn is_exposure(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':');
-    text.len() <= 129 && text.bytes().all(plain)
 }
 
 const DAY_SECONDS: i64 = 24 * 60 * 60;

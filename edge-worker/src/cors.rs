@@ -3,8 +3,8 @@
 use worker::{Request, Response, ResponseBuilder};
 
 use crate::configuration::Configuration;
-use crate::error::Result;
-use crate::http::header;
+use crate::error::{Error, Result};
+use crate::http::{header, is_foreign};
 
 /// Where a request comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,14 +17,18 @@ pub(crate) enum Origin {
     Foreign,
 }
 
-/// Where this request comes from, by its `Origin` header.
+/// Where this request comes from, by its `Origin` header and what else its browser says of it.
 pub(crate) fn origin_of(request: &Request, configuration: &Configuration) -> Origin {
-    let origin = header(request, "origin");
-    let own = origin.split_once("://").is_some_and(|(_, host)| host == header(request, "host"));
-    if origin.is_empty() || own {
+    if !is_foreign(request) {
         return Origin::Own;
     }
+    let origin = header(request, "origin");
     if configuration.settings().origins.contains(&origin) { Origin::Listed(origin) } else { Origin::Foreign }
+}
+
+/// Refuses a page of a foreign origin.
+pub(crate) fn not_allowed() -> Error {
+    Error::client(403, "origin_not_allowed", "this origin is not in the settings' origins")
 }
 
 /// Lets a listed origin read the answer, as the visitor of its cookies: they travel from another host of the

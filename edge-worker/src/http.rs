@@ -18,6 +18,18 @@ pub(crate) fn header(request: &Request, name: &str) -> String {
     request.headers().get(name).ok().flatten().unwrap_or_default()
 }
 
+/// Whether a page of another origin asks, as its browser says (scenario G6). Programs say nothing of the kind.
+pub(crate) fn is_foreign(request: &Request) -> bool {
+    let origin = header(request, "origin");
+    let site = header(request, "sec-fetch-site");
+    let other = origin.split_once("://").is_none_or(|(_, host)| host != header(request, "host"));
+    if origin.is_empty() {
+        matches!(site.as_str(), "cross-site" | "same-site")
+    } else {
+        other || site == "cross-site"
+    }
+}
+
 /// The request's address. The browser's own parser: the `url` crate would bring its tables of all
 /// alphabets into the Worker.
 pub(crate) fn url(request: &Request) -> Result<web_sys::Url> {
@@ -49,15 +61,25 @@ fn json_text(text: String) -> Result<Response> {
     Ok(builder.fixed(text.into_bytes()))
 }
 
-/// Reads a body of at most `limit` bytes; reading stops at the bound.
+/// So much more of a body that is too large is let pass unread, in bytes: most senders listen to an answer only when
+/// they have sent everything, and see a broken connection if nobody takes it.
+const PASSED_BY: usize = 16 * 1024 * 1024;
+
+/// Reads a body of at most `limit` bytes; nothing is kept beyond it.
 ///
 /// # Errors
 /// 413 beyond it.
 pub(crate) async fn body(request: &Request, limit: usize) -> Result<Vec<u8>> {
-    if header(request, "content-length").parse::<usize>().is_ok_and(|length| length > limit) {
+    let announced = header(request, "content-length").parse::<usize>().unwrap_or(0);
+    if announced > PASSED_BY {
         return Err(too_large(limit));
     }
-    bounded(Pieces::of(request, false)?, limit).await
+    // Not a byte is looked at where it is known before.
+    let taken = if announced > limit { 0 } else { limit };
+    match bounded(Pieces::of(request, false)?, taken).await? {
+        Some(bytes) => Ok(bytes),
+        None => Err(too_large(limit)),
+    }
 }
 
 /// Reads what a service outside answered, of at most `limit` bytes.
@@ -67,7 +89,8 @@ pub(crate) async fn body(request: &Request, limit: usize) -> Result<Vec<u8>> {
 #[cfg(feature = "console")]
 pub(crate) async fn answer(response: &web_sys::Response, limit: usize) -> Result<Vec<u8>> {
     let reader = response.body().map(|stream| stream.get_reader().unchecked_into());
-    bounded(reader.map(|reader| Pieces { reader, gzip: false }), limit).await
+    let pieces = reader.map(|reader| Pieces { reader, gzip: false });
+    bounded(pieces, limit).await?.ok_or_else(|| too_large(limit))
 }
 
 /// A body as it arrives.
@@ -91,7 +114,12 @@ impl Pieces {
     ///
     /// # Errors
     /// 400 when it should be gzip and is not.
+    #[cfg(feature = "console")]
     pub(crate) async fn next(&self) -> Result<Option<Vec<u8>>> {
+        Ok(self.piece().await?.map(|piece| piece.to_vec()))
+    }
+
+    async fn piece(&self) -> Result<Option<js_sys::Uint8Array>> {
         let chunk = match JsFuture::from(self.reader.read()).await {
             Ok(chunk) => chunk,
             Err(_) if self.gzip => {
@@ -102,7 +130,18 @@ impl Pieces {
         if js_sys::Reflect::get(&chunk, &"done".into())?.is_truthy() {
             return Ok(None);
         }
-        Ok(Some(js_sys::Uint8Array::new(&js_sys::Reflect::get(&chunk, &"value".into())?).to_vec()))
+        Ok(Some(js_sys::Uint8Array::new(&js_sys::Reflect::get(&chunk, &"value".into())?)))
+    }
+
+    /// Lets the rest pass, up to a bound. What is packed is not unpacked for that.
+    async fn pass_by(&self) {
+        let mut left = if self.gzip { 0 } else { PASSED_BY };
+        while left > 0
+            && let Ok(Some(piece)) = self.piece().await
+        {
+            left = left.saturating_sub(piece.length() as usize);
+        }
+        self.stop();
     }
 
     /// Nobody waits for the rest; how the sender takes that is its own affair.
@@ -127,18 +166,18 @@ fn too_large(limit: usize) -> Error {
     Error::client(413, "too_large", format!("the body may have {limit} bytes"))
 }
 
-/// What arrives, up to the bound.
-async fn bounded(pieces: Option<Pieces>, limit: usize) -> Result<Vec<u8>> {
+/// What arrives, up to the bound; nothing where it is more.
+async fn bounded(pieces: Option<Pieces>, limit: usize) -> Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
-    let Some(pieces) = pieces else { return Ok(bytes) };
-    while let Some(piece) = pieces.next().await? {
-        if bytes.len() + piece.len() > limit {
-            pieces.stop();
-            return Err(too_large(limit));
+    let Some(pieces) = pieces else { return Ok(Some(bytes)) };
+    while let Some(piece) = pieces.piece().await? {
+        if bytes.len() + piece.length() as usize > limit {
+            pieces.pass_by().await;
+            return Ok(None);
         }
-        bytes.extend_from_slice(&piece);
+        bytes.append(&mut piece.to_vec());
     }
-    Ok(bytes)
+    Ok(Some(bytes))
 }
 
 /// Media type without parameters, lower case.

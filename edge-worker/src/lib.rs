@@ -32,6 +32,8 @@ mod cors;
 #[cfg(feature = "edge")]
 mod decisions;
 #[cfg(feature = "edge")]
+mod flood;
+#[cfg(feature = "edge")]
 mod page_preview;
 #[cfg(feature = "edge")]
 mod profile_object;

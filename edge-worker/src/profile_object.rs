@@ -103,6 +103,10 @@ impl ProfileObject {
             ProfileCall::Wake => told(&self.follow(c, now).await?),
             ProfileCall::CopyAgain => told(&self.copy_again(c, now).await?),
             ProfileCall::Links => told(&self.peek(Object::links)),
+            ProfileCall::Held => {
+                let held = self.peek(|object| Some(told(&object.profile.held(&c.definitions))));
+                held.unwrap_or_else(|| told(&()))
+            }
             ProfileCall::Timeline { behind, limit } => {
                 told(&profile_tables::newest(&self.state.storage(), behind, true, limit)?)
             }
@@ -484,6 +488,7 @@ impl ProfileCall {
             | Self::Wake
             | Self::CopyAgain
             | Self::Links
+            | Self::Held
             | Self::Timeline { .. }
             | Self::Search(_)
             | Self::Replay { .. } => true,

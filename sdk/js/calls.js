@@ -54,7 +54,11 @@ export const viewOf = (of) => {
 /** `null` counts as absent. @param {Any} own @returns {Record<string, Any>} */
 export const propertiesOf = (own = null) => {
   if (own !== null && (!isObject(own) || own.map || Object.values(own).some(isObject))) fail("invalid_field");
-  return Object.fromEntries(Object.entries(own ?? {}).filter(([, value]) => value !== null));
+  /** @type {Record<string, Any>} */
+  const kept = {};
+  // `__proto__`, which the edge refuses, is not kept by this: only an object could become one.
+  for (const name in own) if (own[name] !== null) kept[name] = own[name];
+  return kept;
 };
 
 /** Of `setConsent`, or what is stored of it. @param {Any} purposes */

@@ -84,6 +84,10 @@ test("a name, an address, and properties of the right sort are asked for", () =>
   for (const of of [null, {}, { uri: "" }, { uri: 5 }]) assert.equal(code(() => viewOf(of)), "uri_missing");
   for (const own of [{ a: {} }, { a: [1] }, [], [1, 2], "text", 1]) assert.equal(code(() => propertiesOf(own)), "invalid_field", JSON.stringify(own));
   assert.deepEqual(propertiesOf({ a: 1, b: "", c: false, d: null }), { a: 1, b: "", c: false });
+  for (const text of ['{"__proto__":1,"a":2}', '{"a":2,"__proto__":null}']) {
+    const kept = propertiesOf(JSON.parse(text));
+    assert.deepEqual([Object.keys(kept), Object.getPrototypeOf(kept)], [["a"], Object.prototype], text);
+  }
   assert.deepEqual([propertiesOf(undefined), propertiesOf(null)], [{}, {}]);
   assert.equal(viewOf({ uri: "https://a.example/p" }).viewType, "page");
 });

@@ -169,7 +169,7 @@ export async function answer(url, { cookies = {}, ...init } = {}) {
   if (jar.length > 0) headers.set("cookie", jar.map(([name, value]) => `${name}=${value}`).join("; "));
   const response = await fetch(url, { redirect: "manual", ...init, headers });
   const text = await response.text();
-  const json = response.headers.get("content-type")?.includes("json");
+  const json = response.headers.get("content-type")?.match(/\bjson\b/);
   return {
     status: response.status,
     headers: response.headers,

@@ -6,7 +6,7 @@ use super::Sink;
 
 /// How far markup was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Reader {
+pub struct Reader {
     place: Place,
     /// The tag that is being read, or was last, in lower case.
     tag: String,
@@ -43,8 +43,10 @@ enum Place {
     Quoted(char),
     /// In a value without quotes.
     Bare,
-    /// In a comment, a declaration, or what else nobody reads.
+    /// In a comment.
     Comment,
+    /// In a declaration, or what else a browser takes for a comment that ends with the first `>`.
+    Declaration,
     /// In an element whose content is not markup.
     Raw,
 }
@@ -55,7 +57,7 @@ const RAW: [&str; 10] =
 
 impl Reader {
     /// Reads on.
-    pub(super) fn read(&mut self, text: &str) {
+    pub fn read(&mut self, text: &str) {
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
             let step = match self.place {
@@ -103,14 +105,26 @@ impl Reader {
         let lower = c.to_ascii_lowercase();
         match (self.place, c) {
             (Place::Content | Place::Open, '<') => Place::Open,
+            // `</` and no name: what follows is no tag.
+            (Place::Tag, _) if self.tag.is_empty() && !c.is_ascii_alphabetic() => {
+                if c == '>' {
+                    Place::Content
+                } else {
+                    Place::Declaration
+                }
+            }
             (Place::Open, _) if c.is_ascii_alphabetic() || c == '/' => {
                 self.tag.clear();
                 self.closes = c == '/';
                 self.tag.extend((c != '/').then_some(lower));
                 Place::Tag
             }
-            // `<!doctype`, `<?xml`: nothing in them ends with anything but `>`.
-            (Place::Content | Place::Open, _) => Place::Content,
+            (Place::Open, '!' | '?') => {
+                // In a drawing it may be a `CDATA` section.
+                self.lost |= self.foreign;
+                Place::Declaration
+            }
+            (Place::Content | Place::Open, _) | (Place::Declaration, '>') => Place::Content,
             (Place::Tag | Place::Inside | Place::Name | Place::Named | Place::Equals | Place::Bare, '>') => {
                 self.opened()
             }
@@ -141,7 +155,7 @@ impl Reader {
                 self.value.push(c);
                 Place::Quoted(quote)
             }
-            (Place::Comment | Place::Raw, _) => self.place,
+            (Place::Comment | Place::Declaration | Place::Raw, _) => self.place,
         }
     }
 
@@ -157,10 +171,11 @@ impl Reader {
     ///
     /// # Errors
     /// Where it cannot be.
-    pub(super) fn slot(&mut self) -> Result<Sink, String> {
+    pub fn slot(&mut self) -> Result<Sink, String> {
         match self.place {
             _ if self.lost => {
-                Err("no slot can stand behind a comment in a script, or a style in a drawing".to_owned())
+                Err("no slot can stand behind a comment in a script, or a style or declaration in a drawing"
+                    .to_owned())
             }
             Place::Content => Ok(Sink::Html),
             Place::Quoted(_) => {
@@ -175,7 +190,7 @@ impl Reader {
                 Err(format!("no slot can stand in the attribute {name} of {tag}, after what is there"))
             }
             Place::Raw => Err(format!("no slot can stand in the content of {}", self.tag)),
-            Place::Comment => Err("no slot can stand in a comment".to_owned()),
+            Place::Comment | Place::Declaration => Err("no slot can stand in a comment".to_owned()),
             _ => Err("inside a tag a slot can only stand in the quotes of an attribute's value".to_owned()),
         }
     }
@@ -306,6 +321,12 @@ mod tests {
             "<!-- --!><script>-->{{ X }}",
             "<script><!--<script></script>{{ X }}",
             "<svg><style><a onclick='</style>{{ X }}'>",
+            "<!-{{ X }}",
+            "<!{{ X }}>",
+            "<?a {{ X }}>",
+            "</{{ X }}>",
+            "</ title='><script>{{ X }}</script>'>",
+            "<svg><![CDATA[><p title=']]><script>{{ X }}</script>'>",
         ] {
             assert!(Template::parse(bad, Sink::Html).is_err(), "{bad}");
         }

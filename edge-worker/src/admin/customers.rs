@@ -8,11 +8,10 @@ use msci_core::time::Timestamp;
 use serde_json::{Map, Value, json};
 use worker::{Env, Request, Response};
 
-use crate::calls::{self, Activity, JobCall, ProfileCall, Seen, Work};
+use crate::calls::{self, Activity, ProfileCall, Seen};
 use crate::configuration::Configuration;
 use crate::error::{Error, Result};
 use crate::http;
-use crate::platform::normal;
 use crate::storage::index::{self, Asked};
 
 /// Rows in an answer that asks for no number.
@@ -193,35 +192,6 @@ pub(super) async fn unlink(
             Err(Error::client(404, "not_linked", "this cookie is not linked to this customer"))
         }
     }
-}
-
-/// `POST /privacy/erase { customerId | cookieId | authId }`: answers the job that does it. Of a cookie
-/// that belongs to a customer, the customer is erased.
-pub(super) async fn erase(env: &Env, configuration: &Configuration, asked: &Value) -> Result<Response> {
-    let customer = match (text(asked, "customerId"), text(asked, "cookieId"), text(asked, "authId")) {
-        (Some(id), None, None) => id.parse().map_err(|_| invalid("customerId is not an id"))?,
-        (None, Some(cookie), None) => {
-            let cookie = cookie.parse().map_err(|_| invalid("cookieId should be a GUID v4"))?;
-            let own = configuration.names.unknown(cookie);
-            match calls::read(env, configuration, own, 0).await? {
-                Seen::Linked(customer) => customer,
-                Seen::Profile(..) | Seen::Nothing => own,
-            }
-        }
-        (None, None, Some(key)) => {
-            let settings = configuration.settings();
-            let table = settings.tracking_table.as_ref();
-            let table =
-                table.and_then(|name| Some((name, configuration.definitions.bundle.tables.get(name)?)));
-            let (name, table) = table.ok_or_else(|| invalid("the settings name no trackingTable"))?;
-            let key = msci_core::identity::auth_id(key, normal(table.case_insensitive_key))
-                .map_err(|error| invalid(&error.to_string()))?;
-            configuration.names.known(name, &key)
-        }
-        _ => return Err(invalid("send one of customerId, cookieId and authId")),
-    };
-    let call = JobCall::Start(Work::Erase { customer, begun: false });
-    http::json(&calls::job(env, &call).await?)
 }
 
 pub(super) fn text<'a>(asked: &'a Value, name: &str) -> Option<&'a str> {

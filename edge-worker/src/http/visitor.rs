@@ -2,7 +2,7 @@
 
 use worker::Request;
 
-use super::{Pieces, bounded, header};
+use super::{Pieces, bounded, header, too_large};
 use crate::error::Result;
 
 /// Whether the visitor came by https.
@@ -20,5 +20,5 @@ pub(crate) fn says_gpc(request: &Request) -> bool {
 /// # Errors
 /// 413 beyond it, 400 when it is not gzip.
 pub(crate) async fn gzip_body(request: &Request, limit: usize) -> Result<Vec<u8>> {
-    bounded(Pieces::of(request, true)?, limit).await
+    bounded(Pieces::of(request, true)?, limit).await?.ok_or_else(|| too_large(limit))
 }

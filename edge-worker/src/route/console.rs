@@ -1,16 +1,20 @@
 //! Addresses of the console Worker: the console, admin and read API. It stands in front of no site.
 
-use worker::{Env, Request};
+use worker::{Env, Method, Request};
 
 use super::own;
 use crate::error::{Error, Result};
 use crate::platform::now;
-use crate::{admin, configuration, console, odata};
+use crate::{admin, configuration, console, http, odata};
 
 /// Answers a request.
 pub(crate) async fn route(request: Request, env: &Env) -> Result<web_sys::Response> {
     let now = now();
     let path = request.path();
+    // A write is a program's, or of the console's own pages: no page of another origin has any business here.
+    if !matches!(request.method(), Method::Get | Method::Head) && http::is_foreign(&request) {
+        return Err(Error::client(403, "origin_not_allowed", "pages of other origins change nothing here"));
+    }
     let own = own(&path).ok_or_else(Error::not_found)?;
     if let Some(asked) = odata::root(own) {
         let configuration = configuration::current(env, now).await?;

@@ -6,6 +6,7 @@ use worker::{Env, Method, Request, Response};
 
 use super::own;
 use crate::calls::previews;
+use crate::cors::Origin;
 use crate::error::{Error, Result};
 use crate::platform::now;
 use crate::{collect, configuration, cors, decisions, http, page_preview, sdk_files, site};
@@ -33,7 +34,8 @@ async fn under_prefix(request: Request, own: &str, env: &Env, now: Timestamp) ->
             return http::json(&json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }));
         }
         "/manifest.json" if get => return sdk_files::manifest(),
-        "/reset" if method == Method::Post => return decisions::reset(),
+        // Also while there is no configuration to be had: who signs out should be out.
+        "/reset" if method == Method::Post && !http::is_foreign(&request) => return decisions::reset(),
         _ => {}
     }
     if let Some(name) = own.strip_prefix("/assets/").filter(|_| get) {
@@ -52,6 +54,10 @@ async fn under_prefix(request: Request, own: &str, env: &Env, now: Timestamp) ->
         return cors::opened(answer.or_else(|error| error.into_response().map_err(Error::from))?, &origin);
     }
     match own {
+        "/reset" if method == Method::Post => match cors::origin_of(&request, &configuration) {
+            Origin::Foreign => Err(cors::not_allowed()),
+            Origin::Own | Origin::Listed(_) => decisions::reset(),
+        },
         "/forget" if method == Method::Post => decisions::forget(&request, env, &configuration, now).await,
         "/msci.js" if get && page_preview::is_on(&request, &configuration, now) => page_preview::silence(),
         "/msci.js" if get => sdk_files::entry(&request, configuration.settings()),

@@ -7,6 +7,8 @@ mod adopted;
 #[cfg(feature = "console")]
 mod deliveries;
 #[cfg(feature = "console")]
+mod held;
+#[cfg(feature = "console")]
 mod imported;
 #[cfg(feature = "console")]
 mod judged;
@@ -44,7 +46,7 @@ use crate::names;
 pub(crate) use {adopted::*, listing::*, projection::*};
 #[cfg(feature = "console")]
 pub(crate) use {
-    deliveries::*, imported::*, judged::*, lists::*, members::*, outcomes::*, recent::*, tidy::*,
+    deliveries::*, held::*, imported::*, judged::*, lists::*, members::*, outcomes::*, recent::*, tidy::*,
 };
 
 thread_local! {

@@ -1,0 +1,176 @@
+//! Who sends too much, and who is no visitor. Nothing is stored of anybody: whoever sends has a place in a small table,
+//! by a hash that nobody outside knows, and in it stands until when what they sent is paid for. Memory is the same
+//! however many there are; two who share one place are told apart by the other.
+
+/// What somebody may send.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    /// One for each so many microseconds.
+    pub every_us: i64,
+    /// So many at once.
+    pub burst: i64,
+}
+
+/// One cookie: a page sends a batch a second at most, and people have tabs.
+pub const OF_A_COOKIE: Rate = Rate { every_us: 50_000, burst: 5_000 };
+/// One network: an office, a mobile carrier's gateway.
+pub const OF_A_NETWORK: Rate = Rate { every_us: 5_000, burst: 6_000 };
+/// Visitors of one network who come without an id: each of them would be a profile.
+pub const NEW_OF_A_NETWORK: Rate = Rate { every_us: 50_000, burst: 1_000 };
+
+/// Places in each half of the table: a power of two.
+const PLACES: usize = 2048;
+
+/// Until when each has paid, in microseconds since 1970.
+pub struct Buckets {
+    rate: Rate,
+    seed: u64,
+    halves: [Vec<i64>; 2],
+}
+
+impl Buckets {
+    /// Empty ones; `seed` is unpredictable, so that nobody can aim at somebody else's place.
+    pub fn new(rate: Rate, seed: u64) -> Self {
+        Self { rate, seed, halves: [vec![0; PLACES], vec![0; PLACES]] }
+    }
+
+    /// Whether this one may send at this microsecond. Who may not does not pay for having asked.
+    pub fn takes(&mut self, who: &[u8], now_us: i64) -> bool {
+        let hash = self.hash(who);
+        let mask = PLACES as u64 - 1;
+        let places = [(hash & mask) as usize, ((hash >> 32) & mask) as usize];
+        let most = now_us.saturating_add(self.rate.every_us.saturating_mul(self.rate.burst));
+        let paid = |until: i64| until.max(now_us).saturating_add(self.rate.every_us);
+        let slots = || self.halves.iter().zip(places).filter_map(|(half, at)| half.get(at));
+        let takes = slots().any(|until| paid(*until) <= most);
+        for (half, at) in self.halves.iter_mut().zip(places) {
+            if let Some(until) = half.get_mut(at) {
+                let then =
+                    if takes { (*until).max(now_us).saturating_add(self.rate.every_us) } else { *until };
+                // No more than full: who shares a place with a flood is not kept out longer, nor is anybody after
+                // a clock that was ahead.
+                *until = then.min(most);
+            }
+        }
+        takes
+    }
+
+    /// FNV-1a, then mixed, so that each half sees all of it.
+    fn hash(&self, who: &[u8]) -> u64 {
+        let mut hash = self.seed ^ 0xcbf2_9ce4_8422_2325;
+        for byte in who {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        hash ^ (hash >> 29)
+    }
+}
+
+/// The network of an address: of IPv6 the first four groups, which is what one subscriber gets. None of this
+/// machine's own.
+pub fn network(address: &str) -> Option<&str> {
+    if address.is_empty() || address.starts_with("127.") || address == "::1" {
+        return None;
+    }
+    let end = address.match_indices(':').nth(3).map_or(address.len(), |(at, _)| at);
+    address.get(..end)
+}
+
+/// What crawlers call themselves, in lower case.
+const CRAWLERS: [&str; 12] = [
+    "crawl",
+    "spider",
+    "slurp",
+    "mediapartners-google",
+    "google-inspectiontool",
+    "googleother",
+    "facebookexternalhit",
+    "bingpreview",
+    "chrome-lighthouse",
+    "archiver",
+    "pingdom",
+    "site24x7",
+];
+
+/// Whether a program says of itself that it is no visitor. Who lies is taken for one; browsers that a program drives
+/// are visitors too, since people test with them.
+pub fn is_crawler(user_agent: &str) -> bool {
+    let name = user_agent.get(..512).unwrap_or(user_agent).to_ascii_lowercase();
+    let bots = || name.match_indices("bot").map(|(at, _)| name.get(..at).unwrap_or_default());
+    // A maker of telephones.
+    bots().any(|before| !before.ends_with("cu")) || CRAWLERS.iter().any(|crawler| name.contains(crawler))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: Rate = Rate { every_us: 1_000, burst: 10 };
+
+    #[test]
+    fn who_sends_too_much_waits_and_nobody_else_does() {
+        let mut buckets = Buckets::new(RATE, 7);
+        let taken = |buckets: &mut Buckets, who: &str, now, times: usize| {
+            (0..times).filter(|_| buckets.takes(who.as_bytes(), now)).count()
+        };
+        assert_eq!(taken(&mut buckets, "flood", 1_000_000, 1_000), 10);
+        assert_eq!(taken(&mut buckets, "flood", 1_002_500, 1_000), 2);
+        assert_eq!(taken(&mut buckets, "flood", 2_000_000, 1_000), 10, "who stopped begins anew");
+        // A hundred floods fill a twentieth of each half: hardly anybody has both places there.
+        for n in 0..100 {
+            taken(&mut buckets, &format!("flood {n}"), 2_000_000, 50);
+        }
+        let quiet = (0..2_000).filter(|n| buckets.takes(format!("visitor {n}").as_bytes(), 2_000_000));
+        assert!(quiet.count() >= 1_950);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_keeps_nobody_out_for_longer_than_a_flood_would() {
+        let mut buckets = Buckets::new(RATE, 7);
+        for now in [i64::MIN, i64::MAX, 9_000_000_000] {
+            buckets.takes(b"who", now);
+        }
+        assert!(!buckets.takes(b"who", 1_000_000));
+        assert!(buckets.takes(b"who", 1_000_000 + RATE.every_us));
+    }
+
+    #[test]
+    fn a_network_is_what_one_subscriber_has() {
+        for (address, expected) in [
+            ("203.0.113.7", Some("203.0.113.7")),
+            ("2001:db8:1:2:3:4:5:6", Some("2001:db8:1:2")),
+            ("2001:db8:1:2:9::1", Some("2001:db8:1:2")),
+            ("2001:db8::1", Some("2001:db8::1")),
+            ("127.0.0.1", None),
+            ("::1", None),
+            ("", None),
+        ] {
+            assert_eq!(network(address), expected, "{address}");
+        }
+    }
+
+    #[test]
+    fn crawlers_are_known_by_what_they_say_and_people_are_not_taken_for_them() {
+        for crawler in [
+            "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+            "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; bingbot/2.0) Chrome/120.0 Safari/537.36",
+            "Mozilla/5.0 (compatible; YandexBot/3.0)",
+            "Mozilla/5.0 (compatible; Baiduspider/2.0)",
+            "facebookexternalhit/1.1",
+            "Mozilla/5.0 (compatible; GPTBot/1.2)",
+        ] {
+            assert!(is_crawler(crawler), "{crawler}");
+        }
+        for person in [
+            "",
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/120.0 Safari/537.36",
+            "Mozilla/5.0 (Linux; Android 12; CUBOT KINGKONG) AppleWebKit/537.36 Chrome/120.0 Mobile Safari/537.36",
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Mobile/15E148 Safari/604.1",
+            "node",
+            "curl/8.5.0",
+            "python-requests/2.31",
+        ] {
+            assert!(!is_crawler(person), "{person}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What a person may ask for: everything that is held of them, and that it goes.
+
+use msci_core::export;
+use msci_core::ids::CustomerId;
+use msci_core::json;
+use msci_core::object::LinkView;
+use msci_core::snapshot::Snapshot;
+use serde_json::{Value, json};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use worker::{Env, Request, Response, ResponseBuilder};
+
+use super::customers::{invalid, text};
+use crate::calls::{self, Activity, JobCall, ProfileCall, Seen, Work};
+use crate::configuration::Configuration;
+use crate::error::{Error, Result};
+use crate::http;
+use crate::platform::{normal, now};
+use crate::storage::index;
+
+/// Signals that are read, and held, at once.
+const PAGE: usize = 200;
+
+/// Whom one of the three names means: of a cookie that belongs to a customer, that one.
+async fn whom(
+    env: &Env,
+    configuration: &Configuration,
+    [id, cookie, key]: [Option<&str>; 3],
+) -> Result<CustomerId> {
+    Ok(match (id, cookie, key) {
+        (Some(id), None, None) => id.parse().map_err(|_| invalid("customerId is not an id"))?,
+        (None, Some(cookie), None) => {
+            let cookie = cookie.parse().map_err(|_| invalid("cookieId should be a GUID v4"))?;
+            let own = configuration.names.unknown(cookie);
+            match calls::read(env, configuration, own, 0).await? {
+                Seen::Linked(customer) => customer,
+                Seen::Profile(..) | Seen::Nothing => own,
+            }
+        }
+        (None, None, Some(key)) => {
+            let settings = configuration.settings();
+            let table = settings.tracking_table.as_ref();
+            let table =
+                table.and_then(|name| Some((name, configuration.definitions.bundle.tables.get(name)?)));
+            let (name, table) = table.ok_or_else(|| invalid("the settings name no trackingTable"))?;
+            let key = msci_core::identity::auth_id(key, normal(table.case_insensitive_key))
+                .map_err(|error| invalid(&error.to_string()))?;
+            configuration.names.known(name, &key)
+        }
+        _ => return Err(invalid("send one of customerId, cookieId and authId")),
+    })
+}
+
+const NAMES: [&str; 3] = ["customerId", "cookieId", "authId"];
+
+/// `POST /privacy/erase { customerId | cookieId | authId }`: answers the job that does it. Of a cookie
+/// that belongs to a customer, the customer is erased.
+pub(super) async fn erase(env: &Env, configuration: &Configuration, asked: &Value) -> Result<Response> {
+    let customer = whom(env, configuration, NAMES.map(|name| text(asked, name))).await?;
+    let call = JobCall::Start(Work::Erase { customer, begun: false });
+    http::json(&calls::job(env, &call).await?)
+}
+
+/// `GET /privacy/export?customerId=|cookieId=|authId=`: JSON Lines of everything held (`msci_core::export`), read
+/// page by page as fast as they are taken, so what is held in memory does not grow with a life.
+pub(super) async fn export(request: &Request, env: &Env, configuration: &Configuration) -> Result<Response> {
+    let query = http::url(request)?.search_params();
+    let asked = NAMES.map(|name| query.get(name).filter(|value| !value.is_empty()));
+    let customer = whom(env, configuration, asked.each_ref().map(Option::as_deref)).await?;
+    let (customer, snapshot) = match calls::read(env, configuration, customer, 0).await? {
+        Seen::Profile(snapshot, _) => (snapshot.customer, Some(*snapshot)),
+        // An id of a cookie's object that belongs to somebody.
+        Seen::Linked(customer) => match calls::read(env, configuration, customer, 0).await? {
+            Seen::Profile(snapshot, _) => (customer, Some(*snapshot)),
+            Seen::Linked(_) | Seen::Nothing => (customer, None),
+        },
+        Seen::Nothing => (customer, None),
+    };
+    let rows = index::rows_held(env, customer).await?;
+    let deliveries = index::deliveries_held(env, customer, "").await?;
+    if snapshot.is_none() && rows.is_empty() && deliveries.is_empty() {
+        return Err(Error::client(404, "profile_not_found", "nothing is held of whom this names"));
+    }
+    let pipe = web_sys::TransformStream::new()?;
+    let lines = Lines { writer: pipe.writable().get_writer()?, lines: 0 };
+    let of = Of { env: env.clone(), n: configuration.n(), customer };
+    spawn_local(async move {
+        let mut lines = lines;
+        if let Err(error) = of.write(&mut lines, snapshot, rows, deliveries).await {
+            // The receiver sees that it broke off; there is no last line.
+            worker::console_error!("an export broke off: {error}");
+            let _ = lines.writer.abort();
+        }
+    });
+    let builder = ResponseBuilder::new()
+        .with_header("Cache-Control", "no-store")?
+        .with_header("Content-Type", "application/x-ndjson")?
+        .with_header("Content-Disposition", &format!("attachment; filename=\"{customer}.jsonl\""))?;
+    Ok(builder.stream(pipe.readable()))
+}
+
+/// Lines on their way out.
+struct Lines {
+    writer: web_sys::WritableStreamDefaultWriter,
+    lines: u64,
+}
+
+impl Lines {
+    /// Waits until they are taken.
+    async fn send(&mut self, lines: &[Value]) -> Result<()> {
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&json::text(line));
+            text.push('\n');
+        }
+        self.lines += lines.len() as u64;
+        let bytes = js_sys::Uint8Array::from(text.as_bytes());
+        JsFuture::from(self.writer.write_with_chunk(&bytes)).await?;
+        Ok(())
+    }
+}
+
+/// Of whom.
+struct Of {
+    env: Env,
+    n: u64,
+    customer: CustomerId,
+}
+
+impl Of {
+    async fn write(
+        &self,
+        lines: &mut Lines,
+        snapshot: Option<Snapshot>,
+        rows: Vec<Value>,
+        deliveries: Vec<Value>,
+    ) -> Result<()> {
+        let mut signals = 0;
+        if let Some(snapshot) = snapshot {
+            let held: Value = calls::profile(&self.env, self.n, self.customer, ProfileCall::Held).await?;
+            let links: Vec<LinkView> =
+                calls::profile(&self.env, self.n, self.customer, ProfileCall::Links).await?;
+            lines.send(&[export::customer(&snapshot, now())]).await?;
+            lines.send(&rows).await?;
+            lines.send(&export::profile(&snapshot, &held, &links)).await?;
+            signals = self.signals(lines).await?;
+        } else {
+            let first = json!({ "kind": "customer", "format": export::FORMAT, "exportedAt": now().to_rfc3339(),
+                "customerId": self.customer, "known": self.customer.is_known() });
+            lines.send(&[first]).await?;
+            lines.send(&rows).await?;
+        }
+        let mut page = deliveries;
+        while let Some(last) = page.last() {
+            let behind = text(last, "id").unwrap_or_default().to_owned();
+            lines.send(&page).await?;
+            page = index::deliveries_held(&self.env, self.customer, &behind).await?;
+        }
+        let end = export::end(lines.lines, signals);
+        lines.send(&[end]).await?;
+        JsFuture::from(lines.writer.close()).await?;
+        Ok(())
+    }
+
+    /// Every signal, newest first; answers how many.
+    async fn signals(&self, lines: &mut Lines) -> Result<u64> {
+        let (mut behind, mut count) = (None, 0);
+        loop {
+            let call = ProfileCall::Timeline { behind, limit: PAGE };
+            let page: Vec<Activity> = calls::profile(&self.env, self.n, self.customer, call).await?;
+            let mut shown = Vec::with_capacity(page.len());
+            for Activity { id, signal } in &page {
+                let cookie = id.split(':').next().and_then(|cookie| cookie.parse().ok());
+                let cookie = cookie.ok_or_else(|| Error::damaged("a signal without a cookie".to_owned()))?;
+                behind = Some((signal.time.0, cookie, signal.stream, signal.seq));
+                shown.push(export::signal(cookie, signal.stream, signal));
+            }
+            lines.send(&shown).await?;
+            count += page.len() as u64;
+            if page.len() < PAGE {
+                return Ok(count);
+            }
+        }
+    }
+}

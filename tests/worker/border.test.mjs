@@ -1,0 +1,261 @@
+// @ts-check
+// What comes from outside and should not get in: bodies that are none, text that would like to be code, pages of
+// other origins.
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { request } from "node:http";
+import { after, before, test } from "node:test";
+import { gzipSync } from "node:zlib";
+import { seed } from "../../examples/contoso-coffee/seed.mjs";
+import { reader } from "../support/odata.mjs";
+import { browser, profile } from "../support/signals.mjs";
+import { system } from "../support/system.mjs";
+
+/** @type {Awaited<ReturnType<typeof system>>} */
+let msci;
+before(async () => {
+  msci = await system();
+  await seed({ base: msci.base, adminToken: msci.adminToken });
+});
+after(() => msci.stop());
+
+const MEGABYTE = 1024 * 1024;
+
+/** @param {Record<string, unknown>} batch */
+const text = (batch) => JSON.stringify({ key: "local", sentAt: Date.now(), ...batch });
+
+/**
+ * Sends pieces for as long as nobody answers, and never says that it is done.
+ * @param {string} path
+ * @param {Record<string, string>} headers
+ * @param {Iterable<Buffer>} pieces
+ * @returns {Promise<{ status: number, code: string, sent: number }>}
+ */
+async function endless(path, headers, pieces) {
+  const url = new URL(path, msci.base);
+  const asked = request(url, { method: "POST", headers: { "transfer-encoding": "chunked", ...headers } });
+  /** @type {Promise<[import("node:http").IncomingMessage]>} */
+  const answered = /** @type {any} */ (once(asked, "response"));
+  let [done, sent] = [false, 0];
+  const over = answered.finally(() => (done = true));
+  over.catch(() => {});
+  // The other side may hang up while more is on its way: what counts is what it answered.
+  asked.on("error", () => {});
+  for (const piece of pieces) {
+    if (done) break;
+    sent += piece.length;
+    if (!asked.write(piece)) await Promise.race([once(asked, "drain").catch(() => {}), over.catch(() => {})]);
+    await new Promise((next) => setImmediate(next));
+  }
+  const [answer] = await answered;
+  answer.setEncoding("utf8");
+  let body = "";
+  for await (const part of answer) {
+    body += part;
+    if (body.endsWith("}}")) break;
+  }
+  asked.destroy();
+  return { status: answer.statusCode ?? 0, code: JSON.parse(body).error.code, sent };
+}
+
+/** @param {Buffer} piece @param {number} most in bytes */
+function* repeated(piece, most) {
+  for (let sent = 0; sent < most; sent += piece.length) yield piece;
+}
+
+test("G4 what is no honest batch is refused with a code, and nothing of it is stored", async () => {
+  const her = browser();
+  const good = her.batch(her.view("/", { properties: { a: 1 } }));
+  const with_ = (/** @type {string | RegExp} */ what, /** @type {string} */ instead) => {
+    const changed = text(good).replace(what, () => instead);
+    assert.notEqual(changed, text(good));
+    return changed;
+  };
+  for (const [what, status, code, body] of /** @type {[string, number, string, string][]} */ ([
+    ["a list 10,000 deep", 400, "invalid_json", "[".repeat(10_000) + "]".repeat(10_000)],
+    ["an object 10,000 deep", 400, "invalid_json", with_('{"a":1}', '{"a":'.repeat(10_000) + "1" + "}".repeat(10_000))],
+    ["an object 17 deep", 400, "invalid_json", with_('{"a":1}', '{"a":'.repeat(17) + "1" + "}".repeat(17))],
+    ["two keys of a batch", 400, "invalid_json", with_('"key"', '"key":"local","key"')],
+    ["two keys of a property", 400, "invalid_json", with_('{"a":1}', '{"a":1,"\\u0061":2}')],
+    ["__proto__ in a batch", 400, "invalid_json", with_('"key"', '"__proto__":{"a":1},"key"')],
+    ["__proto__ in a property", 400, "invalid_json", with_('{"a":1}', '{"__proto__":{"a":1}}')],
+    ["__proto__ in disguise", 400, "invalid_json", with_('{"a":1}', '{"\\u005f_proto_\\u005f":1}')],
+    ["NaN", 400, "invalid_json", with_('{"a":1}', '{"a":NaN}')],
+    ["Infinity", 400, "invalid_json", with_('{"a":1}', '{"a":-Infinity}')],
+    ["more than a double", 400, "invalid_json", with_('{"a":1}', '{"a":1e999}')],
+    ["half of a pair", 400, "invalid_json", with_('{"a":1}', '{"a":"\\udfff"}')],
+    ["the other half", 400, "invalid_json", with_('{"a":1}', '{"\\ud800":1}')],
+    ["something behind it", 400, "invalid_json", `${text(good)}{}`],
+    ["a byte order mark", 400, "invalid_json", `\ufeff${text(good)}`],
+    // Several times: it is answered, whether its sender listens while sending or not.
+    .../** @type {[string, number, string, string][]} */ (Array(5).fill(["10 MB", 413, "too_large", with_('{"a":1}', `{"a":"${"x".repeat(10 * MEGABYTE)}"}`)])),
+  ])) {
+    const answer = await msci.fetch("/_msci/collect", { method: "POST", body, headers: { "content-type": "text/plain" } });
+    assert.deepEqual([answer.status, answer.body?.error?.code], [status, code], what);
+    assert.deepEqual(answer.cookies, {}, what);
+  }
+  const bytes = Buffer.from(text(good));
+  bytes[bytes.indexOf("/")] = 0xff;
+  const broken = await msci.fetch("/_msci/collect", { method: "POST", body: bytes });
+  assert.deepEqual([broken.status, broken.body.error.code], [400, "invalid_json"]);
+  assert.equal((await profile(msci, her.cookieId)).status, 404, "nothing of it is stored");
+  assert.equal((await msci.collect(good)).body.accepted, 1, "the batch itself is one");
+});
+
+test("G4 a body that never ends is answered where the bound is, plain or unpacked", async () => {
+  const plain = await endless("/_msci/collect", {}, repeated(Buffer.alloc(65_536, " "), 64 * MEGABYTE));
+  assert.deepEqual([plain.status, plain.code], [413, "too_large"]);
+  assert.ok(plain.sent < 64 * MEGABYTE, "nobody reads on");
+  // A thousand to one: what is sent of it is small, what it unpacks to is not read.
+  const bomb = gzipSync(Buffer.alloc(200 * MEGABYTE, " "));
+  const pieces = Array.from({ length: Math.ceil(bomb.length / 4096) - 1 }, (_, n) => bomb.subarray(n * 4096, (n + 1) * 4096));
+  const packed = await endless("/_msci/collect", { "content-encoding": "gzip" }, pieces);
+  assert.deepEqual([packed.status, packed.code], [413, "too_large"]);
+  const headers = { authorization: `Bearer ${msci.adminToken}`, "content-type": "application/json" };
+  const admin = await endless("/_msci/admin/v1/privacy/erase", headers, repeated(Buffer.alloc(65_536, " "), 64 * MEGABYTE));
+  assert.deepEqual([admin.status, admin.code], [413, "too_large"]);
+});
+
+test("G4 a definition is as strict as a batch", async () => {
+  const before_ = (await msci.admin("GET", "/settings")).body;
+  for (const [status, code, body] of /** @type {[number, string, string][]} */ ([
+    [400, "invalid_json", '{"origins":[],"origins":["https://evil.example"]}'],
+    [400, "invalid_json", '{"__proto__":{"origins":["https://evil.example"]}}'],
+    [400, "invalid_json", `{"identity":${"[".repeat(10_000)}}`],
+    [400, "invalid_json", '{"profileDeadlineMs":NaN}'],
+    [400, "invalid_json", '{"trackingTable":"\\ud800"}'],
+    [413, "too_large", JSON.stringify({ origins: ["x".repeat(10 * MEGABYTE)] })],
+  ])) {
+    const answer = await msci.admin("PUT", "/settings", body);
+    assert.deepEqual([answer.status, answer.body.error.code], [status, code], body.slice(0, 60));
+  }
+  assert.deepEqual((await msci.admin("GET", "/settings")).body, before_);
+});
+
+test("G4 a bad row is rejected by itself, whatever is bad about it", async () => {
+  const lines = [
+    '{"LoyaltyId":"Border1","LoyaltyId":"Border2"}', '{"LoyaltyId":"Border3","__proto__":{"Tier":"Gold"}}',
+    `{"LoyaltyId":"Border4","FirstName":${"[".repeat(10_000)}`, '{"LoyaltyId":"Border5","Spend":NaN}',
+    '{"LoyaltyId":"Border6","FirstName":"\\ud800"}', '{"LoyaltyId":"Border7"}',
+  ];
+  const answer = await msci.admin("POST", "/tables/LoyaltySignUps/rows", lines.join("\n"), { "content-type": "application/x-ndjson" });
+  assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  assert.deepEqual([answer.body.received, answer.body.created], [6, 1]);
+  assert.deepEqual(answer.body.rejected.map((/** @type {any} */ r) => [r.line, r.code]), [1, 2, 3, 4, 5].map((line) => [line, "invalid_line"]));
+});
+
+test("G5 text of a filter is data: quotes, comments and SQL find nothing and change nothing", async () => {
+  const ask = reader(msci);
+  const rows = async () => (await msci.index("SELECT count(*) AS n FROM imported_row"))[0].n;
+  const [count, evil] = [await rows(), [
+    "' OR '1'='1", "'; DROP TABLE imported_row; --", "' UNION SELECT * FROM sqlite_master --", "%' OR 1=1 /*", "') OR true OR ('",
+    "\\' OR 1=1 --", "?1", ":a", "$.x", "a\u0000b", "Gold'\u2019\uff07", "*/ 1 /*", "x') or contains(msdynci_tier,'G",
+  ]];
+  for (const value of evil) {
+    const quoted = `'${value.replaceAll("'", "''")}'`;
+    for (const filter of [
+      `msdynci_tier eq ${quoted}`, `contains(msdynci_tier,${quoted})`, `startswith(msdynci_firstname,${quoted})`,
+      `msdynci_tier in (${quoted},${quoted})`,
+    ]) {
+      const found = await ask(`msdynci_customerprofiles?$filter=${encodeURIComponent(filter)}`);
+      assert.equal(found.status, 200, `${filter}: ${JSON.stringify(found.body)}`);
+      assert.deepEqual(found.body.value, [], filter);
+    }
+    // Not quoted, it is no filter; in a place for a name or a number, it is neither.
+    for (const option of [`$filter=${value}`, `$orderby=${value}`, `$select=${value}`, `$top=${value}`, `$skiptoken=${value}`]) {
+      const [name = "", rest = ""] = option.split(/=(.*)/s);
+      const refused = await ask(`msdynci_customerprofiles?${name}=${encodeURIComponent(rest)}`);
+      assert.equal(refused.status, 400, `${option}: ${JSON.stringify(refused.body).slice(0, 200)}`);
+      assert.match(refused.body.error.code, /^[a-z_]+$/);
+      assert.ok(!/D1_ERROR|SQLITE_|syntax error/.test(JSON.stringify(refused.body)), "nothing internal is told");
+    }
+    const searched = await msci.admin("GET", `/customers?search=${encodeURIComponent(value)}`);
+    assert.deepEqual([searched.status, searched.body.count], [200, 0], value);
+    const segment = await msci.admin("POST", "/segments/preview", { filter: `Tier eq ${quoted}` });
+    assert.deepEqual([segment.status, segment.body.count], [200, 0], value);
+  }
+  assert.equal(await rows(), count);
+});
+
+test("G6 a page of another origin collects, forgets, signs out and administers nothing", async () => {
+  const her = browser();
+  const cookies = { _msci: her.cookieId };
+  await msci.collect(her.batch(her.view("/before")), { cookies });
+  const admin = { authorization: `Bearer ${msci.adminToken}`, "content-type": "application/json" };
+  const writes = /** @type {[string, RequestInit][]} */ ([
+    ["/_msci/collect", { method: "POST", body: text(her.batch(her.view("/forged"))) }],
+    ["/_msci/forget", { method: "POST" }],
+    ["/_msci/reset", { method: "POST" }],
+    ["/_msci/admin/v1/settings", { method: "PUT", body: '{"origins":["https://evil.example"]}', headers: admin }],
+    ["/_msci/admin/v1/privacy/erase", { method: "POST", body: JSON.stringify({ cookieId: her.cookieId }), headers: admin }],
+    ["/_msci/admin/v1/segments/Gold", { method: "DELETE", headers: admin }],
+  ]);
+  const own = new URL(msci.base).origin;
+  for (const [path, init] of writes) {
+    for (const from of /** @type {Record<string, string>[]} */ ([
+      { origin: "https://evil.example" }, { origin: "https://evil.example", "sec-fetch-site": "cross-site" },
+      { origin: "null" }, { origin: `${own}.evil.example` }, { origin: own, "sec-fetch-site": "cross-site" },
+      { "sec-fetch-site": "cross-site" }, { "sec-fetch-site": "same-site" },
+    ])) {
+      const answer = await msci.fetch(path, { ...init, cookies, headers: { .../** @type {any} */ (init.headers), ...from } });
+      assert.deepEqual([answer.status, answer.body?.error?.code], [403, "origin_not_allowed"], `${path} ${JSON.stringify(from)}`);
+      assert.deepEqual(answer.cookies, {}, "and no cookie is changed");
+    }
+  }
+  const kept = (await profile(msci, her.cookieId)).body.unifiedactivity;
+  assert.deepEqual(kept.map((/** @type {any} */ a) => a.msdynci_externalurl), ["/before"]);
+  assert.deepEqual((await msci.admin("GET", "/settings")).body.origins, []);
+
+  // The site's own pages and programs, which have no origin, may.
+  for (const from of /** @type {Record<string, string>[]} */ ([{}, { origin: own, "sec-fetch-site": "same-origin" }, { "sec-fetch-site": "none" }])) {
+    assert.equal((await msci.fetch("/_msci/reset", { method: "POST", headers: from })).status, 200);
+    assert.equal((await msci.collect(her.batch(her.view("/own")), { headers: from })).status, 200);
+    assert.equal((await msci.fetch("/_msci/admin/v1/settings", { method: "PUT", body: "{}", headers: { ...admin, ...from } })).status, 200);
+  }
+  // A listed one may collect and sign out, and is no administrator.
+  const listed = "https://other.shop.example";
+  await msci.admin("PUT", "/settings", { origins: [listed] });
+  const from = { origin: listed, "sec-fetch-site": "same-site" };
+  assert.equal((await msci.collect(her.batch(her.view("/listed")), { headers: from })).status, 200);
+  assert.equal((await msci.fetch("/_msci/reset", { method: "POST", headers: from })).status, 200);
+  assert.equal((await msci.fetch("/_msci/forget", { method: "POST", cookies, headers: from })).status, 403);
+  assert.equal((await msci.admin("PUT", "/settings", {}, from)).status, 403);
+});
+
+test("what crawlers send is told and not taken, and makes nobody; a browser that a program drives is a visitor", async () => {
+  const her = browser();
+  const as = (/** @type {string} */ agent) => msci.collect(her.batch(her.view("/")), { headers: { "user-agent": agent } });
+  const crawler = await as("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)");
+  assert.deepEqual([crawler.status, crawler.body.accepted, crawler.body.rejected[0].code], [200, 0, "bot"]);
+  assert.deepEqual(crawler.cookies, {});
+  assert.equal((await profile(msci, her.cookieId)).status, 404);
+  assert.equal((await as("Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/120.0 Safari/537.36")).body.accepted, 1);
+});
+
+test("a flood under one cookie is sent away, and its neighbour is heard all the while", async () => {
+  const [flood, neighbour] = [browser(), browser()];
+  const batch = flood.batch(flood.view("/"));
+  /** @type {Set<number>} */
+  const answers = new Set();
+  let sent = 0;
+  while (!answers.has(429) && sent < 20_000) {
+    // With Global Privacy Control no object is asked, so that they come as fast as can be.
+    const some = await Promise.all(Array.from({ length: 100 }, () => msci.collect(batch, { headers: { "sec-gpc": "1" } })));
+    for (const { status, headers } of some) {
+      answers.add(status);
+      if (status === 429) assert.match(headers.get("retry-after") ?? "", /^\d+$/);
+    }
+    sent += some.length;
+    if (sent % 1000 === 0) assert.equal((await msci.collect(neighbour.batch(neighbour.view(`/${sent}`)))).status, 200);
+  }
+  assert.deepEqual([...answers].sort(), [200, 429], `${sent} requests`);
+  assert.equal((await msci.collect(neighbour.batch(neighbour.view("/last")))).status, 200);
+});
+
+test("what a stranger asks for by a cookie of somebody else's is the same as by nobody's", async () => {
+  const [her, nobody] = [browser(), randomUUID()];
+  await msci.collect(her.batch(her.view("/"), her.user("Loyalty1")));
+  const seen = async (/** @type {string} */ cookie) => (await msci.fetch("/_msci/decisions?uri=/", { cookies: { _msci: cookie } })).body;
+  assert.deepEqual(await seen(her.cookieId), await seen(nobody));
+});
