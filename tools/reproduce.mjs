@@ -15,7 +15,9 @@ const PLACE = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "reprod
 await script(async () => {
   await packages();
   await toolchain();
-  const [one = {}, other = {}] = [await built("a"), await built("somewhere/quite/else")];
+  // Both copies first: whoever goes on working here meanwhile changes neither.
+  const copies = ["a", "somewhere/quite/else"].map(copied);
+  const [one = {}, other = {}] = [await built(copies[0] ?? ""), await built(copies[1] ?? "")];
   const names = [...new Set([...Object.keys(one), ...Object.keys(other)])].sort();
   const differ = names.filter((name) => one[name] !== other[name]);
   for (const name of names) console.log(`${differ.includes(name) ? "differs" : one[name]}  ${name}`);
@@ -24,8 +26,8 @@ await script(async () => {
   return 0;
 });
 
-/** Digests of what is built of a copy of the sources. @param {string} name */
-async function built(name) {
+/** The sources, as they are now, in a folder of this name. @param {string} name */
+function copied(name) {
   const copy = join(PLACE, name);
   rmSync(copy, { recursive: true, force: true });
   const listed = spawnSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: root, encoding: "utf8" });
@@ -35,6 +37,11 @@ async function built(name) {
     cpSync(join(root, file), join(copy, file));
   }
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+  return copy;
+}
+
+/** Digests of what is built of a copy. @param {string} copy */
+async function built(copy) {
   const env = { CARGO_TARGET_DIR: join(copy, "target") };
   await must("cargo", ["run", "-q", "--locked", "-p", "msci-build", "--", "all"], { cwd: copy, env });
   /** @type {Record<string, string>} */
