@@ -6,16 +6,14 @@ use serde_json::json;
 use super::Answer;
 use super::ask::Visit;
 use super::parts::{check, choice, code, done, form, note, pairs, text, time};
+use crate::assets;
 use crate::error::Result;
 use crate::storage::index;
 use msci_core::config::{ConsentMode, Verification};
 
-/// Code that signs an identity token, ready to copy.
-const TOKENS: [(&str, &str, &str); 3] = [
-    ("csharp", "C#", include_str!("tokens/token.cs")),
-    ("node", "Node.js", include_str!("tokens/token.mjs")),
-    ("python", "Python", include_str!("tokens/token.py")),
-];
+/// Code that signs an identity token, ready to copy: files of `www/console/tokens`.
+const TOKENS: [(&str, &str, &str); 3] =
+    [("csharp", "C#", "token.cs"), ("node", "Node.js", "token.mjs"), ("python", "Python", "token.py")];
 
 pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
     page(visit, "").await
@@ -61,7 +59,7 @@ fn unverified(visit: &Visit<'_>) -> Markup {
                     code { "MSCI_IDENTITY_SECRET" } ", and the page hands it on: "
                     code { "MSCI.setUser({ authId, token })" } ". Then require verification below."
                 }
-                @for (id, title, source) in &TOKENS { (code(id, title, source)) }
+                @for (id, title, file) in &TOKENS { (code(id, title, &assets::text(file).unwrap_or_default())) }
             }
         }
     }

@@ -36,7 +36,16 @@ pub(crate) const SCRIPTS: [Script; 2] = [
         name: "console",
         program: "msci-console",
         folder: "console",
-        serves: &["sdk/gtm.js", "sdk/guard.js", "sdk/loader.js", "www/assets", "www/www.json"],
+        serves: &[
+            "sdk/gtm.js",
+            "sdk/guard.js",
+            "sdk/loader.js",
+            "www/assets",
+            "www/www.json",
+            "www/tokens/token.cs",
+            "www/tokens/token.mjs",
+            "www/tokens/token.py",
+        ],
     },
 ];
 
@@ -171,6 +180,7 @@ impl Served {
             Some("js") => "text/javascript; charset=utf-8",
             Some("wasm") => "application/wasm",
             Some("json") => "application/json; charset=utf-8",
+            Some("cs" | "mjs" | "py") => "text/plain; charset=utf-8",
             _ => bail!("{} has no known media type", self.name),
         })
     }

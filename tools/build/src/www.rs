@@ -46,5 +46,11 @@ fn bundle(place: &Place) -> Result<()> {
         write(&folder.join(&name), bytes)?;
         list.insert(ending.to_owned(), name.into());
     }
+    // What its pages show as it is.
+    let tokens = place.dist.join("www/tokens");
+    empty_folder(&tokens)?;
+    for path in files_below(&place.root.join("www/console/tokens"))? {
+        write(&tokens.join(path.file_name().unwrap_or_default()), read(&path)?)?;
+    }
     write(&names(place), Value::Object(list).to_string())
 }
