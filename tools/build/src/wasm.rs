@@ -74,6 +74,8 @@ pub(crate) fn optimise(place: &Place, from: &Path, to: &Path, target: &Target) -
         Target::Worker => args.extend([
             // The generator wraps imports that may throw in exception handling.
             "--enable-exception-handling".into(),
+            // The second round finds what the first made alike.
+            "-Os".into(),
             "-Os".into(),
             // What is alike has like names: side by side gzip sees it, and the Worker is 6 KB smaller.
             "--reorder-functions-by-name".into(),
