@@ -22,16 +22,16 @@ await script(async () => {
     .filter((file) => file.endsWith(".test.mjs"))
     .map((file) => join("tests", file))
     .sort();
-  // Each file starts a whole system, and most of them wait for it most of the time. What a browser has a second for is
-  // tested alone.
-  const node = async (/** @type {boolean} */ browser) => {
-    const chosen = files.filter((file) => file.startsWith(join("tests", "browser")) === browser);
-    const concurrency = `--test-concurrency=${browser ? 1 : 2}`;
-    return chosen.length > 0 ? run(process.execPath, ["--test", "--test-reporter=spec", concurrency, ...chosen]) : 0;
-  };
-  const system = await node(false);
-  const browser = await node(true);
+  // Those of the Worker start a whole system each, and wait for it most of the time. Where a browser has a second for
+  // something, or a build may be asked for, nothing else runs beside.
+  const beside = (/** @type {string} */ file) => file.startsWith(join("tests", "worker"));
+  const node = (/** @type {number} */ concurrency, /** @type {string[]} */ chosen) =>
+    chosen.length > 0
+      ? run(process.execPath, ["--test", "--test-reporter=spec", `--test-concurrency=${concurrency}`, ...chosen])
+      : 0;
+  const worker = await node(2, files.filter(beside));
+  const others = await node(1, files.filter((file) => !beside(file)));
   // The same as the simulator, on the real runtime: killed under load, nothing lost, doubled or misplaced.
   const crashed = await run(process.execPath, ["tools/crash.mjs", "--kills", "50"]);
-  return [native, simulated, planted, compared, system, browser, crashed].every((code) => code === 0) ? 0 : 1;
+  return [native, simulated, planted, compared, worker, others, crashed].every((code) => code === 0) ? 0 : 1;
 });
