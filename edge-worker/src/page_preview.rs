@@ -10,7 +10,6 @@ use msci_core::page::{self, Edit, Exposure, HOLDOUT};
 use msci_core::persona::Viewer;
 use msci_core::snapshot::Snapshot;
 use msci_core::time::{SECOND_MS, Timestamp};
-use wasm_bindgen::JsCast;
 use worker::{Env, Request, Response, ResponseBuilder};
 
 use crate::calls::previews::{self, LIFE_MS, LINK, Preview, ROOT};
@@ -153,11 +152,7 @@ pub(crate) async fn show(
     }
     let response = match site::personalised(request, &response, &exposures, None, None)? {
         Some(personal) => personal,
-        None => {
-            // A fetched response's headers are immutable; a new one over the same stream copies nothing.
-            let (body, same) = (response.body(), response.unchecked_ref());
-            web_sys::Response::new_with_opt_readable_stream_and_init(body.as_ref(), same)?
-        }
+        None => site::changeable(&response)?,
     };
     response.headers().set("Cache-Control", "private, no-store")?;
     Ok(response)

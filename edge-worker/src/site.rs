@@ -272,6 +272,13 @@ pub(crate) fn attribute(text: &str) -> String {
     text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
 }
 
+/// The same answer with headers that can be changed: those of one that was fetched cannot. A response is also a
+/// description of one; a new one over the same stream copies nothing.
+pub(crate) fn changeable(response: &Response) -> Result<Response> {
+    let (body, same) = (response.body(), response.unchecked_ref());
+    Ok(Response::new_with_opt_readable_stream_and_init(body.as_ref(), same)?)
+}
+
 /// A page on its way to the visitor.
 struct Page {
     response: Response,
@@ -302,13 +309,7 @@ fn with_visitor_cookie(
     let id = cookies.id.unwrap_or_else(|| CookieId::from_bits(random_bits()));
     let https = http::is_https(request);
     let marked = (|| -> Result<Response> {
-        let copy = if ours {
-            Clone::clone(&response)
-        } else {
-            // A response is also a description of one; a new one over the same stream copies nothing.
-            let (body, same) = (response.body(), response.unchecked_ref());
-            Response::new_with_opt_readable_stream_and_init(body.as_ref(), same)?
-        };
+        let copy = if ours { Clone::clone(&response) } else { changeable(&response)? };
         let headers = copy.headers();
         headers.append("Set-Cookie", &cookies::id(id, settings, https))?;
         if let Some((tag, version)) = &cookies.version {

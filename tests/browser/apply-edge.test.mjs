@@ -2,10 +2,9 @@
 // Decisions of the running system, applied in the browser: on pages of the same site that the Worker does not stand in
 // front of (another port of this machine is another origin of the same site), as the edge itself would have made them.
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 import { launch } from "../support/chromium.mjs";
+import { origin } from "../support/origin.mjs";
 import { becomes, guard, shown } from "../support/personal.mjs";
 import { call, cookieId } from "../support/sdk.mjs";
 import { loader } from "../support/sdk-site.mjs";
@@ -30,7 +29,7 @@ const bodies = {};
 let wants = { apply: true };
 
 before(async () => {
-  const site = createServer((request, response) => {
+  const port = await origin(whole, (request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://site");
     // Only the site's own origin has the SDK in its pages: those behind the Worker are the edge's.
     const own = `http://${request.headers.host}` === alone;
@@ -38,13 +37,7 @@ before(async () => {
     const sdk = `${guard()}<script>${loader()}(window,document,${JSON.stringify({ src: `${front}/_msci/msci.js`, cfg })})</script>`;
     response.writeHead(200, { "content-type": "text/html; charset=utf-8" });
     response.end(`<!doctype html><html><head><title>Shop</title><link rel="icon" href="data:,">${own ? sdk : ""}</head><body>${bodies[pathname] ?? pathname}</body></html>`);
-  }).listen(0, "127.0.0.1");
-  await once(site, "listening");
-  whole.after(() => {
-    site.closeAllConnections();
-    site.close();
   });
-  const { port } = /** @type {import("node:net").AddressInfo} */ (site.address());
   msci = await system(whole, { origin: `http://127.0.0.1:${port}` });
   front = msci.base.replace("127.0.0.1", "localhost");
   alone = `http://localhost:${port}`;

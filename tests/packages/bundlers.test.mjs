@@ -5,12 +5,12 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { extname, join } from "node:path";
 import { after, before, test } from "node:test";
 import webpack from "webpack";
 import { seed } from "../../examples/contoso-coffee/seed.mjs";
 import { launch } from "../support/chromium.mjs";
+import { origin } from "../support/origin.mjs";
 import { pack, program, project, run } from "../support/package.mjs";
 import { freePort } from "../support/process.mjs";
 import { profile } from "../support/signals.mjs";
@@ -38,19 +38,13 @@ let tarball = "";
 let folder = "";
 
 before(async () => {
-  const site = createServer((request, response) => {
+  const port = await origin(whole, (request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://site");
     const file = join(folder, pathname === "/" ? "index.html" : pathname);
     if (!existsSync(file)) return void response.writeHead(404).end();
     response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "text/plain", "content-security-policy": POLICY });
     response.end(readFileSync(file));
-  }).listen(0, "127.0.0.1");
-  await once(site, "listening");
-  whole.after(() => {
-    site.closeAllConnections();
-    site.close();
   });
-  const { port } = /** @type {import("node:net").AddressInfo} */ (site.address());
   msci = await system(whole, { origin: `http://127.0.0.1:${port}` });
   await seed({ base: msci.base, adminToken: msci.adminToken });
   // Browsers trust localhost with Secure cookies.

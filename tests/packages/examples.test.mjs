@@ -1,15 +1,14 @@
 // @ts-check
 // The examples, each opened in real Chromium behind the running system: a visitor is seen and signs in.
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { readFileSync, readdirSync, symlinkSync } from "node:fs";
-import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { extname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { seed } from "../../examples/contoso-coffee/seed.mjs";
 import { root } from "../../tools/lib.mjs";
 import { launch } from "../support/chromium.mjs";
+import { origin } from "../support/origin.mjs";
 import { pack, program, project, run } from "../support/package.mjs";
 import { profile } from "../support/signals.mjs";
 import { system, until } from "../support/system.mjs";
@@ -35,18 +34,12 @@ let files = () => undefined;
 let headers = {};
 
 before(async () => {
-  const site = createServer((request, response) => {
+  const port = await origin(whole, (request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://site");
     const file = files(pathname);
     response.writeHead(file === undefined ? 404 : 200, { "content-type": TYPES[extname(pathname)] ?? "text/html", ...headers });
     response.end(file);
-  }).listen(0, "127.0.0.1");
-  await once(site, "listening");
-  whole.after(() => {
-    site.closeAllConnections();
-    site.close();
   });
-  const { port } = /** @type {import("node:net").AddressInfo} */ (site.address());
   msci = await system(whole, { origin: `http://127.0.0.1:${port}` });
   await seed({ base: msci.base, adminToken: msci.adminToken });
   base = msci.base.replace("127.0.0.1", "localhost");
