@@ -406,28 +406,34 @@ impl Object {
         self.profile.imported_version().is_none().then_some(&known.customer)
     }
 
-    /// The imported row arrived (or its absence was found: version 0).
+    /// The imported row changed. An object that never asked for its row lets it pass: it asks itself, and for
+    /// more than the row.
     pub fn import(&mut self, row: Imported, context: Context<'_>) -> Vec<Write> {
         let mut out = Vec::new();
-        if self.profile.import(context.definitions, row, context.now) {
+        if self.wants_row().is_none() && self.profile.import(context.definitions, row, context.now) {
             self.changed(context, Cause::Import, &mut out);
         }
         out
     }
 
-    /// The imported row arrived for the first time, with the memberships that it alone has led to: they were
-    /// told to others, and go on here.
+    /// The imported row arrived for the first time (or its absence was found: version 0), with the memberships
+    /// that it alone has led to. Those were told to others, and go on here; what leads from them to what is
+    /// now moves, and nothing else, whatever seemed to move while the row was not there.
     pub fn adopt_row(
         &mut self,
         row: Imported,
         memberships: Vec<(String, Timestamp)>,
         context: Context<'_>,
     ) -> Vec<Write> {
-        let mut out = Vec::new();
-        if self.profile.imported_version().is_none() {
-            self.profile.inherit(memberships, &mut out);
+        if self.wants_row().is_none() {
+            return self.import(row, context);
         }
-        out.extend(self.import(row, context));
+        let mut out = Vec::new();
+        let told: Vec<String> = memberships.iter().map(|(segment, _)| segment.clone()).collect();
+        self.profile.inherit(memberships, &mut out);
+        self.profile.import(context.definitions, row, context.now);
+        self.changed(context, Cause::Import, &mut out);
+        self.profile.move_from(&told);
         out
     }
 

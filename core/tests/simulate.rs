@@ -86,14 +86,14 @@ fn simulate_every_acknowledged_signal_is_in_the_one_right_profile_exactly_once()
 /// Each planted fault is found: a simulator that finds nothing shows nothing.
 #[cfg(feature = "mutants")]
 #[test]
-fn every_planted_fault_is_found_within_a_thousand_seeds() {
+fn every_planted_fault_is_found_within_two_thousand_seeds() {
     use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
     let definitions = definitions();
     let hook = take_hook();
     set_hook(Box::new(|_| {}));
     let mut missed: Vec<u32> = Vec::new();
     let only = setting("MSCI_FAULT").map(|fault| fault as u32);
-    let seeds = setting("MSCI_SCHEDULES").unwrap_or(1000);
+    let seeds = setting("MSCI_SCHEDULES").unwrap_or(2000);
     for number in (1..=msci_core::mutants::COUNT).filter(|number| only.is_none_or(|only| only == *number)) {
         msci_core::mutants::plant(number);
         let found = (0..seeds).find(|seed| {

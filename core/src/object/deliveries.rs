@@ -45,9 +45,11 @@ impl Object {
     pub fn queue_moves(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
         let moves = self.profile.take_moves();
         // Of whoever was erased nothing is told any more. Whoever keeps no cookie is met once: there is
-        // nobody to be told about.
+        // nobody to be told about. And without the imported row a customer is not yet who they are: what was
+        // told of that row is not known here, and what is told without it may not be true.
         let erased = out.iter().any(|write| matches!(write, Write::Wipe));
-        if moves.is_empty() || erased || self.is_unlisted() {
+        let early = self.wants_row().is_some() && !planted(61);
+        if moves.is_empty() || erased || early || self.is_unlisted() {
             return;
         }
         let activations = &context.definitions.bundle.activations;

@@ -162,6 +162,22 @@ impl Profile {
         self.moves.push(Move { segment: name.to_owned(), entered: is_in, at, cause });
     }
 
+    /// What moves is what leads from the memberships that others were `told` of to those that are.
+    pub fn move_from(&mut self, told: &[String]) {
+        let moves = std::mem::take(&mut self.moves);
+        let left = told.iter().filter(|name| !self.memberships.contains_key(name.as_str()));
+        self.moves.extend(left.filter_map(|name| {
+            moves.iter().rfind(|moved| moved.segment == *name && !moved.entered).cloned()
+        }));
+        let entered = self.memberships.iter().filter(|(name, _)| !told.contains(name) || planted(60));
+        self.moves.extend(entered.map(|(name, membership)| Move {
+            segment: name.clone(),
+            entered: true,
+            at: membership.since,
+            cause: membership.cause.unwrap_or(Cause::Import),
+        }));
+    }
+
     /// As of when memberships, and the measures that are shown with them, are; `now`, if never evaluated.
     pub(super) fn as_of(&self, now: Timestamp) -> Timestamp {
         self.head.evaluated.map_or(now, |evaluated| evaluated.at)

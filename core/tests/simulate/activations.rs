@@ -66,6 +66,11 @@ pub(crate) fn memberships(node: &Node, writes: &[Write]) -> BTreeSet<String> {
     if !writes.iter().any(moves) {
         return BTreeSet::new();
     }
+    all_memberships(node)
+}
+
+/// Memberships on disk.
+pub(crate) fn all_memberships(node: &Node) -> BTreeSet<String> {
     let rows = node.rows.range((Table::Membership, String::new())..);
     rows.take_while(|((table, _), _)| *table == Table::Membership)
         .map(|((_, name), _)| name.clone())

@@ -37,12 +37,14 @@ fn versions(settings: &serde_json::Value, later: &serde_json::Value) -> Versions
         json!({ "pages": ["/"], "changes": [change], "goal": goal })
     };
     let both = json!(["entered", "left"]);
+    let tables = json!({ "T": { "primaryKey": "Id", "columns": { "Tier": "string" } } });
     let tells = |segment: &str, on: &serde_json::Value| json!({ "segment": segment, "on": on, "url": "https://receiver.example/", "key": "k" });
     let lately = tells("Lately", &both);
     let bundles = [
         json!({
             "n": 1,
             "settings": settings,
+            "tables": tables,
             "measures": { "Views": views, "Total": total, "Busy": busy, "Kinds": kinds },
             "segments": {
                 "Often": { "filter": "Measures/Views ge 3" },
@@ -51,31 +53,37 @@ fn versions(settings: &serde_json::Value, later: &serde_json::Value) -> Versions
                 "Newcomers": { "filter": "Measures/Views lt 2" },
                 "Both": { "filter": "IsMemberOfSegment('Often') and IsMemberOfSegment('Busy')" },
                 "Busy": { "filter": "Measures/Busy ge 2" },
+                "Golden": { "filter": "Tier eq 'Gold' or Measures/Views ge 3" },
             },
             "experiences": { "hero": hero("a", "Properties/total gt 70") },
             "activations": {
                 "lately": lately, "newcomers": tells("Newcomers", &both), "today": tells("Today", &json!(["left"])),
+                "golden": tells("Golden", &both),
             },
         }),
         json!({
             "n": 2,
             "settings": later,
+            "tables": tables,
             "measures": { "Views": views, "Largest": largest, "Recent": recent, "Latest": latest },
             "segments": {
                 "Often": { "filter": "Measures/Views ge 2" },
                 "Lately": { "filter": within("PT2M", 4) },
                 "Today": { "filter": within("PT20M", 5) },
                 "Newcomers": { "filter": "Measures/Views lt 3" },
+                "Golden": { "filter": "Tier eq 'Gold' and Measures/Views le 4" },
                 "Rich": { "filter": "Measures/Largest gt 50 and not IsMemberOfSegment('Often')" },
             },
             "experiences": { "hero": hero("b", "Properties/total gt 70") },
             "activations": {
                 "lately": lately, "newcomers": tells("Newcomers", &both), "rich": tells("Rich", &both),
+                "golden": tells("Golden", &both),
             },
         }),
         json!({
             "n": 3,
             "settings": later,
+            "tables": tables,
             "measures": { "Total": total, "Recent": recent, "Busy": busy },
             "segments": {
                 "Lately": { "filter": within("P3D", 2) },

@@ -65,6 +65,7 @@ impl World<'_> {
         let Some(node) = self.nodes.get(&name).filter(|node| node.exists()) else { return };
         let link = node.loaded(name).and_then(|object| Some(object.accepted_link()?.customer.id));
         let name = link.unwrap_or(name);
+        self.imported.remove(&name);
         let bits = self.dice.bits();
         match self.step(name, |object, context| ((), object.erase(bits, context))) {
             Some(()) => self.tell_others(name),

@@ -102,6 +102,9 @@ impl Oracle<'_> {
         woken.wake(self.context);
         let Some(kept) = woken.snapshot(self.context) else { return Ok(()) };
         let mut fresh = Profile::default();
+        if let Some((row, _)) = self.world.imported.get(&name) {
+            fresh.import(definitions, row.clone(), now);
+        }
         for (key, (_, signal)) in &node.timeline {
             fresh.fold(definitions, *key, signal, now);
         }

@@ -1,6 +1,6 @@
 //! What the Worker does around the state machine: load, step, commit, crash, alarms, and who is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use msci_core::effects::{Table, Write};
 use msci_core::ids::{CustomerId, SignalKey};
@@ -8,11 +8,10 @@ use msci_core::object::{
     CollectAnswer, CollectCall, Context, Object, Offered, Page, Present, Row, ShipAnswer, ShipOutcome,
     Verdict,
 };
-use msci_core::profile::Imported;
 use msci_core::signal::Signal;
 use msci_core::time::Timestamp;
 
-use crate::activations::memberships;
+use crate::activations::{all_memberships, memberships};
 use crate::node::Node;
 use crate::world::{Message, PAGE, World};
 
@@ -114,12 +113,24 @@ impl<'a> World<'a> {
         name: CustomerId,
         step: impl FnOnce(&mut Object, Context<'_>) -> (T, Vec<Write>),
     ) -> Option<T> {
+        self.step_from(name, &BTreeSet::new(), step)
+    }
+
+    /// The same; where it brings the imported row, others were `told` of these segments.
+    fn step_from<T>(
+        &mut self,
+        name: CustomerId,
+        told: &BTreeSet<String>,
+        step: impl FnOnce(&mut Object, Context<'_>) -> (T, Vec<Write>),
+    ) -> Option<T> {
         self.bring_up(name);
         let context = self.context_of(name);
         let (before, after) = (!self.quiet && self.dice.one_in(24), !self.quiet && self.dice.one_in(24));
         let node = self.nodes.get_mut(&name)?;
         let object = node.held.as_mut()?;
+        let early = object.wants_row().is_some();
         let (answer, mut writes) = step(object, context);
+        let (arrives, early) = (early && object.wants_row().is_none(), object.wants_row().is_some());
         if before {
             self.crash(name);
             return None;
@@ -137,10 +148,15 @@ impl<'a> World<'a> {
                 self.unlinked.insert(*cookie);
             }
         }
-        let moved_from = memberships(node, &writes);
+        let moved_from = if arrives { told.clone() } else { memberships(node, &writes) };
         let purges = writes.iter().any(|write| matches!(write, Write::Wipe | Write::Remove(_)));
         node.apply(writes.clone());
-        let moved = (&moved_from, &memberships(node, &writes));
+        let moved_to = if arrives { all_memberships(node) } else { memberships(node, &writes) };
+        if arrives {
+            self.spoken_for.insert(name);
+        }
+        // What seems to move while the imported row is not there is no news.
+        let moved = if early { (&moved_to, &moved_to) } else { (&moved_from, &moved_to) };
         self.outside.note(name, moved, &writes, context);
         self.taken_away(name, had, purges);
         // The alarm is set in the same write as the rows.
@@ -204,8 +220,10 @@ impl<'a> World<'a> {
         if idle {
             self.step(name, |o, c| ((), o.end_idle_link(c)))?;
         }
-        if wants_row {
-            self.step(name, |o, c| ((), o.import(Imported::default(), c)))?;
+        // It may not answer; everything else is tried all the same.
+        let late = wants_row && !self.quiet && self.dice.one_in(3);
+        if wants_row && !late {
+            self.fetch_row(name)?;
         }
         self.ship(name);
         self.tell_others(name);
@@ -214,7 +232,24 @@ impl<'a> World<'a> {
             self.index(name);
             self.deliver(name);
         }
+        if late {
+            self.nodes.get_mut(&name)?.held.as_mut()?.failed(context.now);
+        }
         Some(())
+    }
+
+    /// The imported row of a customer, and the segments that it alone has led to, as long as no rows of an
+    /// object have taken their place.
+    fn fetch_row(&mut self, name: CustomerId) -> Option<()> {
+        let (row, mut memberships) = self.imported.get(&name).cloned().unwrap_or_default();
+        if self.spoken_for.contains(&name) {
+            memberships.clear();
+        }
+        let told = memberships.iter().map(|(segment, _)| segment.clone()).collect();
+        if self.index.customers.contains_key(&name) {
+            memberships.clear();
+        }
+        self.step_from(name, &told, |o, c| ((), o.adopt_row(row, memberships, c)))
     }
 
     /// Tells customers of links that are gone, and cookies of customers that are erased.

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use msci_core::activation::{Delivery, Outcome};
 use msci_core::identity::NameKey;
 use msci_core::ids::{CookieId, CustomerId, StreamId};
+use msci_core::judge::judge;
 use msci_core::object::{CollectCall, Customer, Drop, Object, Page, Purge, ShipAnswer};
+use msci_core::profile::Imported;
 use msci_core::signal::Kind;
 use msci_core::snapshot::Snapshot;
 use msci_core::time::{DAY_MS, Timestamp};
@@ -147,6 +149,10 @@ pub(crate) struct World<'a> {
     /// The oldest signal that the log of each object had in this life.
     pub(crate) first_seen: BTreeMap<CustomerId, Timestamp>,
     pub(crate) outside: Outside,
+    /// Imported rows, and the segments that each alone has led to: others were told of those.
+    pub(crate) imported: BTreeMap<CustomerId, (Imported, Vec<(String, Timestamp)>)>,
+    /// Customers whose object has once taken over from their row.
+    pub(crate) spoken_for: BTreeSet<CustomerId>,
 }
 
 /// Signals in a page, so few that a log takes several.
@@ -207,12 +213,17 @@ impl<'a> World<'a> {
             made: BTreeMap::new(),
             first_seen: BTreeMap::new(),
             outside: Outside::default(),
+            imported: BTreeMap::new(),
+            spoken_for: BTreeSet::new(),
         };
         world.acts_left = 10 + world.dice.below(25);
         world.pace = [300, 3000, 20_000][world.dice.below(3) as usize];
         world.absences = [0, 0, 1, 3][world.dice.below(4) as usize];
         world.clocks_jump = world.dice.one_in(3);
         world.outside.down = world.dice.one_in(5);
+        for customer in world.customers.clone() {
+            world.import(customer.id);
+        }
         for device in 0..world.devices.len() {
             for _ in 0..=world.dice.below(2) {
                 world.open_tab(device);
@@ -229,6 +240,19 @@ impl<'a> World<'a> {
             world.later(Message::Rebuild, length);
         }
         world
+    }
+
+    /// Some customers have an imported row, which a job has judged long ago.
+    fn import(&mut self, customer: CustomerId) {
+        let tier = ["Gold", "Plain"][self.dice.below(2) as usize];
+        let row = serde_json::json!({ "version": 1, "values": { "Tier": tier } });
+        let row: Imported = serde_json::from_value(row).unwrap_or_default();
+        if self.dice.one_in(3) {
+            return;
+        }
+        let (entered, _) = judge(&self.versions[0], row.clone(), Vec::new(), START);
+        let memberships = entered.into_iter().map(|segment| (segment, START)).collect();
+        self.imported.insert(customer, (row, memberships));
     }
 
     pub(crate) fn name_of(&self, cookie: CookieId) -> CustomerId {

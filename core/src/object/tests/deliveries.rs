@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::activation::{Outcome, State};
+use crate::collections::Set;
 use crate::object::deliveries::HELD;
 
 /// A switch, and whoever hears of it.
@@ -203,4 +204,109 @@ fn visitors_without_cookies_and_activations_that_are_no_more_are_told_nothing() 
     let call = CollectCall { cookie, root: cookie, signals, ephemeral: true };
     step(&mut once, context, |object| object.collect(&call, &Present::default(), context));
     assert!(once.object.deliveries.is_empty());
+}
+
+/// Who is in a segment by the imported row, and by a switch as well.
+fn telling_of_rows() -> Definitions {
+    let tell = |segment: &str| json!({ "segment": segment, "url": "https://r.example/", "key": "k" });
+    let bundle: Bundle = serde_json::from_value(json!({
+        "n": 1,
+        "tables": { "T": { "primaryKey": "Id", "columns": { "Tier": "string" } } },
+        "measures": { "On": { "aggregate": "last", "property": "on" } },
+        "segments": {
+            "Either": { "filter": "Tier eq 'Gold' or Measures/On eq 1" },
+            "Plain": { "filter": "Tier ne 'Gold'" },
+            "Switched": { "filter": "Measures/On eq 1" },
+        },
+        "activations": { "either": tell("Either"), "plain": tell("Plain"), "switched": tell("Switched") },
+    }))
+    .unwrap();
+    Definitions::compile(bundle).unwrap()
+}
+
+/// A customer whose first page turns the switch.
+fn newborn(context: Context<'_>) -> Disk {
+    let (mut c, mut k) = (Disk::new(CustomerId::Unknown(1), 7), Disk::new(customer().id, 8));
+    let present = Present::default();
+    let cookie = CookieId::from_bits(1);
+    let signals = vec![switch(1, 1), offered(2, Some(customer()))];
+    let call = CollectCall { cookie, root: cookie, signals, ephemeral: false };
+    let (_, writes) = c.object.collect(&call, &present, context);
+    c.write(writes);
+    let page = c.page().unwrap();
+    step(&mut k, context, |object| object.ship(&page, &Set::default(), context));
+    k
+}
+
+fn row(tier: &str) -> Imported {
+    serde_json::from_value(json!({ "version": 3, "values": { "Tier": tier } })).unwrap()
+}
+
+#[test]
+fn what_the_row_alone_has_led_to_is_not_told_once_more_by_the_object() {
+    let definitions = telling_of_rows();
+    let context = Context { now: NOW, definitions: &definitions };
+    let mut k = newborn(context);
+    assert_eq!(due(&k, context), [], "without its row nobody is who they are");
+    let later = Context { now: NOW.plus(9), ..context };
+    // Of this the job has told when the row came.
+    let told = vec![("Either".to_owned(), NOW.plus(-SECOND_MS))];
+    step(&mut k, later, |object| ((), object.adopt_row(row("Gold"), told, later)));
+    assert_eq!(due(&k, later), [("switched".into(), "segment.entered", 1)]);
+    let queued = k.object.deliveries.get(&1).unwrap();
+    assert_eq!((queued.at, queued.cause), (NOW, Some(Cause::Merge)), "since then, and by that");
+}
+
+#[test]
+fn what_the_row_had_led_to_and_does_no_more_is_left_once() {
+    let definitions = telling_of_rows();
+    let context = Context { now: NOW, definitions: &definitions };
+    let mut k = newborn(context);
+    // The job told that they are plain; the row has changed since.
+    let told = vec![("Plain".to_owned(), NOW.plus(-SECOND_MS))];
+    step(&mut k, context, |object| ((), object.adopt_row(row("Gold"), told, context)));
+    let expected = [
+        ("either".into(), "segment.entered", 2),
+        ("plain".into(), "segment.left", 1),
+        ("switched".into(), "segment.entered", 3),
+    ];
+    let mut found = due(&k, context);
+    found.sort();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_row_that_is_pushed_waits_for_what_it_has_led_to() {
+    let definitions = telling_of_rows();
+    let context = Context { now: NOW, definitions: &definitions };
+    let mut k = newborn(context);
+    step(&mut k, context, |object| ((), object.import(row("Gold"), context)));
+    assert!(k.object.wants_row().is_some() && due(&k, context).is_empty());
+    assert_eq!(k.object.indexing_due(Context { now: NOW.plus(9 * SECOND_MS), ..context }), None);
+    let told = vec![("Either".to_owned(), NOW)];
+    step(&mut k, context, |object| ((), object.adopt_row(row("Gold"), told, context)));
+    assert_eq!(due(&k, context), [("switched".into(), "segment.entered", 1)]);
+    // The same once more changes nothing, and what the row brings later is told at once.
+    step(&mut k, context, |object| ((), object.adopt_row(row("Gold"), Vec::new(), context)));
+    let plain = Imported { version: 4, ..row("Plain") };
+    step(&mut k, context, |object| ((), object.import(plain, context)));
+    assert_eq!(k.object.deliveries.len(), 2);
+}
+
+#[test]
+fn whoever_only_hears_of_a_link_that_is_gone_takes_nothing_from_the_imported_row() {
+    let definitions = telling_of_rows();
+    let context = Context { now: NOW, definitions: &definitions };
+    let mut c = Disk::new(CustomerId::Unknown(1), 7);
+    let cookie = CookieId::from_bits(1);
+    c.collect(cookie, vec![switch(1, 1), offered(2, Some(customer()))], context);
+    // Erased before the customer heard of the link.
+    let writes = c.object.erase(9, context);
+    c.write(writes);
+    let mut k = Disk::new(customer().id, 8);
+    k.drop_link(&c.object.next_drop().unwrap(), context);
+    let writes = k.object.copy_again(NOW);
+    k.write(writes);
+    let later = Context { now: NOW.plus(9 * SECOND_MS), ..context };
+    assert_eq!(k.object.indexing_due(later), None, "no tombstone over what the row has led to");
 }

@@ -92,7 +92,7 @@ fn f22_calls_and_answers_of_the_version_before_this_one_are_understood() {
     let (shipped, then): (ShipAnswer, ShipAnswer) = (k.ship(&page, context), read(&golden["shipped"]));
     assert_eq!((shipped.outcome, shipped.tag, shipped.version), (then.outcome, then.tag, then.version));
     let row: Imported = read(&golden["import"]);
-    let writes = k.object.import(row, context);
+    let writes = k.object.adopt_row(row, Vec::new(), context);
     k.write(writes);
     let mut snapshot: Snapshot = read(&golden["snapshot"]);
     snapshot.consent = k.object.profile.consent();
@@ -117,7 +117,7 @@ fn f22_the_version_before_this_one_understands_what_this_one_writes() {
     said[0].1 = json!(page);
     let shipped = k.ship(&page, context);
     said.push(("shipped", json!(shipped)));
-    let writes = k.object.import(read(&golden["import"]), context);
+    let writes = k.object.adopt_row(read(&golden["import"]), Vec::new(), context);
     k.write(writes);
     said.push(("snapshot", json!(k.object.snapshot(context))));
     let writes = c.object.on_ship_answer(page.epoch, &shipped, 99, context);

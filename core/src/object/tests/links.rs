@@ -54,7 +54,7 @@ fn a11_a_merge_over_a_threshold_enters_the_segment_once() {
     settle(&mut p, &mut k, at(4));
     let writes = k.object.wake(at(5));
     k.write(writes);
-    let writes = k.object.import(Imported { version: 1, ..Imported::default() }, at(6));
+    let writes = k.object.adopt_row(Imported { version: 1, ..Imported::default() }, Vec::new(), at(6));
     k.write(writes);
     assert_eq!(k.moves, ["entered Often at 2"]);
     assert!(p.moves.is_empty() && l.moves.is_empty());

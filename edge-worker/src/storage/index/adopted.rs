@@ -12,7 +12,7 @@ use crate::error::Result;
 
 /// A customer's imported row, and the segments that it has brought the customer into, since when. The row
 /// is marked as having an object, so that later imports reach it; where there is none yet, an empty row
-/// carries the mark.
+/// carries the mark. Memberships that an object has written, in this life or an earlier one, are not the row's.
 pub(crate) async fn adopt_row(
     env: &Env,
     customer: &Customer,
@@ -22,7 +22,7 @@ pub(crate) async fn adopt_row(
                  VALUES (?1, ?2, 0, NULL, ?3, 1, 0) \
                  ON CONFLICT DO UPDATE SET object = ?3, marked = 1, pushed = version \
                  RETURNING json_array(version, json(body), json((SELECT json_group_array(json_array(segment, since)) \
-                 FROM membership WHERE customer = ?3))) AS json";
+                 FROM membership WHERE customer = ?3 AND NOT EXISTS (SELECT 1 FROM customer WHERE id = ?3)))) AS json";
     let parameters =
         [customer.table.as_str().into(), customer.auth_id.as_str().into(), customer.id.to_string().into()];
     let found = ask(&database, query, &parameters).await?;
