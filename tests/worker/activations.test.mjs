@@ -351,3 +351,24 @@ test("customers who were only imported are told about too, by the same rules", a
   await msci.admin("POST", "/privacy/erase", { authId: "Bare1" });
   await until(async () => (await deliveries("imported")).items.length === 0, "nothing is listed");
 });
+
+test("who is in a segment by their row, and then by what they do as well, is told about once", async (t) => {
+  const to = await receiver(t);
+  const either = await msci.admin("PUT", "/segments/Either", { filter: "Tier eq 'Gold' or Measures/Switch eq 1" });
+  assert.equal(either.status, 200, JSON.stringify(either.body));
+  t.after(() => msci.admin("DELETE", "/segments/Either"));
+  await activation(t, "either", { segment: "Either", on: ["entered", "left"], url: to.url });
+  const row = { LoyaltyId: "Both1", FirstName: "Bo", Email: "bo@example.com", Tier: "Gold" };
+  await imports(msci, "LoyaltySignUps", [row]);
+  const about = () => to.got.filter(({ message }) => message.data.authId === "Both1").map(({ message }) => message);
+  await until(() => about().length === 1, "the job tells of the row", 20_000);
+  // The first page of a customer's object has what would bring anybody in.
+  const his = visitor();
+  await msci.collect(his.batch(his.event("switch", { on: 1 }), his.user("Both1")));
+  const customer = await his.customer();
+  // The row goes, what he did stays; that goes too: he leaves, once.
+  await imports(msci, "LoyaltySignUps", [{ ...row, Tier: "Bronze" }]);
+  await his.turn(0);
+  await until(() => about().some(({ type }) => type === "segment.left"), "he has left", 20_000);
+  assert.deepEqual(about().map(({ type, data }) => [type, data.customerId]), [["segment.entered", customer], ["segment.left", customer]]);
+});
