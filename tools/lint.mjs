@@ -10,6 +10,7 @@ const NATIVE = ["--workspace", "--exclude", "msci-edge-worker"];
 const WASM = ["--target", "wasm32-unknown-unknown", "-p", "msci-edge-worker"];
 const EDGE = [...WASM, "-p", "msci-core", "-p", "msci-sdk"];
 const CONSOLE = [...WASM, "--no-default-features", "--features", "console"];
+const API = [...WASM, "--no-default-features", "--features", "api"];
 
 await script(async () => {
   await packages();
@@ -25,6 +26,7 @@ await script(async () => {
     ["clippy", "cargo", ["clippy", "--locked", ...NATIVE, "--all-targets", "--", "-D", "warnings"]],
     ["clippy wasm32", "cargo", ["clippy", "--locked", ...EDGE, "--", "-D", "warnings"]],
     ["clippy console", "cargo", ["clippy", "--locked", ...CONSOLE, "--", "-D", "warnings"]],
+    ["clippy api", "cargo", ["clippy", "--locked", ...API, "--", "-D", "warnings"]],
     ["documentation", "cargo", ["doc", "--locked", "--no-deps", ...NATIVE], { RUSTDOCFLAGS: "-Dwarnings" }],
     ["licences", find("cargo-deny") ?? DENY, ["--offline", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]],
     ["types", "node_modules/.bin/tsc", ["-p", "tsconfig.json"]],

@@ -9,7 +9,7 @@ import { Stop, must, root, script } from "./lib.mjs";
 import { packages, toolchain } from "./setup.mjs";
 
 /** What ships, below `dist`. */
-const SHIPS = ["console", "sdk", "worker"];
+const SHIPS = ["api", "console", "sdk", "worker"];
 const PLACE = join(process.env.CARGO_TARGET_DIR ?? join(root, "target"), "reproduce");
 
 await script(async () => {

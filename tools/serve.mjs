@@ -1,5 +1,5 @@
 // @ts-check
-// The two built Workers in the local runtime, with everything they are bound to, on disk. What that is stands
+// The built Workers in the local runtime, with everything they are bound to, on disk. What that is stands
 // in the files `wrangler*.toml` of edge-worker and nowhere else.
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { existsSync } from "node:fs";
@@ -19,8 +19,8 @@ import { claimState } from "./state.mjs";
  * @property {string} [origin] URL of the site behind; without it, the demo shop is
  * @property {string} [site] file of another module Worker to stand behind, instead of the demo shop
  * @property {string} [adminHost]
- * @property {Record<string, string>} [vars] further variables of both Workers
- * @property {{ edge: Main, console: Main }} [mains] main modules around the Workers' own
+ * @property {Record<string, string>} [vars] further variables of all Workers
+ * @property {{ edge: Main, console: Main, api: Main }} [mains] main modules around the Workers' own
  * @property {import("miniflare").WorkerOptions[]} [beside] further Workers of the same runtime; then each, the edge too, has an
  *   address of its own (`miniflare.unsafeGetDirectURL`)
  * @property {(line: string) => void} [log] takes what the runtime prints; default: standard error
@@ -41,8 +41,9 @@ import { claimState } from "./state.mjs";
 /** Names of the Workers; with a class's, one names the folder of that class's objects. */
 export const EDGE = "msci";
 export const CONSOLE = "msci-console";
-/** What the console Worker answers; everything else goes to the edge Worker. */
-const ROUTES = ["admin", "api", "console"].map((part) => `*/_msci/${part}/*`);
+export const API = "msci-api";
+/** What the other two answer; everything else goes to the edge Worker. @param {string[]} parts */
+const routes = (...parts) => parts.map((part) => `*/_msci/${part}/*`);
 const DEMO = join(root, "examples/contoso-coffee/worker.mjs");
 
 /**
@@ -73,7 +74,7 @@ export async function startSystem(options) {
       for (const stream of streams) stream.on("data", (chunk) => print(String(chunk)));
     },
     ...persisted(options.state),
-    workers: [edgeWorker(options), consoleWorker(options), ...(options.origin ? [] : [site(options)]), ...(options.beside ?? [])],
+    workers: [edgeWorker(options), consoleWorker(options), apiWorker(options), ...(options.origin ? [] : [site(options)]), ...(options.beside ?? [])],
   });
   try {
     const url = await miniflare.ready;
@@ -124,11 +125,27 @@ function consoleWorker({ adminToken, ingestionKey, adminHost, vars, mains }) {
   return {
     ...described,
     ...own,
-    routes: ROUTES,
+    routes: routes("admin", "console"),
     bindings: {
       ...described.bindings,
       MSCI_ADMIN_TOKEN: adminToken,
       MSCI_INGESTION_KEY: ingestionKey,
+      ...(adminHost && { MSCI_ADMIN_HOST: adminHost }),
+      ...vars,
+    },
+  };
+}
+
+/** @param {Options} options */
+function apiWorker({ adminToken, adminHost, vars, mains }) {
+  const { described, own } = built("wrangler.api.toml", API, mains?.api);
+  return {
+    ...described,
+    ...own,
+    routes: routes("api"),
+    bindings: {
+      ...described.bindings,
+      MSCI_ADMIN_TOKEN: adminToken,
       ...(adminHost && { MSCI_ADMIN_HOST: adminHost }),
       ...vars,
     },

@@ -1,5 +1,5 @@
 // @ts-check
-// `npm start`: both Workers in the local runtime in front of a site. See tools/settings.mjs for what sets it.
+// `npm start`: the Workers in the local runtime in front of a site. See tools/settings.mjs for what sets it.
 import { existsSync } from "node:fs";
 import { request } from "node:http";
 import { createServer } from "node:net";

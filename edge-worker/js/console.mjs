@@ -1,12 +1,9 @@
 // @ts-check
 /// <reference path="../../tools/types.d.ts" />
-// The console Worker's entry. There is no site behind it: whatever the Rust half does not answer is refused.
+// The console Worker's entry. There is no site behind it: whatever the Rust half does not answer is refused. And
+// there is no limit of time: an import may take its own.
 import * as glue from "msci:glue";
 import { answered, guarded } from "./guard.mjs";
-
-/** Where a program waits; an import may take its time. */
-const LIMITED = "/api/data/";
-const LIMIT_MS = 30_000;
 
 export default {
   /**
@@ -14,11 +11,7 @@ export default {
    * @param {import("msci:glue").Env} env
    * @param {unknown} context
    */
-  fetch(request, env, context) {
-    const limited = new URL(request.url).pathname.startsWith((env.MSCI_PREFIX ?? "/_msci") + LIMITED);
-    const limit = limited ? LIMIT_MS : undefined;
-    return answered(() => glue.fetch(request, env, context), (refusal) => refusal(), limit);
-  },
+  fetch: (request, env, context) => answered(() => glue.fetch(request, env, context), (refusal) => refusal()),
 };
 
 export const JobObject = guarded(glue.JobObject);

@@ -1,7 +1,7 @@
 // @ts-check
 /// <reference path="../../tools/types.d.ts" />
-// Every request gets an answer, and every alarm is armed again, even when the Rust half panics. Both scripts
-// stand behind it: `edge.mjs` and `console.mjs`.
+// Every request gets an answer, and every alarm is armed again, even when the Rust half panics. All scripts
+// stand behind it: `edge.mjs`, `console.mjs` and `api.mjs`.
 //
 // A panic ends the WebAssembly instance, and with it every other request and object that was in flight on
 // it: their promises would stay open for ever. So each call races against the end of its instance; the next

@@ -1,10 +1,13 @@
-//! Calls to the objects: path, object name and shapes in one place. Both scripts call the objects of
+//! Calls to the objects: path, object name and shapes in one place. All scripts call the objects of
 //! profiles and configuration, which are the edge's; only the console calls the one of long work.
 
 #[cfg(feature = "console")]
 mod administration;
 #[cfg(feature = "console")]
 mod jobs;
+#[cfg(feature = "api")]
+mod lease;
+#[cfg(any(feature = "console", feature = "edge"))]
 pub(crate) mod previews;
 #[cfg(feature = "edge")]
 mod signals;
@@ -13,6 +16,8 @@ mod signals;
 pub(crate) use administration::*;
 #[cfg(feature = "console")]
 pub(crate) use jobs::*;
+#[cfg(feature = "api")]
+pub(crate) use lease::*;
 #[cfg(feature = "edge")]
 pub(crate) use signals::*;
 

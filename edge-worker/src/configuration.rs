@@ -61,8 +61,9 @@ thread_local! {
 
 /// How long a bundle is waited for from KV.
 const KV_BUDGET_MS: i64 = SECOND_MS;
-/// A change holds here within this time.
-const FRESH_MS: i64 = SECOND_MS;
+/// A change holds here within this time: for readers at once, at the price of a call with each question, since a
+/// program that changes something and then asks does so in a moment.
+const FRESH_MS: i64 = if cfg!(feature = "api") { 0 } else { SECOND_MS };
 
 fn cached() -> Option<(Rc<Configuration>, Timestamp)> {
     CACHE.with_borrow(|cache| cache.as_ref().map(|c| (Rc::clone(&c.configuration), c.checked)))
@@ -77,7 +78,7 @@ fn keep(configuration: &Rc<Configuration>, checked: Timestamp) {
     });
 }
 
-/// The configuration, asked about at most a second ago.
+/// The configuration, asked about at most [`FRESH_MS`] ago.
 pub(crate) async fn current(env: &Env, now: Timestamp) -> Result<Rc<Configuration>> {
     match cached() {
         Some((configuration, checked)) if now < checked.plus(FRESH_MS) => Ok(configuration),

@@ -1,14 +1,22 @@
 //! The edge half: an HTTP surface and storage around the decisions of `msci_core`. Nothing here
 //! decides; everything here may fail, and the site's page goes out all the same.
 //!
-//! Two scripts are made of it, each with what it needs and no more: the edge Worker stands in front of every
-//! visitor and has the objects of profiles and configuration; the console Worker is what people and programs
-//! use, and has the object of long work. The console calls the edge's objects, the edge never the console's.
+//! Three scripts are made of it, each with what it needs and no more: the edge Worker stands in front of every
+//! visitor and has the objects of profiles and configuration; the console Worker has the console, the admin API
+//! and the object of long work; the API Worker answers the read API. These two call the edge's objects, the edge
+//! calls nothing of theirs.
 
-#[cfg(not(any(feature = "edge", feature = "console")))]
-compile_error!("choose a script: the feature `edge`, or `console` without default features");
-#[cfg(all(feature = "edge", feature = "console"))]
-compile_error!("one script at a time: `console` goes with --no-default-features");
+// It uses a part of what the other two share. What nobody uses at all is found when those are checked.
+#![cfg_attr(feature = "api", allow(dead_code))]
+
+#[cfg(not(any(feature = "edge", feature = "console", feature = "api")))]
+compile_error!("choose a script: the feature `edge`, or `console` or `api` without default features");
+#[cfg(any(
+    all(feature = "edge", feature = "console"),
+    all(feature = "edge", feature = "api"),
+    all(feature = "console", feature = "api")
+))]
+compile_error!("one script at a time: `console` and `api` go with --no-default-features");
 
 mod assets;
 mod calls;
@@ -44,7 +52,7 @@ mod sdk_files;
 #[cfg(feature = "edge")]
 mod site;
 
-#[cfg(feature = "console")]
+#[cfg(any(feature = "console", feature = "api"))]
 mod access;
 #[cfg(feature = "console")]
 mod admin;
@@ -52,7 +60,7 @@ mod admin;
 mod console;
 #[cfg(feature = "console")]
 mod job_object;
-#[cfg(feature = "console")]
+#[cfg(feature = "api")]
 mod odata;
 #[cfg(feature = "console")]
 mod snippet;

@@ -1,11 +1,15 @@
 //! Names that the outside knows: paths, cookies, bindings. One place for each; a test compares the
 //! bindings with those of each script.
 
+#[cfg(any(feature = "console", feature = "api"))]
+mod access;
 #[cfg(feature = "console")]
 mod console;
 #[cfg(feature = "edge")]
 mod edge;
 
+#[cfg(any(feature = "console", feature = "api"))]
+pub(crate) use access::*;
 #[cfg(feature = "console")]
 pub(crate) use console::*;
 #[cfg(feature = "edge")]

@@ -1,10 +1,14 @@
-//! Which part answers which address, in either script.
+//! Which part answers which address, in each of the scripts.
 
+#[cfg(feature = "api")]
+mod api;
 #[cfg(feature = "console")]
 mod console;
 #[cfg(feature = "edge")]
 mod edge;
 
+#[cfg(feature = "api")]
+pub(crate) use api::route;
 #[cfg(feature = "console")]
 pub(crate) use console::route;
 #[cfg(feature = "edge")]

@@ -4,7 +4,7 @@ pub(crate) mod index;
 mod kv;
 #[cfg(feature = "edge")]
 pub(crate) mod profile_tables;
-#[cfg(feature = "console")]
+#[cfg(feature = "api")]
 pub(crate) mod search;
 pub(crate) mod snapshots;
 pub(crate) mod sql;

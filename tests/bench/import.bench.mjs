@@ -14,7 +14,7 @@ const COLUMNS = { FirstName: "string", LastName: "string", Email: "string", Tier
 const msci = await faultySystem();
 /** Memory of the runtime, in MB, as the system counts it. */
 const resident = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${msci.runtime()}/status`, "utf8"))?.[1]) / 1024;
-const wasm = async () => (await msci.told()).memory.console / 1024 / 1024;
+const wasm = async () => ((await msci.told()).memory.console ?? 0) / 1024 / 1024;
 const seconds = async (/** @type {() => Promise<unknown>} */ work) => {
   const begun = performance.now();
   await work();

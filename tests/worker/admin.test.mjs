@@ -146,26 +146,30 @@ test("with an administrator's host set, nothing of the administration answers el
 
 test("names in the code are the names in the files that the Workers are deployed by", () => {
   const read = (/** @type {string} */ file) => readFileSync(new URL(`../../edge-worker/${file}`, import.meta.url), "utf8");
-  const [edge, console] = [read("wrangler.toml"), read("wrangler.console.toml")];
-  const names = ["names.rs", "names/edge.rs", "names/console.rs"].map((file) => read(`src/${file}`)).join("");
+  const [edge, console, api] = [read("wrangler.toml"), read("wrangler.console.toml"), read("wrangler.api.toml")];
+  const names = ["names.rs", "names/access.rs", "names/edge.rs", "names/console.rs"].map((file) => read(`src/${file}`)).join("");
   const constant = (/** @type {string} */ name) => names.match(new RegExp(`const ${name}: &str = "(.*)";`))?.[1];
-  for (const toml of [edge, console]) {
+  for (const toml of [edge, console, api]) {
     for (const name of ["PROFILE", "CONFIG"]) assert.ok(toml.includes(`{ name = "${constant(name)}",`), name);
     for (const name of ["SNAPSHOTS", "INDEX"]) assert.ok(toml.includes(`binding = "${constant(name)}"`), name);
-    assert.ok(toml.includes(`${constant("VAR_INGESTION_KEY")} = `));
   }
+  for (const toml of [edge, console]) assert.ok(toml.includes(`${constant("VAR_INGESTION_KEY")} = `));
+  for (const toml of [console, api]) assert.ok(toml.includes(`#   ${constant("VAR_ADMIN_TOKEN")} `));
   assert.ok(console.includes(`{ name = "${constant("JOBS")}",`) && !edge.includes(`"${constant("JOBS")}"`));
 });
 
-test("the console Worker uses the edge Worker's objects, store and database, and the edge nothing of the console's", async () => {
+test("the other Workers use the edge Worker's objects, store and database, and the edge nothing of theirs", async () => {
   const { unstable_readConfig } = await import("wrangler");
-  const [edge, console] = ["wrangler.toml", "wrangler.console.toml"].map((file) =>
+  const [edge, console, api] = ["wrangler.toml", "wrangler.console.toml", "wrangler.api.toml"].map((file) =>
     unstable_readConfig({ config: fileURLToPath(new URL(`../../edge-worker/${file}`, import.meta.url)) }));
   const owners = (/** @type {typeof edge} */ config) => config?.durable_objects.bindings.map((/** @type {any} */ one) => [one.name, one.script_name]);
   assert.deepEqual(owners(edge), [["PROFILE", undefined], ["CONFIG", undefined]]);
   assert.deepEqual(owners(console), [["PROFILE", edge?.name], ["CONFIG", edge?.name], ["JOBS", undefined]]);
-  assert.deepEqual(console?.kv_namespaces, edge?.kv_namespaces);
-  assert.deepEqual(console?.d1_databases, edge?.d1_databases);
-  assert.equal(console?.compatibility_date, edge?.compatibility_date);
-  assert.deepEqual([edge?.services ?? [], console?.services ?? []], [[], []]);
+  assert.deepEqual(owners(api), [["PROFILE", edge?.name], ["CONFIG", edge?.name]]);
+  for (const other of [console, api]) {
+    assert.deepEqual(other?.kv_namespaces, edge?.kv_namespaces);
+    assert.deepEqual(other?.d1_databases, edge?.d1_databases);
+    assert.equal(other?.compatibility_date, edge?.compatibility_date);
+  }
+  for (const one of [edge, console, api]) assert.deepEqual(one?.services ?? [], []);
 });

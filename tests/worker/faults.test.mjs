@@ -599,21 +599,23 @@ for (const [what, rule, end] of ENDS) {
   });
 }
 
-test("F20 a panic in the console: what it had in flight is answered, and visitors notice nothing", async () => {
+test("F20 a panic in the console: what it had in flight is answered, and visitors and readers notice nothing", async () => {
   /** @type {Rule[]} */
   const plan = [IMPORT_PANIC, { on: "stub", match: "read", does: "hold" }, { on: "object", match: "collect", does: "hold" }];
-  const visitors = await msci.under(plan, async () => {
+  const { flight, reads } = await msci.under(plan, async () => {
     const flight = Array.from({ length: 100 }, visitor).map((one) => ({ one, answer: one.send(one.view("/flight")) }));
-    const asked = flight.map(({ one }) => profile(msci, one.cookieId));
-    await until(async () => (await msci.told()).held === 200, "all of them are in flight", 20_000);
+    const asked = flight.map(({ one }) => msci.admin("POST", "/experiences/explain", { cookieId: one.cookieId, uri: "/" }));
+    const reads = flight.slice(0, 50).map(({ one }) => profile(msci, one.cookieId));
+    await until(async () => (await msci.told()).held === 250, "all of them are in flight", 20_000);
     refused(await importLines('{"LoyaltyId":"F20"}'));
     for (const answer of await Promise.all(asked)) refused(answer);
-    return flight;
+    return { flight, reads };
   });
-  for (const { one, answer } of visitors) {
+  for (const { one, answer } of flight) {
     assert.equal((await answer).body.accepted, 1);
     assert.deepEqual((await one.seen()).uris, ["/flight"]);
   }
+  for (const answer of await Promise.all(reads)) assert.ok([200, 404].includes(answer.status), "nor do readers");
 });
 
 const FULL = 63;

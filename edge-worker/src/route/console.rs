@@ -1,11 +1,11 @@
-//! Addresses of the console Worker: the console, admin and read API. It stands in front of no site.
+//! Addresses of the console Worker: the console and the admin API. It stands in front of no site.
 
 use worker::{Env, Method, Request};
 
 use super::own;
 use crate::error::{Error, Result};
 use crate::platform::now;
-use crate::{admin, configuration, console, http, odata};
+use crate::{admin, configuration, console, http};
 
 /// Answers a request.
 pub(crate) async fn route(request: Request, env: &Env) -> Result<web_sys::Response> {
@@ -16,10 +16,6 @@ pub(crate) async fn route(request: Request, env: &Env) -> Result<web_sys::Respon
         return Err(Error::client(403, "origin_not_allowed", "pages of other origins change nothing here"));
     }
     let own = own(&path).ok_or_else(Error::not_found)?;
-    if let Some(asked) = odata::root(own) {
-        let configuration = configuration::current(env, now).await?;
-        return Ok(odata::any(&request, env, &configuration, asked, now).await?.into());
-    }
     if let Some(page) = own.strip_prefix(console::ROOT) {
         return Ok(console::any(request, env, page, now).await?.into());
     }

@@ -8,7 +8,7 @@ import { system } from "../system.mjs";
 /** @typedef {import("./plan.mjs").Rule} Rule */
 
 /** Where each Worker's shim takes its plan. */
-const CONTROLS = { edge: "/__faults", console: "/_msci/admin/__faults" };
+const CONTROLS = { edge: "/__faults", console: "/_msci/admin/__faults", api: "/_msci/api/__faults" };
 
 /** @type {import("miniflare").ModuleRule[]} */
 const RULES = [
@@ -38,7 +38,7 @@ function shim(toml, folder, control) {
 }
 
 /**
- * What both told, as one.
+ * What two told, as one.
  * @param {Told} one
  * @param {Told} other
  */
@@ -47,7 +47,7 @@ const merged = (one, other) => ({
   held: one.held + other.held,
   passed: summed(one.passed, other.passed, (a, b) => a + b),
   costs: summed(one.costs, other.costs, (a, b) => ({ calls: a.calls + b.calls, read: a.read + b.read, written: a.written + b.written })),
-  memory: { edge: one.memory, console: other.memory },
+  memory: { ...one.memory, ...other.memory },
 });
 
 /**
@@ -62,7 +62,7 @@ function summed(one, other, sum) {
   return all;
 }
 
-/** @typedef {ReturnType<typeof import("./plan.mjs").report> & { memory: number }} Told */
+/** @typedef {ReturnType<typeof import("./plan.mjs").report> & { memory: Record<string, number> }} Told */
 
 /**
  * @param {Parameters<typeof system>[0]} [test] ends with it
@@ -72,26 +72,27 @@ export async function faultySystem(test, options) {
   const mains = {
     edge: shim("wrangler.toml", "worker", CONTROLS.edge),
     console: shim("wrangler.console.toml", "console", CONTROLS.console),
+    api: shim("wrangler.api.toml", "api", CONTROLS.api),
   };
   const msci = await system(test, { ...options, mains });
-  /** @param {string} path @param {string} method @param {unknown} [body] */
-  const control = async (path, method, body) => {
-    const answer = await msci.fetch(path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
+  /** @param {keyof typeof CONTROLS} worker @param {string} method @param {unknown} [body] */
+  const control = async (worker, method, body) => {
+    const answer = await msci.fetch(CONTROLS[worker], { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
     if (answer.status !== 200) throw new Error(`the shim answered ${answer.status}: ${answer.body}`);
-    return /** @type {Told} */ (answer.body);
+    return /** @type {Told} */ ({ ...answer.body, memory: { [worker]: answer.body.memory } });
   };
   /** @param {string} method @param {unknown} [body] */
-  const both = async (method, body) =>
-    merged(await control(CONTROLS.edge, method, body), await control(CONTROLS.console, method, body));
+  const all = async (method, body) =>
+    merged(merged(await control("edge", method, body), await control("console", method, body)), await control("api", method, body));
   return Object.assign(msci, {
-    /** Replaces the plan of both Workers; what waited for that goes on. @param {Rule[]} rules */
-    faults: (...rules) => both("PUT", rules),
+    /** Replaces the plan of all Workers; what waited for that goes on. @param {Rule[]} rules */
+    faults: (...rules) => all("PUT", rules),
     /** What met the rules, what was counted since the runtime began, and how much memory each Worker has. */
-    told: () => both("GET"),
-    /** Sets the clock of both Workers ahead. @param {number} ms */
-    clock: (ms) => both("PATCH", ms),
+    told: () => all("GET"),
+    /** Sets the clock of all Workers ahead. @param {number} ms */
+    clock: (ms) => all("PATCH", ms),
     /** Takes all memory that the edge Worker's present instance may have. */
-    exhaust: () => control(CONTROLS.edge, "DELETE"),
+    exhaust: () => control("edge", "DELETE"),
     /**
      * Runs `work` under a plan, and ends the plan with it.
      * @template T
@@ -99,11 +100,11 @@ export async function faultySystem(test, options) {
      * @param {() => Promise<T>} work
      */
     async under(rules, work) {
-      await both("PUT", rules);
+      await all("PUT", rules);
       try {
         return await work();
       } finally {
-        await both("PUT", []);
+        await all("PUT", []);
       }
     },
   });

@@ -1,4 +1,4 @@
-//! What the SDK and the two Workers weigh on the wire, against the limits that hold.
+//! What the SDK and the Workers weigh on the wire, against the limits that hold.
 
 use std::path::PathBuf;
 

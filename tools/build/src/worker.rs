@@ -1,4 +1,4 @@
-//! The edge half, as two scripts: of each one module, the WebAssembly beside it, and every file that it serves
+//! The edge half, as three scripts: of each one module, the WebAssembly beside it, and every file that it serves
 //! itself as a data module, already compressed, so that serving one is handing over bytes.
 
 use std::fmt::Write as _;
@@ -24,8 +24,8 @@ pub(crate) struct Script {
     serves: &'static [&'static str],
 }
 
-/// In front of every visitor; and for people and programs, who ask for the tracking script.
-pub(crate) const SCRIPTS: [Script; 2] = [
+/// In front of every visitor; for people, who ask for the tracking script; and for programs.
+pub(crate) const SCRIPTS: [Script; 3] = [
     Script {
         name: "edge",
         program: "msci-edge",
@@ -47,6 +47,7 @@ pub(crate) const SCRIPTS: [Script; 2] = [
             "www/tokens/token.py",
         ],
     },
+    Script { name: "api", program: "msci-api", folder: "api", serves: &[] },
 ];
 
 impl Script {
