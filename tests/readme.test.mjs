@@ -24,7 +24,7 @@ test("every command of the README does what it says", async (t) => {
   await msci.collect(her.batch(her.view("/"), her.event("order_completed", { total: 700 })));
   const env = { ...process.env, SITE: msci.base, TOKEN: msci.adminToken, COOKIE: her.cookieId, RECEIVER: "http://127.0.0.1:9/" };
   const scripts = blocks("sh");
-  assert.equal(scripts.length, 12);
+  assert.equal(scripts.length, 13);
   const answers = scripts.map((script) => execFileSync("bash", ["-ec", script], { env, encoding: "utf8" }));
   for (const answer of answers) assert.ok(!answer.includes('"error"'), answer);
   assert.match(JSON.parse(answers[0] ?? "").script, /^<script>/);
@@ -37,6 +37,8 @@ test("every command of the README does what it says", async (t) => {
   assert.equal(seen.measures.Spent, 700);
   assert.ok(seen.segmentmembership.includes("BigSpenders"));
   assert.deepEqual(JSON.parse(answers[10] ?? "").value, [{ msdynci_fullname: "Abbie Moss", msdynci_tier: "Gold" }]);
+  assert.deepEqual(JSON.parse(answers[12] ?? "").consent.inputs, ["tcf", "googleConsentMode"]);
+  await msci.admin("PUT", "/settings", { consent: { mode: "implied", inputs: [] } });
   const page = await msci.fetch("/", { cookies: { _msci: her.cookieId, _msci_v: "x.1" }, headers: { accept: "text/html" } });
   assert.ok(page.body.includes("A gift for you, friend."));
 });

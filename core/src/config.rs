@@ -176,11 +176,24 @@ pub struct Consent {
     pub mode: ConsentMode,
     /// Whether Global Privacy Control counts as a denial.
     pub honour_gpc: bool,
+    /// Consent platforms on the site's pages that visitors decide with; tracking then has to be asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<ConsentInput>,
+}
+
+/// How a consent platform says what a visitor decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ConsentInput {
+    /// By the Transparency & Consent Framework of the IAB, version 2: `__tcfapi`, and its cookie.
+    Tcf,
+    /// By Google Consent Mode, version 2: commands of `gtag`.
+    GoogleConsentMode,
 }
 
 impl Default for Consent {
     fn default() -> Self {
-        Self { mode: ConsentMode::Implied, honour_gpc: true }
+        Self { mode: ConsentMode::Implied, honour_gpc: true, inputs: Vec::new() }
     }
 }
 

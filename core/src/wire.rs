@@ -3,3 +3,4 @@
 
 pub mod collect;
 pub mod cookies;
+pub mod tcf;

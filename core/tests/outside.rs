@@ -23,6 +23,8 @@ mod exposures;
 mod import;
 #[path = "../fuzz/src/pattern.rs"]
 mod pattern;
+#[path = "../fuzz/src/tcf.rs"]
+mod tcf;
 #[path = "../fuzz/src/template.rs"]
 mod template;
 #[path = "../fuzz/src/token.rs"]
@@ -159,4 +161,9 @@ fn g5_nothing_of_any_address_becomes_sql() {
 #[test]
 fn any_marker_is_read_where_it_was_written() {
     run_text(include_str!("../fuzz/seeds/exposures.txt"), exposures::everything);
+}
+
+#[test]
+fn of_any_consent_string_purposes_are_where_the_format_has_them() {
+    run_text(include_str!("../fuzz/seeds/tcf.txt"), tcf::everything);
 }

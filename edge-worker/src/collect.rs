@@ -45,7 +45,7 @@ pub(crate) async fn post(
     }
     flood::of_network(&request, now)?;
     let body = read_body(&request).await?;
-    let batch =
+    let mut batch =
         collect::parse(&body, now).map_err(|error| Error::client(400, error.code(), error.to_string()))?;
     let key = names::var(env, names::VAR_INGESTION_KEY);
     if !msci_core::proof::same(&batch.key, &key) {
@@ -74,13 +74,23 @@ pub(crate) async fn post(
         }
         return http::json(&tally.answer(&batch, None, Some(tally.cookie)));
     }
+    if cookies.tcf.is_some_and(|tcf| !tcf.analytics) {
+        batch.refuse_activities("consent_missing", "the visitor wants no analytics");
+    }
     let last = take(&batch, env, configuration, &cookies, now, &mut tally).await?;
     respond(&request, &batch, configuration, &cookies, &tally, last.as_ref(), now)
 }
 
-/// Global Privacy Control, where it is honoured, and an opt-out count like a denial (law 8).
+/// Global Privacy Control, where it is honoured, an opt-out, and what the site's consent platform says count like a
+/// denial (law 8).
 pub(crate) fn refuses_tracking(gpc: bool, cookies: &Cookies, configuration: &Configuration) -> bool {
-    (configuration.settings().consent.honour_gpc && gpc) || cookies.opted_out
+    let denied = cookies.tcf.is_some_and(|tcf| !tcf.storage);
+    (configuration.settings().consent.honour_gpc && gpc) || cookies.opted_out || denied
+}
+
+/// The same, of pages that are personal.
+pub(crate) fn refuses_personal(gpc: bool, cookies: &Cookies, configuration: &Configuration) -> bool {
+    cookies.tcf.is_some_and(|tcf| !tcf.personalization) || refuses_tracking(gpc, cookies, configuration)
 }
 
 async fn read_body(request: &Request) -> Result<Vec<u8>> {

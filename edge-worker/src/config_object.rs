@@ -8,7 +8,7 @@ mod previews;
 use std::cell::RefCell;
 
 use msci_core::collections::Map;
-use msci_core::config::{Bundle, Verification};
+use msci_core::config::{Bundle, ConsentMode, Verification};
 use msci_core::definitions::Definitions;
 use msci_core::json;
 use msci_core::{activation, experience};
@@ -219,6 +219,12 @@ fn changed(before: &Bundle, change: Change) -> Result<Bundle> {
     }
     let next: Bundle = json::from_value(&value)
         .map_err(|error| Error::client(400, "invalid_definition", error.to_string()))?;
+    let consent = &next.settings.consent;
+    if !consent.inputs.is_empty() && consent.mode == ConsentMode::Implied {
+        let message =
+            "consent.inputs: a platform asks visitors first, so consent.mode has to be \"required\"";
+        return Err(Error::client(400, "invalid_settings", message));
+    }
     if let Some(table) =
         next.settings.tracking_table.as_ref().filter(|table| !next.tables.contains_key(*table))
     {

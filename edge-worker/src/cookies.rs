@@ -1,10 +1,11 @@
 //! Cookies as they come and go. Whatever is not exactly what this Worker or its SDK would write counts
 //! as absent.
 
-use msci_core::config::Settings;
+use msci_core::config::{ConsentInput, Settings};
 use msci_core::ids::{CookieId, CustomerId};
 use msci_core::time::{DAY_MS, Timestamp};
 use msci_core::wire::cookies as wire;
+use msci_core::wire::tcf::Tcf;
 
 use crate::configuration::Configuration;
 use crate::names;
@@ -21,6 +22,8 @@ pub(crate) struct Cookies {
     pub(crate) version: Option<(String, u64)>,
     /// Opted out.
     pub(crate) opted_out: bool,
+    /// What the site's consent platform keeps of what the visitor decided, where the settings listen to it.
+    pub(crate) tcf: Option<Tcf>,
     /// What a redirect on the way here showed: `experience:bucket`.
     pub(crate) carried: Option<String>,
 }
@@ -37,7 +40,9 @@ impl Cookies {
         let version = version.map(|(tag, version)| (tag.to_owned(), version));
         let carried = value(names::COOKIE_CARRIED).filter(|text| wire::is_exposure(text)).map(str::to_owned);
         let opted_out = value(names::COOKIE_OPT_OUT).is_some();
-        Self { id, proof, void_proof, version, opted_out, carried }
+        let listens = configuration.settings().consent.inputs.contains(&ConsentInput::Tcf);
+        let tcf = value(names::COOKIE_TCF).filter(|_| listens).and_then(Tcf::read);
+        Self { id, proof, void_proof, version, opted_out, tcf, carried }
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use worker::{Env, Request, Response};
 
 use crate::calls::{self, ProfileCall};
-use crate::collect::refuses_tracking;
+use crate::collect::refuses_personal;
 use crate::configuration::Configuration;
 use crate::cookies::{self, Cookies};
 use crate::cors::{self, Origin};
@@ -30,7 +30,7 @@ pub(crate) async fn get(
     let path = web_sys::Url::new_with_base(&uri, &url.href())
         .map_or_else(|_| "/".to_owned(), |page| page.pathname());
     let mut cookies = Cookies::read(&header(request, "cookie"), configuration, now);
-    if refuses_tracking(http::says_gpc(request), &cookies, configuration) {
+    if refuses_personal(http::says_gpc(request), &cookies, configuration) {
         cookies.id = None;
     }
     let Visit { snapshot, behind } =

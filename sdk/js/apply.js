@@ -7,6 +7,7 @@ import { attempt } from "./attempt.js";
 import { here } from "./capture.js";
 import { attributes, told } from "./friends.js";
 import { change, isInserted } from "./changes.js";
+import { overhear } from "./overhear.js";
 
 /** @typedef {any} Any */
 /** @typedef {{ selector: string, action: string, value: string, name?: string }} Change */
@@ -113,22 +114,12 @@ export const start = async (api, settings) => {
   };
 
   // What the visitor or the page says against it counts at once.
-  const heard = (/** @type {Any} */ [method, args]) => {
+  overhear(api, ([method, args]) => {
     const refused = /^setCon/.test(method) && /denied|"userConsent":false/.test(JSON.stringify(args));
     if (!refused && !/^(reset|optOut|teardown)$/.test(method)) return;
     if (method === "teardown") ended = true;
     else told(cfg);
     end();
-  };
-  const queue = api._q;
-  let { push } = queue;
-  Object.defineProperty(queue, "push", {
-    configurable: true,
-    get: () => (/** @type {Any} */ call) => {
-      attempt(() => heard(call));
-      return push.call(queue, call);
-    },
-    set: (other) => (push = other),
   });
 
   const moved = () => {

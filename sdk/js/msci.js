@@ -2,7 +2,7 @@
 // attributes), starts everything that is to be downloaded at once, and hands the queue over.
 //
 // The build replaces the file names, the Worker replaces the quoted settings with a JSON object.
-const settings = "__MSCI_SETTINGS__";
+const settings = /** @type {any} */ ("__MSCI_SETTINGS__");
 const methods =
   "initialize setUser trackView trackAction trackEvent setProperty setConfig setConsent reset optOut optIn decisions flush teardown status";
 
@@ -46,6 +46,8 @@ const start = (script) => {
   // What applies decisions, where the page wants it; without it the page is shown as it is.
   api._cfg && api._cfg.personalization &&
     import(asset("__MSCI_APPLY_FILE__")).then((apply) => apply.start(api, settings)).catch(page.msciGuard || ignore);
+  // What listens to the page's consent platform, where the site has one.
+  settings.consent?.inputs && import(asset("__MSCI_CONSENT_FILE__")).then((consent) => consent.start(api, settings)).catch(ignore);
   import(asset("__MSCI_SDK_FILE__"))
     .then((sdk) => sdk.attach(api, settings, wasm))
     .catch(fail);

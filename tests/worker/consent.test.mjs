@@ -1,6 +1,7 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { consentStrings } from "../support/consent-platform.mjs";
 import { browser, profile } from "../support/signals.mjs";
 import { system, until } from "../support/system.mjs";
 
@@ -52,4 +53,42 @@ test("A12 a browser is treated by the stricter of its own consent and its custom
   assert.equal((await msci.collect(phone.batch(phone.view("/no")))).body.rejected[0].code, "consent_missing");
   const seen = await profile(msci, phone.cookieId);
   assert.deepEqual(seen.body.unifiedactivity.map((/** @type {any} */ a) => a.msdynci_externalurl).sort(), ["/p", "/yes"]);
+});
+
+test("what a consent platform keeps in its cookie counts at the edge, where the settings listen to it", async (t) => {
+  const consentString = await consentStrings();
+  const her = browser();
+  const cookies = (/** @type {number[]} */ ...purposes) => ({ _msci: her.cookieId, "euconsent-v2": consentString(purposes) });
+  const grant = { type: "consent", purposes: { storage: "granted", analytics: "granted", personalization: "granted" } };
+  /** What becomes of a consent, a view and a name. @param {Record<string, string>} cookies */
+  const verdicts = async (cookies) => {
+    const { body } = await msci.collect(her.batch({ ...her.view("/"), ...grant }, her.view("/"), her.user(undefined, { name: "Ada" })), { cookies });
+    return [body.accepted, ...body.rejected.map((/** @type {any} */ { code }) => code)];
+  };
+  // Nobody listens.
+  assert.deepEqual(await verdicts(cookies()), [3]);
+  const put = await msci.admin("PUT", "/settings", { consent: { mode: "required", inputs: ["tcf"] } });
+  assert.equal(put.status, 200, JSON.stringify(put.body));
+  t.after(() => msci.admin("PUT", "/settings", { consent: { mode: "implied", inputs: [] } }));
+  await until(async () => (await verdicts(cookies()))[0] === 0, "the setting holds");
+  const no = "consent_missing";
+  assert.deepEqual(await verdicts(cookies()), [0, no, no, no]);
+  assert.deepEqual(await verdicts(cookies(8, 5, 6)), [0, no, no, no], "without storage there is nothing else");
+  assert.deepEqual(await verdicts(cookies(1)), [2, no], "a view is analytics");
+  assert.deepEqual(await verdicts(cookies(1, 8)), [3]);
+  assert.deepEqual(await verdicts({ ...cookies(), "euconsent-v2": "CO-broken" }), [3], "what is no string says nothing");
+  // Nothing personal is shown to who wants nothing personal.
+  const fields = async (/** @type {Record<string, string>} */ cookies) => (await msci.fetch("/_msci/decisions?uri=/", { cookies })).body.fields;
+  await until(async () => (await fields(cookies(1, 5, 6))).FullName === "Ada", "she is known by name");
+  assert.deepEqual(await fields(cookies(1, 8)), {});
+});
+
+test("inputs of consent want a mode that asks, and names that are known", async () => {
+  const put = async (/** @type {object} */ consent) => {
+    const { status, body } = await msci.admin("PUT", "/settings", { consent });
+    return [status, body.error?.code];
+  };
+  assert.deepEqual(await put({ mode: "implied", inputs: ["tcf"] }), [400, "invalid_settings"]);
+  assert.equal((await put({ mode: "required", inputs: ["gpp"] }))[0], 400);
+  assert.deepEqual((await msci.admin("GET", "/settings")).body.consent, { mode: "implied", honourGpc: true });
 });

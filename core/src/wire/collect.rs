@@ -79,6 +79,19 @@ pub struct Batch {
     pub signals: Vec<Result<Incoming, Rejection>>,
 }
 
+impl Batch {
+    /// What a visitor did is not taken, what they say of themselves is.
+    pub fn refuse_activities(&mut self, code: &str, message: &str) {
+        for signal in &mut self.signals {
+            let activity =
+                |incoming: &Incoming| matches!(incoming.signal.kind, Kind::View | Kind::Action | Kind::Event);
+            if let Some(seq) = signal.as_ref().ok().filter(|i| activity(i)).map(|i| i.signal.seq) {
+                *signal = Err(Rejection::new(seq, code, message));
+            }
+        }
+    }
+}
+
 /// Reads a batch. `received` is the edge's clock.
 ///
 /// # Errors

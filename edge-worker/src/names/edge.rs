@@ -11,6 +11,8 @@ pub(crate) const COOKIE_VERSION: &str = "_msci_v";
 pub(crate) const COOKIE_OPT_OUT: &str = "_msci_optout";
 /// What a redirect showed, until the next page tells it.
 pub(crate) const COOKIE_CARRIED: &str = "_msci_x";
+/// Consent string of the Transparency & Consent Framework, where platforms keep it as a cookie of the site.
+pub(crate) const COOKIE_TCF: &str = "euconsent-v2";
 /// Whom this browser sees the site as.
 pub(crate) const COOKIE_PREVIEW: &str = "__Host-msci_preview";
 

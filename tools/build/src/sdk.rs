@@ -63,6 +63,10 @@ fn assets(place: &Place, sdk: &Path, optimised: &Path) -> Result<()> {
     let apply_name = hashed_name("apply", "js", apply.as_bytes());
     tokens.push(("__MSCI_APPLY_FILE__", apply_name.clone()));
 
+    let consent = bundle(place, "consent.js", &modules)?;
+    let consent_name = hashed_name("consent", "js", consent.as_bytes());
+    tokens.push(("__MSCI_CONSENT_FILE__", consent_name.clone()));
+
     // Classic scripts that still run, and still deliver, where WebAssembly does not.
     let classic = ["--format=iife", "--target=es2017"];
     let script = replace(bundle(place, "msci.js", &classic)?, &tokens);
@@ -82,6 +86,7 @@ fn assets(place: &Place, sdk: &Path, optimised: &Path) -> Result<()> {
         (module_name, module.into_bytes()),
         (fallback_name, fallback.into_bytes()),
         (apply_name, apply.into_bytes()),
+        (consent_name, consent.into_bytes()),
         (wasm_name, wasm),
     ];
     for (name, bytes) in assets {

@@ -11,6 +11,8 @@ use crate::worker::SCRIPTS;
 const SDK_LIMIT: usize = 20 * 1024;
 /// What applies decisions: for pages that ask for it.
 const APPLY_LIMIT: usize = 8 * 1024;
+/// What listens to consent platforms: for sites that have one.
+const CONSENT_LIMIT: usize = 2 * 1024;
 /// Of each script.
 const WORKER_LIMIT: usize = 400 * 1024;
 
@@ -20,17 +22,23 @@ pub(crate) fn report(place: &Place) -> Result<()> {
     ensure!(built, "not everything is built: run `npm run build` first");
 
     let mut files = vec![sdk.join("loader.js"), sdk.join("msci.js")];
-    let mut applying = vec![sdk.join("guard.js")];
+    let (mut applying, mut consenting) = (vec![sdk.join("guard.js")], Vec::new());
     for path in files_below(&sdk.join("assets"))? {
         if path.extension().is_some_and(|end| end == "js" || end == "wasm") {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with("apply.") { applying.push(path) } else { files.push(path) }
+            match name.split('.').next() {
+                Some("apply") => applying.push(path),
+                Some("consent") => consenting.push(path),
+                _ => files.push(path),
+            }
         }
     }
     println!("{:<34}{:>10}{:>10}", "SDK", "bytes", "brotli");
     let browser = table(&files, brotli)?;
     println!("\n{:<34}{:>10}{:>10}", "where it applies decisions", "bytes", "brotli");
     let apply = table(&applying, brotli)?;
+    println!("\n{:<34}{:>10}{:>10}", "where a consent platform is heard", "bytes", "brotli");
+    let consent = table(&consenting, brotli)?;
 
     let mut over = Vec::new();
     if browser > SDK_LIMIT {
@@ -38,6 +46,9 @@ pub(crate) fn report(place: &Place) -> Result<()> {
     }
     if apply > APPLY_LIMIT {
         over.push(format!("what applies decisions, {apply} of {APPLY_LIMIT} bytes"));
+    }
+    if consent > CONSENT_LIMIT {
+        over.push(format!("what listens to consent platforms, {consent} of {CONSENT_LIMIT} bytes"));
     }
     for script in &SCRIPTS {
         let out = script.out(place);
@@ -56,7 +67,7 @@ pub(crate) fn report(place: &Place) -> Result<()> {
         bail!("over the limit: {}", over.join("; "));
     }
     println!(
-        "\nwithin the limits: SDK {SDK_LIMIT} and {APPLY_LIMIT} brotli, each Worker {WORKER_LIMIT} gzip"
+        "\nwithin the limits: SDK {SDK_LIMIT}, {APPLY_LIMIT} and {CONSENT_LIMIT} brotli, each Worker {WORKER_LIMIT} gzip"
     );
     Ok(())
 }
