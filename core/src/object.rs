@@ -197,6 +197,9 @@ struct Owed {
     n: u64,
     /// Links taken back, of which their customers are to be told.
     drops: Vec<Drop>,
+    /// Free pages of the object's file still have what was purged.
+    #[serde(skip_serializing_if = "is_false")]
+    renewal: bool,
     /// Cookies of an erased customer that are to be told.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     purges: Vec<Purge>,
@@ -495,6 +498,7 @@ impl Object {
         let tells = owes_log || !self.owed.drops.is_empty() || !self.owed.purges.is_empty();
         let tell = tells.then(|| self.patience.until(context.now).max(context.now.plus(SECOND_MS)));
         let row = self.wants_row().map(|_| context.now.max(self.patience.until(context.now)));
+        let renewal = self.wants_renewal().then(|| context.now.max(self.patience.until(context.now)));
         let time = if self.has_profile() {
             self.profile.holds_until(context.definitions, context.now).map(|at| at.max(context.now))
         } else {
@@ -511,6 +515,7 @@ impl Object {
             self.indexes_at(context.now),
             self.delivers_at(context.now),
             row,
+            renewal,
             time,
             prune,
             end,

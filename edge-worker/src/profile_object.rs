@@ -99,7 +99,9 @@ impl ProfileObject {
             ProfileCall::Forget => told(&self.forget(c, now).await?),
             ProfileCall::Erase => told(&self.erase(c, now).await?),
             ProfileCall::Purge(purge) => told(&self.purge(&purge, c, now).await?),
-            ProfileCall::Erasing => told(&self.peek(|object| object.next_purge().is_some())),
+            ProfileCall::Erasing => {
+                told(&self.peek(|object| object.next_purge().is_some() || object.wants_renewal()))
+            }
             ProfileCall::Wake => told(&self.follow(c, now).await?),
             ProfileCall::CopyAgain => told(&self.copy_again(c, now).await?),
             ProfileCall::Links => told(&self.peek(Object::links)),

@@ -65,6 +65,7 @@ impl Object {
             out.push(Write::put(Table::Meta, LOG, log));
             out.push(Write::Remove(log.cookie));
         }
+        self.owed.renewal = true;
         self.unindex(&mut out);
         self.drop_deliveries(&mut out);
         if had_profile {
@@ -220,8 +221,8 @@ impl Object {
         self.profile.raise(version);
         self.profile.bump(out);
         let unlist = messages;
-        self.owed =
-            Owed { purges, drops, repeat, unindex: true, void: version, messages, unlist, ..Owed::default() };
+        self.owed = Owed { purges, drops, repeat, messages, unlist, ..Owed::default() };
+        (self.owed.unindex, self.owed.void, self.owed.renewal) = (true, version, true);
         self.owe_copies(now, out);
         at
     }
@@ -249,6 +250,18 @@ impl Object {
     /// The cookie knows.
     pub fn purged(&mut self, purge: &Purge) -> Vec<Write> {
         self.owed.purges.retain(|owed| owed != purge);
+        vec![Write::put(Table::Outbox, OWED, &self.owed)]
+    }
+
+    /// Whether the file of this object still has, in pages that are free, what was purged: it is to be written anew.
+    /// First whoever is to hear of the end does: that is not to be lost with anything.
+    pub fn wants_renewal(&self) -> bool {
+        self.owed.renewal && self.owed.purges.is_empty() && self.owed.drops.is_empty()
+    }
+
+    /// The file was written anew, with what is here and nothing else.
+    pub fn renewed(&mut self) -> Vec<Write> {
+        self.owed.renewal = false;
         vec![Write::put(Table::Outbox, OWED, &self.owed)]
     }
 

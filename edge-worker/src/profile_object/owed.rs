@@ -17,7 +17,7 @@ use crate::calls::{self, ProfileCall};
 use crate::configuration::{self, Configuration};
 use crate::error::{Error, Result};
 use crate::platform::{now, random_bits, within};
-use crate::storage::{index, profile_tables, snapshots};
+use crate::storage::{index, profile_tables, snapshots, sql};
 
 /// How long KV, the index or another object may take; after that the outcome is unknown.
 const PATIENCE_MS: i64 = 10 * SECOND_MS;
@@ -71,13 +71,16 @@ impl ProfileObject {
         let fetched = in_time("the imported row", self.fetch_row(configuration, now)).await;
         let shipped = self.ship_log(configuration, now).await.map(drop);
         let told = self.tell(configuration, now).await;
+        let renewed = self.renew(configuration, now).await;
         if self.expire(configuration, now).await? {
             return Ok(true);
         }
         let projected = self.project(configuration, now).await;
         let indexed = self.index(configuration, now).await;
-        let failures: Vec<_> =
-            [shipped, told, fetched, projected, indexed].into_iter().filter_map(Result::err).collect();
+        let failures: Vec<_> = [shipped, told, renewed, fetched, projected, indexed]
+            .into_iter()
+            .filter_map(Result::err)
+            .collect();
         for failure in &failures {
             worker::console_error!("owed, and tried again later: {failure}");
         }
@@ -150,6 +153,20 @@ impl ProfileObject {
         let Some(customer) = self.peek(|object| object.wants_row().cloned()) else { return Ok(()) };
         let (row, memberships) = index::adopt_row(&self.env, &customer).await?;
         self.step(configuration, now, |object, context| ((), object.adopt_row(row, memberships, context)))
+    }
+
+    /// What was erased is not in the object's file any more.
+    async fn renew(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
+        if self.peek(Object::wants_renewal) {
+            if !sql::renewed(&self.state.storage()).await? {
+                worker::console_error!(
+                    "an erased object has more rows than are written anew: it stays as it is"
+                );
+            }
+            self.armed.set(None);
+            self.step(configuration, now, |object, _| ((), object.renewed()))?;
+        }
+        Ok(())
     }
 
     /// Brings KV up to date.
