@@ -34,6 +34,8 @@ pub enum Format {
 /// A row that can be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
+    /// The line it begins in, from 1.
+    pub line: u64,
     /// Its key, normalised.
     pub key: String,
     /// Whose it is.
@@ -203,7 +205,7 @@ impl Rows<'_> {
         if !self.seen.insert(customer) {
             return reject("duplicate_key", "this key came before in the same import".to_owned());
         }
-        Ok(Row { key, customer, body })
+        Ok(Row { line, key, customer, body })
     }
 }
 

@@ -163,6 +163,27 @@ test("F42 an imported customer who was never seen is erased, and others stay", a
   assert.equal((await msci.admin("GET", "/tables/LoyaltySignUps")).body.rows, 100);
 });
 
+test("G7 a later import does not bring back who was erased, unless it says that they are new", async () => {
+  const rows = ["Loyalty1001", "Loyalty1002"].map((LoyaltyId) => JSON.stringify({ LoyaltyId, FirstName: "Ida" })).join("\n");
+  const load = async (query = "") => {
+    const headers = { authorization: `Bearer ${msci.adminToken}`, "content-type": "application/x-ndjson" };
+    const { status, body } = await msci.fetch(`/_msci/admin/v1/tables/LoyaltySignUps/rows${query}`, { method: "POST", headers, body: rows });
+    return { status, ...body };
+  };
+  assert.equal((await load()).created, 2);
+  const her = browser();
+  await msci.collect(her.batch(her.view("/"), her.user("Loyalty1001")));
+  await erase({ authId: "Loyalty1001" });
+  await until(async () => (await count("Loyalty1001")) === 0, "she is in no list");
+  const again = await load();
+  assert.deepEqual(again.rejected.map((/** @type {any} */ { line, code }) => [line, code]), [[1, "erased"]]);
+  assert.deepEqual([again.received, again.created, again.updated, again.unchanged], [2, 0, 0, 1]);
+  assert.equal(await count("Loyalty1001"), 0);
+  assert.equal((await load("?erased=maybe")).status, 400);
+  assert.equal((await load("?erased=anew")).created, 1);
+  await until(async () => (await count("Loyalty1001")) === 1, "she is a customer again");
+});
+
 test("F42 an erasure in the middle of a merge and of signals leaves nothing", async () => {
   const { phone, laptop, authId, customerId } = await person("Erased-meanwhile");
   const third = browser();

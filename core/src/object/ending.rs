@@ -221,7 +221,7 @@ impl Object {
         self.profile.raise(version);
         self.profile.bump(out);
         let unlist = messages;
-        self.owed = Owed { purges, drops, repeat, messages, unlist, ..Owed::default() };
+        self.owed = Owed { repeat, drops, purges, messages, unlist, ..Owed::default() };
         (self.owed.unindex, self.owed.void, self.owed.renewal) = (true, version, true);
         self.owe_copies(now, out);
         at

@@ -13,7 +13,7 @@ use crate::configuration::{self, Configuration};
 use crate::error::{Error, Result};
 use crate::http::{self, Pieces, header};
 use crate::platform::{normal, now};
-use crate::storage::index;
+use crate::storage::index::{self, Upserted};
 
 /// Largest import in one request, unpacked, in bytes.
 const IMPORT_BYTES: usize = 1024 * 1024 * 1024;
@@ -45,7 +45,12 @@ pub(super) async fn import(
         "gzip" => true,
         _ => return Err(unsupported("send plain text or gzip")),
     };
-    let mut writer = Writer::new(env, name, table);
+    let anew = match http::url(&request)?.search_params().get("erased").as_deref() {
+        None | Some("") => false,
+        Some("anew") => true,
+        Some(_) => return Err(Error::client(400, "invalid_option", "erased may be \"anew\"")),
+    };
+    let mut writer = Writer { anew, ..Writer::new(env, name, table) };
     let normal = normal(table.case_insensitive_key);
     let mut import = Import::new(format, name, table, &configuration.names, normal);
     let read = read(&request, gzip, &mut import, &mut writer).await;
@@ -96,6 +101,8 @@ struct Writer<'a> {
     env: &'a Env,
     name: &'a str,
     table: &'a Table,
+    /// Who was erased may come back.
+    anew: bool,
     waiting: Vec<Row>,
     received: u64,
     created: u64,
@@ -114,6 +121,7 @@ impl<'a> Writer<'a> {
             env,
             name,
             table,
+            anew: false,
             waiting: Vec::new(),
             received: 0,
             created: 0,
@@ -131,12 +139,16 @@ impl<'a> Writer<'a> {
             self.received += 1;
             match verdict {
                 Ok(row) => self.waiting.push(row),
-                Err(_) if self.rejected.len() >= LISTED => self.unlisted += 1,
-                Err(bad) => {
-                    let bad = json!({ "line": bad.line, "code": bad.code, "message": bad.message });
-                    self.rejected.push(bad);
-                }
+                Err(bad) => self.reject(bad.line, bad.code, &bad.message),
             }
+        }
+    }
+
+    fn reject(&mut self, line: u64, code: &str, message: &str) {
+        if self.rejected.len() >= LISTED {
+            self.unlisted += 1;
+        } else {
+            self.rejected.push(json!({ "line": line, "code": code, "message": message }));
         }
     }
 
@@ -160,10 +172,18 @@ impl<'a> Writer<'a> {
             if configuration.definitions.bundle.tables.get(self.name) != Some(self.table) {
                 return Err(Error::client(409, "table_changed", "the table has changed during the import"));
             }
-            let (created, updated) = index::upsert(self.env, self.name, chunk).await?;
+            let Upserted { created, updated, erased } =
+                index::upsert(self.env, self.name, chunk, self.anew).await?;
             self.created += created;
             self.updated += updated;
             self.news |= created + updated > 0;
+            for line in erased {
+                self.reject(
+                    line,
+                    "erased",
+                    "this person was erased; with ?erased=anew they are taken as new",
+                );
+            }
             rest = left;
         }
         let written = waiting.len() - rest.len();

@@ -26,24 +26,42 @@ pub(crate) async fn row_of(env: &Env, customer: CustomerId) -> Result<Option<(St
     Ok(key.zip(values).zip(segments).map(|((key, values), segments)| (key, values, segments)))
 }
 
-/// Inserts or updates rows; those that are the same stay untouched. Answers how many were not there, and
-/// how many changed. One bound JSON array, since D1 takes a hundred parameters at most.
-pub(crate) async fn upsert(env: &Env, table: &str, rows: &[Row]) -> Result<(u64, u64)> {
+/// What became of rows.
+pub(crate) struct Upserted {
+    /// Rows that were not there.
+    pub(crate) created: u64,
+    /// Rows that changed.
+    pub(crate) updated: u64,
+    /// Lines of people who were erased: not taken.
+    pub(crate) erased: Vec<u64>,
+}
+
+/// Inserts or updates rows; those that are the same stay untouched, and those of people who were erased do not come
+/// back, unless they are said to be `anew`. One bound JSON array, since D1 takes a hundred parameters at most.
+pub(crate) async fn upsert(env: &Env, table: &str, rows: &[Row], anew: bool) -> Result<Upserted> {
     let database = database(env).await?;
-    let list: Vec<Value> = rows.iter().map(|row| json!([row.key, row.customer, row.body])).collect();
-    let written = database
-        .prepare(
-            "INSERT INTO imported_row (source, key, version, object, body) \
-             SELECT ?1, value ->> 0, 1, value ->> 1, value ->> 2 FROM json_each(?2) WHERE true \
-             ON CONFLICT DO UPDATE SET version = version + 1, body = excluded.body, object = excluded.object \
-             WHERE body IS NOT excluded.body OR object <> excluded.object RETURNING json(version = 1) AS json",
-        )
-        .bind(&[table.into(), JsValue::from(serde_json::to_string(&list)?)])?
-        .all()
-        .await;
-    let written = noticed(written)?.results::<Answer>()?;
+    let list = rows.iter().map(|row| json!([row.key, row.customer, row.body, row.line]));
+    let list = JsValue::from(serde_json::to_string(&list.collect::<Vec<Value>>())?);
+    // Nobody is there, and somebody was erased: who signed up again since is a customer like others.
+    let erased = "?1 = ?1 AND ?3 = 0 AND EXISTS \
+                  (SELECT 1 FROM customer WHERE id = given.value ->> 1 AND gone = 1 AND since IS NOT NULL)";
+    let insert = format!(
+        "INSERT INTO imported_row (source, key, version, object, body) \
+         SELECT ?1, value ->> 0, 1, value ->> 1, value ->> 2 FROM json_each(?2) AS given WHERE NOT ({erased}) \
+         ON CONFLICT DO UPDATE SET version = version + 1, body = excluded.body, object = excluded.object \
+         WHERE body IS NOT excluded.body OR object <> excluded.object RETURNING json(version = 1) AS json"
+    );
+    let refused = format!("SELECT json(value ->> 3) AS json FROM json_each(?2) AS given WHERE {erased}");
+    let parameters = [table.into(), list, i32::from(anew).into()];
+    let statements =
+        vec![database.prepare(insert).bind(&parameters)?, database.prepare(refused).bind(&parameters)?];
+    let results = noticed(database.batch(statements).await)?;
+    let mut answers = results.iter().map(worker::D1Result::results::<Answer>);
+    let written = answers.next().transpose()?.unwrap_or_default();
+    let refused = answers.next().transpose()?.unwrap_or_default();
     let created = written.iter().filter(|row| row.json.as_deref() == Some("1")).count();
-    Ok((created as u64, (written.len() - created) as u64))
+    let erased = refused.iter().filter_map(|row| row.json.as_ref()?.parse().ok()).collect();
+    Ok(Upserted { created: created as u64, updated: (written.len() - created) as u64, erased })
 }
 
 /// Whether some row has not arrived where it belongs.
