@@ -233,7 +233,7 @@ test("what crawlers send is told and not taken, and makes nobody; a browser that
   assert.equal((await as("Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/120.0 Safari/537.36")).body.accepted, 1);
 });
 
-test("a flood under one cookie is sent away, and its neighbour is heard all the while", async () => {
+test("F45 a flood under one cookie is sent away, and its neighbour is heard all the while", async () => {
   const [flood, neighbour] = [browser(), browser()];
   const batch = flood.batch(flood.view("/"));
   /** @type {Set<number>} */
