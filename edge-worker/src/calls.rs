@@ -21,6 +21,7 @@ use msci_core::json;
 use msci_core::object::{CollectCall, Drop, Page, Purge};
 use msci_core::profile::Imported;
 use msci_core::snapshot::Snapshot;
+use msci_core::token::Use;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -63,8 +64,12 @@ pub(crate) enum ProfileCall {
     Wake,
     /// Make all copies again; answers the cookies' objects that belong to it.
     CopyAgain,
+    /// Bind a token to the browser that uses it; answers whether that one may.
+    UseToken(Use),
     /// Say which links there are.
     Links,
+    /// Say whom this visitor claims to be.
+    Claims,
     /// What an export has besides what readers see.
     Held,
     /// Some signals of the timeline, newest first.
@@ -193,9 +198,9 @@ pub(crate) async fn read(
     profile(env, configuration.n(), name, ProfileCall::Read { activities }).await
 }
 
-/// The configuration's version.
-pub(crate) async fn config_version(env: &Env) -> Result<u64> {
-    Ok(json::from_str(&config(env, "https://config/version", None).await?)?)
+/// The configuration's version, and the key ring's.
+pub(crate) async fn config_state(env: &Env) -> Result<(u64, u64)> {
+    Ok(json::from_str(&config(env, "https://config/state", None).await?)?)
 }
 
 /// The configuration.

@@ -3,7 +3,7 @@
 
 use msci_core::activity::{activity_type, title};
 use msci_core::ids::{CookieId, CustomerId};
-use msci_core::object::{LinkView, Unlinked};
+use msci_core::object::{Claim, LinkView, Unlinked};
 use msci_core::time::Timestamp;
 use serde_json::{Map, Value, json};
 use worker::{Env, Request, Response};
@@ -89,7 +89,7 @@ pub(super) async fn one(env: &Env, configuration: &Configuration, id: &str) -> R
         let (key, values, segments) = row.ok_or_else(Error::not_found)?;
         return http::json(&json!({
             "customerId": customer, "known": true, "cookieIds": [], "authId": key, "attributes": values,
-            "firstSeen": null, "lastSeen": null, "measures": {}, "segments": segments, "links": [], "version": 0,
+            "firstSeen": null, "lastSeen": null, "measures": {}, "segments": segments, "links": [], "claims": [], "version": 0,
         }));
     };
     let links: Vec<LinkView> = calls::profile(env, configuration.n(), customer, ProfileCall::Links).await?;
@@ -101,6 +101,19 @@ pub(super) async fn one(env: &Env, configuration: &Configuration, id: &str) -> R
                 "customerId": link.customer,
                 "since": link.since.to_rfc3339(),
                 "pending": link.pending,
+            })
+        })
+        .collect();
+    let claims: Vec<Claim> = calls::profile(env, configuration.n(), customer, ProfileCall::Claims).await?;
+    let claims: Vec<Value> = claims
+        .iter()
+        .map(|claim| {
+            json!({
+                "table": claim.customer.table,
+                "authId": claim.customer.auth_id,
+                "first": claim.first.to_rfc3339(),
+                "last": claim.last.to_rfc3339(),
+                "times": claim.times,
             })
         })
         .collect();
@@ -117,6 +130,7 @@ pub(super) async fn one(env: &Env, configuration: &Configuration, id: &str) -> R
         "measures": snapshot.measures,
         "segments": snapshot.segments,
         "links": links,
+        "claims": claims,
         "version": snapshot.version,
     }))
 }

@@ -43,3 +43,23 @@ pub(crate) async fn keep_account(env: &Env, service: &str, account: &Value) -> R
 pub(crate) async fn account(env: &Env, service: &str) -> Result<Value> {
     Ok(json::value(&config(env, "https://config/account", Some(service)).await?)?)
 }
+
+/// Keys, without their secrets.
+pub(crate) async fn keys(env: &Env) -> Result<Value> {
+    Ok(json::value(&config(env, "https://config/keys", None).await?)?)
+}
+
+/// Makes a key; answers it, with the secret if that was made there.
+pub(crate) async fn make_key(env: &Env, asked: &Value) -> Result<Value> {
+    Ok(json::value(&config(env, "https://config/keys/make", Some(&json::text(asked))).await?)?)
+}
+
+/// Removes a key.
+pub(crate) async fn remove_key(env: &Env, id: &str) -> Result<()> {
+    config(env, "https://config/keys/remove", Some(id)).await.map(drop)
+}
+
+/// What was counted so far, by name.
+pub(crate) async fn counts(env: &Env) -> Result<Value> {
+    Ok(json::value(&config(env, "https://config/counts", None).await?)?)
+}
