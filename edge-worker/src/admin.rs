@@ -153,7 +153,7 @@ async fn of_definitions(
     let answer = match (&request.method(), parts) {
         (_, ["accounts", "optimizely"]) => export::account(request, env).await,
         (_, ["keys", rest @ ..]) => keys::any(request, env, rest).await,
-        (Method::Get, ["stats"]) => keys::stats(env).await,
+        (Method::Get, ["stats"]) => http::json(&calls::stats(env).await?),
         (Method::Get, ["segments", name, "export"]) => export::file(request, env, configuration, name).await,
         (Method::Post, ["segments", name, "export"]) => {
             export::upload(env, configuration, name, &body(request).await?).await

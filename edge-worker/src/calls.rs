@@ -21,6 +21,7 @@ use msci_core::json;
 use msci_core::object::{CollectCall, Drop, Page, Purge};
 use msci_core::profile::Imported;
 use msci_core::snapshot::Snapshot;
+#[cfg(feature = "edge")]
 use msci_core::token::Use;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -64,11 +65,12 @@ pub(crate) enum ProfileCall {
     Wake,
     /// Make all copies again; answers the cookies' objects that belong to it.
     CopyAgain,
-    /// Bind a token to the browser that uses it; answers whether that one may.
+    /// Bind a token to the browser that uses it; answers whether that one may. The console has none.
+    #[cfg(feature = "edge")]
     UseToken(Use),
     /// Say which links there are.
     Links,
-    /// Say whom this visitor claims to be.
+    /// Say whom this visitor claims to be, as administrators see it.
     Claims,
     /// What an export has besides what readers see.
     Held,

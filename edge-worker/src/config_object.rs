@@ -51,7 +51,7 @@ impl DurableObject for ConfigObject {
             "/keys/make" => self.make_key(&body),
             "/keys/remove" => self.remove_key(&body),
             "/count" => self.count(&body),
-            "/counts" => self.counts(),
+            "/stats" => self.stats(),
             "/told" => self.told().and_then(|told| Ok(serde_json::to_string(&told)?)),
             "/lease" => self.lease(&body),
             "/change" => self.change(&body).await.map(|n| n.to_string()),

@@ -14,7 +14,7 @@ use msci_core::ids::{CustomerId, SignalKey};
 use msci_core::json;
 use msci_core::limits::ACTIVITIES_PER_ANSWER;
 use msci_core::object::{
-    CollectAnswer, CollectCall, Context, Drop, Object, Page, Present, Purge, ShipAnswer, ShipOutcome,
+    Claim, CollectAnswer, CollectCall, Context, Drop, Object, Page, Present, Purge, ShipAnswer, ShipOutcome,
     Unlinked, UserOutcome,
 };
 use msci_core::profile::Imported;
@@ -105,7 +105,9 @@ impl ProfileObject {
             ProfileCall::CopyAgain => told(&self.copy_again(c, now).await?),
             ProfileCall::UseToken(used) => told(&self.use_token(&used, c, now).await?),
             ProfileCall::Links => told(&self.peek(Object::links)),
-            ProfileCall::Claims => told(&self.peek(Object::claims)),
+            ProfileCall::Claims => {
+                told(&self.peek(|object| object.claims().iter().map(Claim::shown).collect::<Vec<_>>()))
+            }
             ProfileCall::Held => {
                 let held = self.peek(|object| Some(told(&object.profile.held(&c.definitions))));
                 held.unwrap_or_else(|| told(&()))

@@ -2,6 +2,7 @@
 //! what an administrator sees of this visitor, and wait there until a proof of the same comes along (law 5).
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{CookieLog, Customer, Object};
 use crate::ids::CustomerId;
@@ -21,6 +22,19 @@ pub struct Claim {
     pub last: Timestamp,
     /// How often.
     pub times: u64,
+}
+
+impl Claim {
+    /// As administrators see it.
+    pub fn shown(&self) -> Value {
+        json!({
+            "table": self.customer.table,
+            "authId": self.customer.auth_id,
+            "first": self.first.to_rfc3339(),
+            "last": self.last.to_rfc3339(),
+            "times": self.times,
+        })
+    }
 }
 
 impl CookieLog {

@@ -3,7 +3,7 @@
 
 use msci_core::activity::{activity_type, title};
 use msci_core::ids::{CookieId, CustomerId};
-use msci_core::object::{Claim, LinkView, Unlinked};
+use msci_core::object::{LinkView, Unlinked};
 use msci_core::time::Timestamp;
 use serde_json::{Map, Value, json};
 use worker::{Env, Request, Response};
@@ -104,19 +104,7 @@ pub(super) async fn one(env: &Env, configuration: &Configuration, id: &str) -> R
             })
         })
         .collect();
-    let claims: Vec<Claim> = calls::profile(env, configuration.n(), customer, ProfileCall::Claims).await?;
-    let claims: Vec<Value> = claims
-        .iter()
-        .map(|claim| {
-            json!({
-                "table": claim.customer.table,
-                "authId": claim.customer.auth_id,
-                "first": claim.first.to_rfc3339(),
-                "last": claim.last.to_rfc3339(),
-                "times": claim.times,
-            })
-        })
-        .collect();
+    let claims = calls::claims(env, configuration.n(), customer).await?;
     let instant = |time: Option<Timestamp>| time.map(Timestamp::to_rfc3339);
     http::json(&json!({
         "customerId": snapshot.customer,

@@ -1,6 +1,6 @@
-//! Keys of pages and of the site's servers (contract §7), and what was counted.
+//! Keys of pages and of the site's servers (contract §7).
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use worker::{Env, Method, Request, Response};
 
 use super::body;
@@ -21,23 +21,4 @@ pub(super) async fn any(request: &Request, env: &Env, parts: &[&str]) -> Result<
         _ => return Err(Error::not_found()),
     };
     http::json(&answer)
-}
-
-/// `GET /stats`: sums since the system began, a second behind. What stands behind a `/` in a name is a kind of it.
-pub(super) async fn stats(env: &Env) -> Result<Response> {
-    let mut stats = json!({
-        "accepted": 0, "duplicate": 0, "conflicts": 0, "rejected": {}, "users": {}, "tokensRefused": {}, "proofsRefused": 0,
-    });
-    let counts = calls::counts(env).await?;
-    for (name, n) in counts.as_object().unwrap_or(&Map::new()) {
-        let (kind, of) = name.split_once('/').map_or((name.as_str(), None), |(kind, of)| (kind, Some(of)));
-        match (of, stats.get_mut(kind)) {
-            (Some(of), Some(Value::Object(kinds))) => {
-                kinds.insert(of.to_owned(), n.clone());
-            }
-            (None, Some(sum)) => *sum = n.clone(),
-            _ => {}
-        }
-    }
-    http::json(&stats)
 }

@@ -1,10 +1,11 @@
 //! Changes of the configuration, and what the read API asks it for.
 
+use msci_core::ids::CustomerId;
 use msci_core::json;
 use serde_json::{Value, json};
 use worker::Env;
 
-use super::{Change, config};
+use super::{Change, ProfileCall, config, profile_text};
 use crate::error::Result;
 
 /// Asks for so many of the requests that a token may make in a window, of at most so many. Answers how
@@ -44,6 +45,11 @@ pub(crate) async fn account(env: &Env, service: &str) -> Result<Value> {
     Ok(json::value(&config(env, "https://config/account", Some(service)).await?)?)
 }
 
+/// Claims that wait at a visitor's object.
+pub(crate) async fn claims(env: &Env, n: u64, visitor: CustomerId) -> Result<Value> {
+    Ok(json::value(&profile_text(env, n, visitor, ProfileCall::Claims).await?)?)
+}
+
 /// Keys, without their secrets.
 pub(crate) async fn keys(env: &Env) -> Result<Value> {
     Ok(json::value(&config(env, "https://config/keys", None).await?)?)
@@ -59,7 +65,7 @@ pub(crate) async fn remove_key(env: &Env, id: &str) -> Result<()> {
     config(env, "https://config/keys/remove", Some(id)).await.map(drop)
 }
 
-/// What was counted so far, by name.
-pub(crate) async fn counts(env: &Env) -> Result<Value> {
-    Ok(json::value(&config(env, "https://config/counts", None).await?)?)
+/// What was counted so far.
+pub(crate) async fn stats(env: &Env) -> Result<Value> {
+    Ok(json::value(&config(env, "https://config/stats", None).await?)?)
 }

@@ -1,7 +1,8 @@
-//! What isolates count, added up: numbers by name, and nothing of anybody. The names are this program's own.
+//! What isolates count, added up: numbers by name, and nothing of anybody. The names are this program's
+//! own; what stands behind a `/` in one is a kind of what stands before it.
 
 use msci_core::json;
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use super::ConfigObject;
 use crate::error::Result;
@@ -23,16 +24,27 @@ impl ConfigObject {
         Ok(String::new())
     }
 
-    /// Everything, by name.
-    pub(super) fn counts(&self) -> Result<String> {
+    /// Sums since the system began, a second behind.
+    pub(super) fn stats(&self) -> Result<String> {
         let storage = self.state.storage();
         let statements = Statements::new();
         statements.push(CREATE, &[]);
         statements.commit(&storage)?;
-        let mut all = Map::new();
+        let mut stats = json!({
+            "accepted": 0, "duplicate": 0, "conflicts": 0, "rejected": {}, "users": {}, "tokensRefused": {},
+            "proofsRefused": 0,
+        });
         for row in &sql::query(&storage, "SELECT name, n FROM counted ORDER BY name", Vec::new())? {
-            all.insert(sql::text(row, 0)?.to_owned(), sql::integer(row, 1)?.into());
+            let (name, n) = (sql::text(row, 0)?, Value::from(sql::integer(row, 1)?));
+            let (kind, of) = name.split_once('/').map_or((name, None), |(kind, of)| (kind, Some(of)));
+            match (of, stats.get_mut(kind)) {
+                (Some(of), Some(Value::Object(kinds))) => {
+                    kinds.insert(of.to_owned(), n);
+                }
+                (None, Some(sum)) => *sum = n,
+                _ => {}
+            }
         }
-        Ok(json::text(&Value::Object(all)))
+        Ok(json::text(&stats))
     }
 }
