@@ -38,7 +38,7 @@ fn a_public_key_is_the_same_as_jwk_and_as_pem() {
         let compressed = head.ends_with(b"\x22\x00");
         let der = [head, key.to_encoded_point(compressed).as_bytes()].concat();
         let body = base64url::encode(&der).replace('-', "+").replace('_', "/");
-        let body = format!("{body}{}", "=".repeat((4 - body.len() % 4) % 4));
+        let body = format!("{body}{}", if compressed { "=" } else { "" });
         let (one, two) = body.split_at(64);
         let pem = format!("-----BEGIN PUBLIC KEY-----\n{one}\n{two}\n-----END PUBLIC KEY-----\n");
         let text = json!({ "kind": "identity", "alg": "ES256", "publicKey": pem }).to_string();

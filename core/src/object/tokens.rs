@@ -1,6 +1,9 @@
 //! Tokens that name no browser, at the customer's object: the first browser that uses one is the only one that may
 //! (contract §9). One writer decides which was first; what it keeps are digests, which name nobody, until the token is
 //! over. An object that has nothing else goes then.
+//!
+//! It is asked before the signal goes anywhere, also where the link then never comes about. To refuse the link instead
+//! would be too late for a cookie that is linked already, and whose proof a token renews.
 
 use serde::{Deserialize, Serialize};
 
