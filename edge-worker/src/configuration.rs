@@ -132,6 +132,17 @@ pub(crate) async fn at_least(env: &Env, n: u64, now: Timestamp) -> Result<Rc<Con
     }
 }
 
+/// A key that was removed opens nothing any more after this time, wherever it is.
+#[cfg(feature = "edge")]
+const KEYS_MS: i64 = 60 * SECOND_MS;
+
+/// Whether the keys are surely those in force: where the object that has them cannot be asked, pages go on with what is
+/// known, and sign-ins wait.
+#[cfg(feature = "edge")]
+pub(crate) fn knows_keys(now: Timestamp) -> bool {
+    cached().is_some_and(|(_, checked)| now < checked.plus(KEYS_MS))
+}
+
 /// A change was just made: the next request asks again.
 pub(crate) fn forget() {
     CACHE.with_borrow_mut(|cache| {

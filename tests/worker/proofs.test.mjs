@@ -148,6 +148,25 @@ test("G1 a thief of a cookieId and of a used token sees nothing, though the cook
   assert.deepEqual([silent.body.version, silent.cookies._msci_v], [undefined, undefined]);
 });
 
+test("E10 who plants their own cookieId in somebody's browser sees nothing of them afterwards", async () => {
+  const planted = browser();
+  const attacker = { cookies: { _msci: planted.cookieId } };
+  await msci.collect(planted.batch(planted.view("/planted")), attacker);
+  // The victim signs in with it: their browser may see them, and it alone.
+  const victim = browser({ cookieId: planted.cookieId });
+  const merged = await msci.collect(victim.batch(victim.user("Her", { token: signed("Her", {}) })), attacker);
+  assert.ok(merged.body.user.status === "merged" && merged.cookies["__Host-msci_p"]);
+  for (const version of ["", merged.cookies._msci_v ?? ""]) {
+    const cookies = { ...attacker.cookies, _msci_v: version };
+    assert.deepEqual((await msci.fetch("/_msci/decisions?uri=/", { cookies })).body, { known: false, segments: [], fields: {}, experiences: [] });
+  }
+  const claims = await msci.collect(planted.batch(planted.user("Her")), attacker);
+  assert.deepEqual([claims.body.user.status, claims.cookies], ["claimed", {}]);
+  const own = await msci.collect(planted.batch(planted.user("Attacker", { token: signed("Attacker", {}) })), attacker);
+  assert.equal(own.body.user.status, "rotated");
+  assert.notEqual(own.body.cookieId, planted.cookieId, "their own profile is another cookieId's");
+});
+
 test("G1 a browser that goes on under another cookieId takes its token along", async () => {
   const { who } = await claim("First", (cid) => signed("First", { cid }));
   const proof = signed("Second", {});
@@ -214,6 +233,19 @@ test("tokens that prove nothing are looked at so often and no more, by network a
   }
   assert.ok(tries > 250 && tries < 1000, `${tries} tries`);
   assert.equal((await send("198.51.100.2", signed("Her", {}))).body.user.status, "merged", "another authId");
+});
+
+test("where the keys cannot be asked about, tokens wait after a minute and everything else goes on", async () => {
+  const her = browser();
+  const as = { cookies: { _msci: her.cookieId } };
+  const batch = her.batch(her.user("Waiting", { token: signed("Waiting", { exp: seconds() + 1800 }) }));
+  await msci.under([{ on: "stub", match: "/state", does: "refuse" }, { on: "stub", match: "/told", does: "refuse" }], async () => {
+    await msci.clock(61_000);
+    assert.equal((await msci.collect(her.batch(her.view("/")), as)).body.accepted, 1);
+    const { status, headers } = await msci.collect(batch, as);
+    assert.deepEqual([status, headers.get("retry-after")], [503, "1"]);
+  });
+  await until(async () => (await msci.collect(batch, as)).body.user?.status === "merged", "the same batch merges later");
 });
 
 test("A14 a claim changes nothing of the customer, is told like one of nobody, and is proven later with all that came before", async () => {

@@ -17,10 +17,10 @@ use worker::{Env, Request};
 
 use super::Tally;
 use crate::calls;
-use crate::configuration::Configuration;
+use crate::configuration::{self, Configuration};
 use crate::cookies::Cookies;
 use crate::counts;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::flood::Prover;
 use crate::http::header;
 use crate::platform::normal;
@@ -61,7 +61,7 @@ impl<'a> Judge<'a> {
     /// The signals that go on; the others are rejected.
     ///
     /// # Errors
-    /// 429 where too many tokens proved nothing; or where a customer's object does not answer.
+    /// 429 where too many tokens proved nothing; 503 where the keys, or a customer's object, cannot be asked for.
     pub(super) async fn batch(&self, batch: &Batch, env: &Env, tally: &mut Tally) -> Result<Judged> {
         let mut curve_checks = CURVE_CHECKS;
         let mut judged = Vec::new();
@@ -128,6 +128,9 @@ impl<'a> Judge<'a> {
                     own_cookie: self.own,
                 };
                 let prover = Prover { network: network(&self.address), now: self.now };
+                if !configuration::knows_keys(self.now) {
+                    return Err(Error::late("the keys"));
+                }
                 prover.may_prove(&auth_id).inspect_err(|_| counts::add("tokensRefused/throttled", 1))?;
                 match prove(&token, &self.configuration.ring, expected, curve_checks, self.now) {
                     Ok(unbound) => used = unbound,
