@@ -289,8 +289,9 @@ test("F44 a replayed signal with another content is a duplicate, counted as a co
   const before = (await stats()).conflicts;
   const same = await msci.collect(her.batch({ ...first, time: first.time - 5 }));
   const other = await msci.collect(her.batch({ ...first, uri: "/other", title: "Other" }));
-  for (const { body } of [same, other]) assert.deepEqual([body.accepted, body.duplicate], [0, 1]);
-  await until(async () => (await stats()).conflicts === before + 1, "one conflict is counted");
+  const again = await msci.collect(her.batch({ ...first, title: "Another" }));
+  for (const { body } of [same, other, again]) assert.deepEqual([body.accepted, body.duplicate], [0, 1]);
+  await until(async () => (await stats()).conflicts === before + 2, "two conflicts are counted");
   const { unifiedactivity } = (await profile(msci, her.cookieId)).body;
   assert.deepEqual(unifiedactivity.map((/** @type {any} */ a) => a.msdynci_externalurl), ["/first"]);
 });

@@ -63,16 +63,18 @@ impl<'a> Judge<'a> {
     /// # Errors
     /// 429 where too many tokens proved nothing; 503 where the keys, or a customer's object, cannot be asked for.
     pub(super) async fn batch(&self, batch: &Batch, env: &Env, tally: &mut Tally) -> Result<Judged> {
-        let mut curve_checks = CURVE_CHECKS;
-        let mut judged = Vec::new();
         // All before anybody is asked: a batch that is put off leaves nothing behind.
-        for signal in &batch.signals {
-            let verdict = match signal {
-                Ok(incoming) => self.offer(incoming.clone(), &mut curve_checks)?,
-                Err(rejection) => Err(rejection.clone()),
-            };
-            judged.push(verdict);
+        let (mut failed, mut curve_checks) = (Vec::new(), CURVE_CHECKS);
+        let judged = batch.signals.iter().map(|signal| match signal {
+            Ok(incoming) => self.offer(incoming.clone(), &mut curve_checks, &mut failed),
+            Err(rejection) => Ok(Err(rejection.clone())),
+        });
+        let judged: Result<Vec<_>> = judged.collect();
+        // Paid for in the end, so that a batch that comes again has a chance to come through as a whole.
+        for name in &failed {
+            self.prover().failed(name);
         }
+        let judged = judged?;
         let mut answer = Judged::default();
         for verdict in judged {
             let bound = match verdict {
@@ -95,10 +97,15 @@ impl<'a> Judge<'a> {
         Ok(answer)
     }
 
+    fn prover(&self) -> Prover<'_> {
+        Prover { network: network(&self.address), now: self.now }
+    }
+
     fn offer(
         &self,
         incoming: Incoming,
         curve_checks: &mut u32,
+        failed: &mut Vec<String>,
     ) -> Result<std::result::Result<(Offered, Option<Use>), Rejection>> {
         let Incoming { mut signal, token } = incoming;
         if signal.kind != Kind::User || !signal.fields.contains_key("authId") {
@@ -127,15 +134,16 @@ impl<'a> Judge<'a> {
                     cookie: self.cookie,
                     own_cookie: self.own,
                 };
-                let prover = Prover { network: network(&self.address), now: self.now };
                 if !configuration::knows_keys(self.now) {
                     return Err(Error::late("the keys"));
                 }
-                prover.may_prove(&auth_id).inspect_err(|_| counts::add("tokensRefused/throttled", 1))?;
+                self.prover()
+                    .may_prove(&auth_id)
+                    .inspect_err(|_| counts::add("tokensRefused/throttled", 1))?;
                 match prove(&token, &self.configuration.ring, expected, curve_checks, self.now) {
                     Ok(unbound) => used = unbound,
                     Err(fault) => {
-                        prover.failed(&auth_id);
+                        failed.push(auth_id);
                         return Ok(Err(refused(signal.seq, fault)));
                     }
                 }
