@@ -130,7 +130,8 @@ impl Record {
             Kind::Identity => &["kind", "name", "id", "alg", "secret", "publicKey"],
         };
         if let Some(other) = fields.keys().find(|field| !known.contains(&field.as_str())) {
-            return bad(other, "is no field of this kind of key");
+            let plain = (1..=64).contains(&other.len()) && !other.chars().any(char::is_control);
+            return bad(if plain { other } else { "body" }, "no field of this kind of key");
         }
         let name = text("name")?.unwrap_or_default();
         if name.len() > 64 || name.chars().any(char::is_control) {

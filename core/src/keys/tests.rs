@@ -67,6 +67,8 @@ fn what_can_be_no_key_is_refused_with_its_place() {
         (r#"{ "kind": "identity", "alg": "HS256", "id": "built-in" }"#.to_owned(), "id"),
         (r#"{ "kind": "identity", "alg": "HS256", "origins": [] }"#.to_owned(), "origins"),
         (r#"{ "kind": "ingestion", "alg": "HS256" }"#.to_owned(), "alg"),
+        (r#"{ "kind": "ingestion", "": 1 }"#.to_owned(), "body"),
+        (format!(r#"{{ "kind": "ingestion", "{}": 1 }}"#, "x".repeat(65)), "body"),
         (r#"{ "kind": "ingestion", "name": "\u0007" }"#.to_owned(), "name"),
         (r#"{ "kind": "ingestion", "origins": "https://a.example" }"#.to_owned(), "origins"),
         (
