@@ -2,6 +2,7 @@
 // Every snippet of the README, run as a newcomer would.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -49,10 +50,30 @@ test("the token of the README merges where a token is required", async (t) => {
   await msci.admin("PUT", "/settings", { identity: { verification: "required" } });
   const source = blocks("js")[0] ?? "";
   const { identityToken } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
-  const her = browser();
-  const token = identityToken("Loyalty1", msci.identitySecret);
-  const answer = await msci.collect(her.batch(her.user("Loyalty1", { token })), { cookies: { _msci: her.cookieId } });
-  assert.deepEqual(answer.body.user, { status: "merged" });
+  // Two at once: each of a person's devices has a token of its own, also within a second.
+  for (const her of [browser(), browser()]) {
+    const token = identityToken("Loyalty1", msci.identitySecret);
+    const answer = await msci.collect(her.batch(her.user("Loyalty1", { token })), { cookies: { _msci: her.cookieId } });
+    assert.deepEqual(answer.body.user, { status: "merged" });
+  }
+});
+
+test("the token of the README that is signed with a private key merges, as long as its public key is there", async (t) => {
+  const msci = await system(t);
+  await seed({ base: msci.base, adminToken: msci.adminToken });
+  await msci.admin("PUT", "/settings", { identity: { verification: "required" } });
+  const source = blocks("js")[2] ?? "";
+  const { curveToken } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const key = await msci.admin("POST", "/keys", { kind: "identity", alg: "ES256", publicKey: publicKey.export({ format: "jwk" }) });
+  const signIn = async (/** @type {string | undefined} */ kid) => {
+    const her = browser();
+    const token = curveToken("Loyalty1", privateKey, kid);
+    return (await msci.collect(her.batch(her.user("Loyalty1", { token })), { cookies: { _msci: her.cookieId } })).body.user.status;
+  };
+  assert.deepEqual([await signIn(key.body.id), await signIn(undefined)], ["merged", "merged"]);
+  await msci.admin("DELETE", `/keys/${key.body.id}`);
+  assert.equal(await signIn(key.body.id), "refused");
 });
 
 test("a page that the Worker is not in front of, with the tag of the README, is changed in the browser", async (t) => {

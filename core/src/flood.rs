@@ -18,6 +18,12 @@ pub const OF_A_NETWORK: Rate = Rate { every_us: 5_000, burst: 6_000 };
 /// Visitors of one network who come without an id: each of them would be a profile.
 pub const NEW_OF_A_NETWORK: Rate = Rate { every_us: 50_000, burst: 1_000 };
 
+/// Tokens of one network that prove nothing: a site that signs badly sends one with each sign-in.
+pub const FAULTS_OF_A_NETWORK: Rate = Rate { every_us: 1_000_000, burst: 60 };
+/// Tokens that prove nothing about one authId. More than one network may send, so that nobody alone keeps somebody else
+/// from signing in.
+pub const FAULTS_OF_A_NAME: Rate = Rate { every_us: 200_000, burst: 300 };
+
 /// Places in each half of the table: a power of two.
 const PLACES: usize = 2048;
 
@@ -34,15 +40,18 @@ impl Buckets {
         Self { rate, seed, halves: [vec![0; PLACES], vec![0; PLACES]] }
     }
 
-    /// Whether this one may send at this microsecond. Who may not does not pay for having asked.
-    pub fn takes(&mut self, who: &[u8], now_us: i64) -> bool {
-        let hash = self.hash(who);
-        let mask = PLACES as u64 - 1;
-        let places = [(hash & mask) as usize, ((hash >> 32) & mask) as usize];
-        let most = now_us.saturating_add(self.rate.every_us.saturating_mul(self.rate.burst));
+    /// Whether this one may send at this microsecond.
+    pub fn may(&self, who: &[u8], now_us: i64) -> bool {
+        let most = self.most(now_us);
         let paid = |until: i64| until.max(now_us).saturating_add(self.rate.every_us);
-        let slots = || self.halves.iter().zip(places).filter_map(|(half, at)| half.get(at));
-        let takes = slots().any(|until| paid(*until) <= most);
+        let mut slots = self.halves.iter().zip(self.places(who)).filter_map(|(half, at)| half.get(at));
+        slots.any(|until| paid(*until) <= most)
+    }
+
+    /// The same, and it pays for it. Who may not does not pay for having asked.
+    pub fn takes(&mut self, who: &[u8], now_us: i64) -> bool {
+        let (takes, most) = (self.may(who, now_us), self.most(now_us));
+        let places = self.places(who);
         for (half, at) in self.halves.iter_mut().zip(places) {
             if let Some(until) = half.get_mut(at) {
                 let then =
@@ -53,6 +62,16 @@ impl Buckets {
             }
         }
         takes
+    }
+
+    fn most(&self, now_us: i64) -> i64 {
+        now_us.saturating_add(self.rate.every_us.saturating_mul(self.rate.burst))
+    }
+
+    fn places(&self, who: &[u8]) -> [usize; 2] {
+        let hash = self.hash(who);
+        let mask = PLACES as u64 - 1;
+        [(hash & mask) as usize, ((hash >> 32) & mask) as usize]
     }
 
     /// FNV-1a, then mixed, so that each half sees all of it.

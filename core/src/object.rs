@@ -9,15 +9,18 @@
 //! A step changes the state in memory and returns what must be written; the rim commits all of it in
 //! one transaction, or throws this state away and loads it anew.
 
+mod claims;
 mod cookie;
 mod copies;
 mod customer;
 mod deliveries;
 mod ending;
+mod tokens;
 mod unknown_fields;
 
 use serde::{Deserialize, Serialize};
 
+pub use claims::Claim;
 pub use cookie::{CollectAnswer, CollectCall, Offered, Present, UserOutcome, Verdict};
 pub use copies::{Indexing, Projection};
 pub use customer::{Drop, Page, Row, ShipAnswer, ShipOutcome};
@@ -89,6 +92,9 @@ struct CookieLog {
     /// What this browser agreed to.
     #[serde(default, skip_serializing_if = "Consents::is_empty")]
     consent: Consents,
+    /// Whom this browser said to be, without a proof.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    claims: Vec<Claim>,
     /// The newest link that the customer did not take: by which signal, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused: Option<(String, String)>,
@@ -250,6 +256,8 @@ pub struct Object {
     /// Epoch of the newest link that was refused: its cookie has given it up, so what is still under way
     /// of it comes too late, also when there is room again.
     refused: i64,
+    /// Tokens that were used here, by their digests.
+    tokens: Map<String, tokens::Bound>,
     owed: Owed,
     /// Messages of activations by number, those that are still to be delivered and those that could not be.
     deliveries: Map<u64, Delivery>,
@@ -296,6 +304,7 @@ impl Object {
             oldest: None,
             erased: None,
             refused: 0,
+            tokens: Map::new(),
             owed: Owed::default(),
             deliveries: Map::new(),
             patience: Patience::default(),
@@ -338,6 +347,10 @@ impl Object {
             (Table::Meta, OLDEST) => self.oldest = json::from_str(body)?,
             (Table::Meta, ERASED) => self.erased = unknown.read(table, key, body)?,
             (Table::Meta, REFUSED) => self.refused = json::from_str(body)?,
+            (Table::Meta, key) if tokens::token_of(key).is_some() => {
+                let token = tokens::token_of(key).unwrap_or_default().to_owned();
+                self.tokens.insert(token, unknown.read(table, key, body)?);
+            }
             (Table::Outbox, OWED) => self.owed = unknown.read(table, key, body)?,
             (Table::Outbox, key) => {
                 if let Some(number) = deliveries::number(key) {
@@ -381,7 +394,7 @@ impl Object {
     /// Whether there is nothing here that anybody would miss.
     pub fn is_nothing(&self) -> bool {
         let somebody = self.log.is_some() || self.known.is_some() || !self.copies.is_empty();
-        let remembered = self.erased.is_some() || self.refused != 0;
+        let remembered = self.erased.is_some() || self.refused != 0 || !self.tokens.is_empty();
         !(somebody || remembered) && self.owed == Owed::default()
     }
 
@@ -460,6 +473,7 @@ impl Object {
             }
         }
         self.tidy_deliveries(context, &mut out);
+        self.tidy_tokens(context.now, &mut out);
         out
     }
 
@@ -550,6 +564,11 @@ impl Object {
         self.oldest = oldest;
         out.push(Write::put(Table::Meta, OLDEST, &self.oldest));
         out.push(Write::Prune(cutoff));
+        if let Some(log) = self.log.as_mut().filter(|log| log.claims.iter().any(|claim| claim.last < cutoff))
+        {
+            log.claims.retain(|claim| claim.last >= cutoff);
+            out.push(Write::put(Table::Meta, LOG, log));
+        }
         self.has_profile()
     }
 

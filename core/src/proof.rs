@@ -1,16 +1,14 @@
-//! What lets somebody in (law 5): the proof cookie that a merge gave a browser, and the identity
-//! token that a site's server signs. Both are a MAC over everything they say; comparison takes the
-//! same time wherever they differ.
+//! What lets a browser in (law 5): the proof cookie that a merge gave it, a MAC over everything it says; comparison
+//! takes the same time wherever it differs. What lets somebody merge is `token.rs`.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
 use subtle::ConstantTimeEq;
 
-use crate::identity::{Normal, auth_id, mac_of};
+use crate::identity::mac_of;
 use crate::ids::{CookieId, CustomerId};
 use crate::limits::TOKEN_BYTES;
-use crate::time::{SECOND_MS, Timestamp};
+use crate::time::Timestamp;
 
 /// Key of the proof cookies of this system.
 #[derive(Clone)]
@@ -82,122 +80,11 @@ pub fn same(left: &str, right: &str) -> bool {
     left.as_bytes().ct_eq(right.as_bytes()).into()
 }
 
-/// A token may be valid for an hour ahead, no more: a leaked one should die soon.
-const TOKEN_LIFE_MS: i64 = 60 * 60 * SECOND_MS;
-
-/// What an identity token must say.
-#[derive(Clone, Copy, Debug)]
-pub struct Expected<'a> {
-    /// `sub`, normalised the same way as the claim.
-    pub auth_id: &'a str,
-    /// `aud`, if the token names one.
-    pub table: &'a str,
-    /// How keys of that table are compared.
-    pub normal: Normal,
-    /// The batch's cookieId: `cid` must be it, if the token names one.
-    pub cookie: CookieId,
-    /// Whether the request came with that cookie itself; otherwise the token must name it.
-    pub own_cookie: bool,
-}
-
-/// Whether a compact JWT, HS256 with `secret`, proves what is expected (contract §9).
-pub fn token_proves(token: &str, secret: &str, expected: Expected<'_>, now: Timestamp) -> bool {
-    claims(token, secret).is_some_and(|claims| {
-        let text = |name: &str| claims.get(name).and_then(Value::as_str);
-        let subject = text("sub").and_then(|sub| auth_id(sub, expected.normal).ok());
-        let alive = claims.get("exp").and_then(Value::as_f64).is_some_and(|exp| {
-            let ms = exp * SECOND_MS as f64;
-            ms > now.0 as f64 && ms <= now.plus(TOKEN_LIFE_MS).0 as f64
-        });
-        let for_table = claims.get("aud").is_none() || text("aud") == Some(expected.table);
-        let for_cookie = match claims.get("cid") {
-            Some(cid) => cid.as_str().and_then(|cid| cid.parse().ok()) == Some(expected.cookie),
-            None => expected.own_cookie,
-        };
-        subject.as_deref() == Some(expected.auth_id) && alive && for_table && for_cookie
-    })
-}
-
-/// The claims of a token whose algorithm is the key's and whose signature is right.
-fn claims(token: &str, secret: &str) -> Option<Value> {
-    if token.len() > TOKEN_BYTES || secret.is_empty() {
-        return None;
-    }
-    let (signed, signature) = token.rsplit_once('.')?;
-    let (header, payload) = signed.split_once('.')?;
-    let header: Value = json(header)?;
-    if header.get("alg").and_then(Value::as_str) != Some("HS256") {
-        return None;
-    }
-    let genuine = same(signature, &URL_SAFE_NO_PAD.encode(mac_of(secret.as_bytes(), &[signed])));
-    if !genuine { None } else { json(payload) }
-}
-
-fn json(part: &str) -> Option<Value> {
-    crate::strict_json::parse(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
-}
-
 #[cfg(test)]
-#[allow(clippy::integer_division_remainder_used)] // seconds of milliseconds
 mod tests {
     use super::*;
-    use serde_json::json;
 
     const NOW: Timestamp = Timestamp(1_790_000_000_000);
-
-    fn expected<'a>() -> Expected<'a> {
-        Expected {
-            auth_id: "Loyalty1",
-            table: "T",
-            normal: Normal { nfc: str::to_owned, ignore_case: false },
-            cookie: CookieId::from_bits(1),
-            own_cookie: true,
-        }
-    }
-
-    fn token(header: &Value, claims: &Value, secret: &str) -> String {
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(header), part(claims));
-        let mac = URL_SAFE_NO_PAD.encode(mac_of(secret.as_bytes(), &[&signed]));
-        format!("{signed}.{mac}")
-    }
-
-    fn proves(claims: &Value) -> bool {
-        token_proves(&token(&json!({ "alg": "HS256" }), claims, "s3cret"), "s3cret", expected(), NOW)
-    }
-
-    #[test]
-    fn a_token_signed_by_the_site_proves_its_subject() {
-        let exp = NOW.0 / 1000 + 600;
-        assert!(proves(&json!({ "sub": "Loyalty1", "exp": exp })));
-        assert!(proves(
-            &json!({ "sub": "Loyalty1", "exp": exp, "aud": "T", "cid": CookieId::from_bits(1).to_string() })
-        ));
-    }
-
-    #[test]
-    fn a_token_about_anything_else_proves_nothing() {
-        let exp = NOW.0 / 1000 + 600;
-        for claims in [
-            json!({ "sub": "Loyalty2", "exp": exp }),
-            json!({ "sub": "Loyalty1" }),
-            json!({ "sub": "Loyalty1", "exp": NOW.0 / 1000 }),
-            json!({ "sub": "Loyalty1", "exp": NOW.0 / 1000 + 3700 }),
-            json!({ "sub": "Loyalty1", "exp": exp, "aud": "Other" }),
-            json!({ "sub": "Loyalty1", "exp": exp, "cid": CookieId::from_bits(2).to_string() }),
-            json!({ "sub": "Loyalty1", "exp": exp, "cid": 7 }),
-        ] {
-            assert!(!proves(&claims), "{claims}");
-        }
-        let good = json!({ "sub": "Loyalty1", "exp": exp });
-        let verdict = |token: &str| token_proves(token, "s3cret", expected(), NOW);
-        assert!(!verdict(&token(&json!({ "alg": "none" }), &good, "s3cret")));
-        assert!(!verdict(&token(&json!({ "alg": "HS256" }), &good, "other")));
-        assert!(!verdict(""));
-        assert!(!verdict("a.b.c"));
-        let foreign = Expected { own_cookie: false, ..expected() };
-        assert!(!token_proves(&token(&json!({ "alg": "HS256" }), &good, "s3cret"), "s3cret", foreign, NOW));
-    }
 
     #[test]
     fn a_seal_holds_for_its_purpose_until_it_expires() {

@@ -65,6 +65,9 @@ impl Source {
     }
 }
 
+/// Fields that a batch gives all of its signals.
+const OF_THE_BATCH: [&str; 6] = ["sessionId", "sessionStart", "language", "timezone", "screen", "sdk"];
+
 /// A signal without the cookie it belongs to: that one is the log's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
@@ -93,6 +96,18 @@ impl Signal {
     /// track somebody who said no.
     pub fn ages(&self) -> bool {
         self.kind != Kind::Consent
+    }
+
+    /// Whether another one, of the same identity, says the same. Not when: its time is corrected anew whenever it is sent;
+    /// nor what its batch said of the browser, which may be another page's.
+    pub fn says_what(&self, other: &Self) -> bool {
+        let own = |signal: &'_ Self| {
+            signal.fields.keys().filter(|name| !OF_THE_BATCH.contains(&name.as_str())).count()
+        };
+        let same = |(name, value): (&String, &Value)| {
+            OF_THE_BATCH.contains(&name.as_str()) || other.fields.get(name) == Some(value)
+        };
+        self.kind == other.kind && own(self) == own(other) && self.fields.iter().all(same)
     }
 
     /// A text field.

@@ -13,8 +13,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use hmac::{Hmac, Mac};
 use msci_core::identity::Normal;
 use msci_core::ids::{CookieId, CustomerId};
-use msci_core::proof::{Expected, ProofKey, token_proves};
+use msci_core::keys::{Record, Ring};
+use msci_core::proof::ProofKey;
 use msci_core::time::Timestamp;
+use msci_core::token::{CURVE_CHECKS, Expected, prove};
+use p256::ecdsa::signature::Signer;
+use p256::ecdsa::{Signature, SigningKey};
+use serde_json::json;
 use sha2::Sha256;
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
@@ -106,6 +111,74 @@ fn expected<'a>() -> Expected<'a> {
     }
 }
 
+fn private_key() -> SigningKey {
+    SigningKey::from_slice(&[7; 32]).unwrap()
+}
+
+/// The site's own secret, and its own public key.
+fn ring() -> Ring {
+    let point = private_key().verifying_key().to_encoded_point(false);
+    let (x, y) = (BASE64.encode(point.x().unwrap()), BASE64.encode(point.y().unwrap()));
+    let key = json!({
+        "kind": "identity", "alg": "ES256", "publicKey": { "kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": "one" },
+    });
+    let Ok((record, _)) = Record::asked(&key, (String::new(), String::new()), NOW) else {
+        return Ring::default();
+    };
+    Ring::of(1, vec![record]).with_built_in(SECRET, "")
+}
+
+fn proves(token: &str, ring: &Ring) -> bool {
+    prove(token, ring, expected(), &mut { CURVE_CHECKS }, NOW).is_ok()
+}
+
+fn on_the_curve(header: &str, claims: &str, key: &SigningKey) -> String {
+    let text = format!("{}.{}", BASE64.encode(header), BASE64.encode(claims));
+    let signature: Signature = key.sign(text.as_bytes());
+    format!("{text}.{}", BASE64.encode(signature.to_bytes()))
+}
+
+/// A two-hundredth of the others: each costs a signature's check.
+#[test]
+fn g1_no_changed_token_on_the_curve_is_taken() {
+    let mut dice = Dice::new();
+    let exp = NOW.0 / 1000 + 600;
+    let claims = format!(r#"{{"sub":"Loyalty1","exp":{exp}}}"#);
+    let (key, ring) = (private_key(), ring());
+    let good: Vec<String> = [r#"{"alg":"ES256"}"#, r#"{"alg":"ES256","kid":"one"}"#]
+        .iter()
+        .map(|header| on_the_curve(header, &claims, &key))
+        .collect();
+    let other = on_the_curve(r#"{"alg":"ES256"}"#, &claims, &SigningKey::from_slice(&[9; 32]).unwrap());
+    assert!(good.iter().all(|token| proves(token, &ring)) && !proves(&other, &ring));
+    let n = (forgeries() / 200).max(100);
+    let mut checked = 0_u64;
+    for round in 0..n {
+        let from = dice.pick(&[good[0].as_str(), good[1].as_str()]).to_owned();
+        let (text, signature) = from.rsplit_once('.').unwrap();
+        let forged = match round % 4 {
+            // What is signed stays as it is, so that the curve has to say no.
+            0 | 1 => format!("{text}.{}", mutated(signature, &mut dice)),
+            2 => {
+                let mut bytes = BASE64.decode(signature).unwrap();
+                for _ in 0..=dice.below(4) {
+                    let at = dice.below(bytes.len());
+                    bytes[at] ^= 1 << dice.below(8);
+                }
+                format!("{text}.{}", BASE64.encode(bytes))
+            }
+            _ => mutated(&from, &mut dice),
+        };
+        if good.contains(&forged) {
+            continue;
+        }
+        let mut left = CURVE_CHECKS;
+        assert!(prove(&forged, &ring, expected(), &mut left, NOW).is_err(), "{forged:?}");
+        checked += u64::from(left < CURVE_CHECKS);
+    }
+    assert!(checked > n / 4, "{checked} of {n} came as far as the curve");
+}
+
 #[test]
 fn g1_no_changed_token_is_taken() {
     let mut dice = Dice::new();
@@ -113,7 +186,8 @@ fn g1_no_changed_token_is_taken() {
     let claims =
         format!(r#"{{"sub":"Loyalty1","exp":{exp},"aud":"People","cid":"{}"}}"#, CookieId::from_bits(1));
     let good = signed(r#"{"alg":"HS256","typ":"JWT"}"#, &claims, SECRET.as_bytes());
-    assert!(token_proves(&good, SECRET, expected(), NOW));
+    let ring = ring();
+    assert!(proves(&good, &ring));
     let (mut same, n) = (0_u64, forgeries());
     for _ in 0..n {
         let forged = mutated(&good, &mut dice);
@@ -121,7 +195,7 @@ fn g1_no_changed_token_is_taken() {
             same += 1;
             continue;
         }
-        assert!(!token_proves(&forged, SECRET, expected(), NOW), "{forged:?}");
+        assert!(!proves(&forged, &ring), "{forged:?}");
     }
     // Changes that take each other back.
     assert!(same < n / 20, "{same} of {n} were no forgeries");
@@ -134,6 +208,10 @@ fn g1_no_token_that_somebody_signed_with_what_they_have_is_taken() {
     let claims = format!(r#"{{"sub":"Loyalty1","exp":{exp}}}"#);
     let good = signed(r#"{"alg":"HS256"}"#, &claims, SECRET.as_bytes());
     let public = BASE64.encode(SECRET);
+    let ring = ring();
+    // What of the other key everybody may have.
+    let point = private_key().verifying_key().to_encoded_point(false);
+    let (point, x) = (BASE64.encode(point.as_bytes()), BASE64.encode(point.x().unwrap()));
     for _ in 0..forgeries() / 10 {
         let header = mutated(
             dice.pick(&[
@@ -149,7 +227,15 @@ fn g1_no_token_that_somebody_signed_with_what_they_have_is_taken() {
             &mut dice,
         );
         let key = mutated(
-            dice.pick(&["", "secret", public.as_str(), "a secret of the site's serve", "\0"]),
+            dice.pick(&[
+                "",
+                "secret",
+                public.as_str(),
+                point.as_str(),
+                x.as_str(),
+                "a secret of the site's serve",
+                "\0",
+            ]),
             &mut dice,
         );
         if key == SECRET {
@@ -166,7 +252,7 @@ fn g1_no_token_that_somebody_signed_with_what_they_have_is_taken() {
             &format!("{good}.{mac}"),
         ] {
             if forged != good {
-                assert!(!token_proves(forged, SECRET, expected(), NOW), "{forged:?}");
+                assert!(!proves(forged, &ring), "{forged:?}");
             }
         }
     }

@@ -21,6 +21,8 @@ mod cookie;
 mod exposures;
 #[path = "../fuzz/src/import.rs"]
 mod import;
+#[path = "../fuzz/src/key.rs"]
+mod key;
 #[path = "../fuzz/src/pattern.rs"]
 mod pattern;
 #[path = "../fuzz/src/tcf.rs"]
@@ -141,6 +143,11 @@ fn e10_of_any_cookie_header_only_what_we_wrote_counts() {
 #[test]
 fn g1_a_token_proves_no_more_than_it_says_whatever_it_says() {
     run_text(include_str!("../fuzz/seeds/token.txt"), token::everything);
+}
+
+#[test]
+fn nothing_that_is_asked_for_is_half_a_key() {
+    run_text(include_str!("../fuzz/seeds/key.txt"), key::everything);
 }
 
 #[test]

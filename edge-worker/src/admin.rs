@@ -5,6 +5,7 @@ mod activations;
 mod customers;
 mod experiences;
 mod export;
+mod keys;
 mod page_preview;
 mod privacy;
 mod rows;
@@ -128,7 +129,7 @@ pub(crate) async fn answer(
         }
         (
             _,
-            ["settings" | "snippet" | "customers" | "jobs" | "preview"]
+            ["settings" | "snippet" | "customers" | "jobs" | "preview" | "stats"]
             | ["customers" | "jobs", _]
             | ["tables", _, "rows"]
             | ["customers", _, "timeline" | "unlink"]
@@ -151,6 +152,8 @@ async fn of_definitions(
 ) -> Result<Option<Response>> {
     let answer = match (&request.method(), parts) {
         (_, ["accounts", "optimizely"]) => export::account(request, env).await,
+        (_, ["keys", rest @ ..]) => keys::any(request, env, rest).await,
+        (Method::Get, ["stats"]) => http::json(&calls::stats(env).await?),
         (Method::Get, ["segments", name, "export"]) => export::file(request, env, configuration, name).await,
         (Method::Post, ["segments", name, "export"]) => {
             export::upload(env, configuration, name, &body(request).await?).await

@@ -26,6 +26,8 @@ use msci_core::json;
 use msci_core::object::{CollectCall, Drop, Page, Purge};
 use msci_core::profile::Imported;
 use msci_core::snapshot::Snapshot;
+#[cfg(feature = "edge")]
+use msci_core::token::Use;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -62,14 +64,19 @@ pub(crate) enum ProfileCall {
     Erase,
     /// A customer was erased, to whom this cookie was linked.
     Purge(Purge),
-    /// Say whether somebody is still to be told of an erasure.
+    /// Say whether something of what was erased is still somewhere.
     Erasing,
     /// Follow the definitions of this call, and time.
     Wake,
     /// Make all copies again; answers the cookies' objects that belong to it.
     CopyAgain,
+    /// Bind a token to the browser that uses it; answers whether that one may. The console has none.
+    #[cfg(feature = "edge")]
+    UseToken(Use),
     /// Say which links there are.
     Links,
+    /// Say whom this visitor claims to be, as administrators see it.
+    Claims,
     /// What an export has besides what readers see.
     Held,
     /// Some signals of the timeline, newest first.
@@ -198,9 +205,9 @@ pub(crate) async fn read(
     profile(env, configuration.n(), name, ProfileCall::Read { activities }).await
 }
 
-/// The configuration's version.
-pub(crate) async fn config_version(env: &Env) -> Result<u64> {
-    Ok(json::from_str(&config(env, "https://config/version", None).await?)?)
+/// The configuration's version, and the key ring's.
+pub(crate) async fn config_state(env: &Env) -> Result<(u64, u64)> {
+    Ok(json::from_str(&config(env, "https://config/state", None).await?)?)
 }
 
 /// The configuration.

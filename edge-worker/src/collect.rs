@@ -1,30 +1,31 @@
 //! `POST /_msci/collect`: signals in, a verdict for each out (contract §3).
 
+mod judge;
+
 use msci_core::collections::{Map, sorted_by_key};
-use msci_core::config::Verification;
 use msci_core::flood::is_crawler;
-use msci_core::identity;
 use msci_core::ids::{CookieId, CustomerId, StreamId};
 use msci_core::limits::BODY_BYTES;
-use msci_core::object::{CollectCall, Customer, Offered, UserOutcome, Verdict};
-use msci_core::proof::{Expected, token_proves};
+use msci_core::object::{CollectCall, Offered, UserOutcome, Verdict};
 use msci_core::signal::Kind;
 use msci_core::time::Timestamp;
-use msci_core::wire::collect::{self, Batch, Incoming, Rejection};
+use msci_core::wire::collect::{self, Batch, Rejection};
 use serde::Serialize;
-use serde_json::Value;
 use worker::{Env, Request, Response};
 
 use crate::calls::{self, Collected, ProfileCall};
 use crate::configuration::Configuration;
 use crate::cookies::{self, Cookies};
 use crate::cors::{self, Origin};
+use crate::counts;
 use crate::error::{Error, Result};
 use crate::flood;
 use crate::http::{self, header};
 use crate::names;
 use crate::page_preview;
-use crate::platform::{normal, random_bits};
+use crate::platform::random_bits;
+
+use judge::{Judge, Judged};
 
 /// Most identities that one batch can go to: people at a shared computer sign in as a few.
 const IDENTITIES: usize = 16;
@@ -40,17 +41,14 @@ pub(crate) async fn post(
     if !matches!(media.as_str(), "application/json" | "text/plain" | "") {
         return Err(Error::client(415, "unsupported_media_type", "send application/json or text/plain"));
     }
-    if cors::origin_of(&request, configuration) == Origin::Foreign {
+    if cors::sender_of(&request, configuration) == Origin::Foreign {
         return Err(cors::not_allowed());
     }
     flood::of_network(&request, now)?;
     let body = read_body(&request).await?;
     let mut batch =
         collect::parse(&body, now).map_err(|error| Error::client(400, error.code(), error.to_string()))?;
-    let key = names::var(env, names::VAR_INGESTION_KEY);
-    if !msci_core::proof::same(&batch.key, &key) {
-        return Err(Error::client(401, "unknown_key", "this ingestion key is not known here"));
-    }
+    cors::with_key(&request, configuration, &batch.key)?;
     let cookies = Cookies::read(&header(&request, "cookie"), configuration, now);
     let named = batch.cookie.or(cookies.id);
     // Who keeps no cookie is somebody new with each page.
@@ -72,13 +70,16 @@ pub(crate) async fn post(
                 Err(rejection) => rejection.clone(),
             });
         }
+        tally.tell();
         return http::json(&tally.answer(&batch, None, Some(tally.cookie)));
     }
     if cookies.tcf.is_some_and(|tcf| !tcf.analytics) {
         batch.refuse_activities("consent_missing", "the visitor wants no analytics");
     }
-    let last = take(&batch, env, configuration, &cookies, now, &mut tally).await?;
-    respond(&request, &batch, configuration, &cookies, &tally, last.as_ref(), now)
+    let judge = Judge::of(&request, configuration, tally.cookie, &cookies, now);
+    let last = take(&batch, env, &judge, &mut tally).await?;
+    tally.tell();
+    respond(&request, &batch, configuration, &cookies, &mut tally, last.as_ref(), now)
 }
 
 /// Global Privacy Control, where it is honoured, an opt-out, and what the site's consent platform says count like a
@@ -107,9 +108,12 @@ struct Tally {
     cookie: CookieId,
     accepted: u64,
     duplicate: u64,
+    conflicts: u64,
     rejected: Vec<Rejection>,
     user: Option<UserOutcome>,
     trusted: bool,
+    /// Whether this browser may hear of the profile that its signals are in.
+    sees: bool,
     /// Highest seq that was taken, and of a `user` signal: what came last decides what the browser hears.
     newest: u64,
     newest_user: u64,
@@ -122,9 +126,11 @@ impl Tally {
             cookie,
             accepted: 0,
             duplicate: 0,
+            conflicts: 0,
             rejected: Vec::new(),
             user: None,
             trusted: false,
+            sees: true,
             newest: 0,
             newest_user: 0,
         }
@@ -144,6 +150,19 @@ impl Tally {
         }
     }
 
+    /// Counts the verdicts.
+    fn tell(&self) {
+        counts::add("accepted", self.accepted);
+        counts::add("duplicate", self.duplicate);
+        counts::add("conflicts", self.conflicts);
+        for rejection in &self.rejected {
+            counts::add(&format!("rejected/{}", rejection.code), 1);
+        }
+        if let Some(user) = &self.user {
+            counts::add(&format!("users/{}", user.code()), 1);
+        }
+    }
+
     /// The answer's body; `shown` is the cookieId that the browser is told.
     fn answer(&self, batch: &Batch, last: Option<&Collected>, shown: Option<CookieId>) -> Answer<'_> {
         let pending = last.is_some_and(|last| last.pending);
@@ -154,7 +173,7 @@ impl Tally {
             duplicate: self.duplicate,
             rejected: &self.rejected,
             user: self.user.as_ref().map(|outcome| User { outcome, pending }),
-            version: last.map(|last| last.version),
+            version: last.filter(|_| self.sees).map(|last| last.version),
             pending,
         }
     }
@@ -198,37 +217,9 @@ fn is_false(truth: &bool) -> bool {
 }
 
 /// Hands the batch to the cookie's object, and what was rotated to the next cookie's.
-async fn take(
-    batch: &Batch,
-    env: &Env,
-    configuration: &Configuration,
-    cookies: &Cookies,
-    now: Timestamp,
-    tally: &mut Tally,
-) -> Result<Option<Collected>> {
-    let secret = names::var(env, names::VAR_IDENTITY_SECRET);
-    let judge = Judge {
-        configuration,
-        secret: &secret,
-        cookie: tally.cookie,
-        own: cookies.id == Some(tally.cookie),
-        now,
-    };
-    let mut left = Vec::new();
-    for signal in &batch.signals {
-        match signal.clone().and_then(|incoming| judge.offer(incoming)) {
-            Ok(offered) => left.push(offered),
-            Err(rejection) => {
-                // A `user` signal that is refused at the border is refused towards `setUser` too.
-                if matches!(rejection.code.as_str(), "authid_invalid" | "token_invalid" | "no_tracking_table")
-                {
-                    tally.user = Some(UserOutcome::Refused(rejection.code.clone()));
-                    tally.trusted = false;
-                }
-                tally.reject(rejection);
-            }
-        }
-    }
+async fn take(batch: &Batch, env: &Env, judge: &Judge<'_>, tally: &mut Tally) -> Result<Option<Collected>> {
+    let configuration = judge.configuration;
+    let Judged { offered: left, mut uses } = judge.batch(batch, env, tally).await?;
     // What a `user` signal does to the ones after it is a matter of their numbers, not of their place.
     let left = sorted_by_key(left, |offered| offered.signal.seq);
     let mut work = vec![CollectCall {
@@ -246,6 +237,7 @@ async fn take(
         let collected: Collected =
             calls::profile(env, configuration.n(), name, ProfileCall::Collect(call)).await?;
         let answer = &collected.answer;
+        tally.conflicts += answer.conflicts;
         let mut elsewhere: Map<CustomerId, Vec<Offered>> = Map::new();
         let (mut newest, mut newest_user) = (0, 0);
         for (offered, verdict) in signals.into_iter().zip(&answer.verdicts) {
@@ -271,6 +263,7 @@ async fn take(
                 cookie,
                 customer,
             );
+            uses.follow(env, configuration, &signals, next).await?;
             work.push(CollectCall { cookie: next, root, signals, ephemeral: batch.ephemeral });
         }
         if let Some(user) = answer.user.as_ref().filter(|_| newest_user > tally.newest_user) {
@@ -300,70 +293,24 @@ fn rotated(user: &UserOutcome) -> UserOutcome {
     }
 }
 
-/// Decides what a `user` signal may do before any object sees it.
-struct Judge<'a> {
-    configuration: &'a Configuration,
-    secret: &'a str,
-    cookie: CookieId,
-    own: bool,
-    now: Timestamp,
-}
-
-impl Judge<'_> {
-    fn offer(&self, incoming: Incoming) -> std::result::Result<Offered, Rejection> {
-        let Incoming { mut signal, token } = incoming;
-        if signal.kind != Kind::User || !signal.fields.contains_key("authId") {
-            return Ok(Offered { signal, customer: None, trusted: false });
-        }
-        let settings = self.configuration.settings();
-        let reject = |code: &str, message: String| Rejection::new(signal.seq, code, message);
-        let bundle = &self.configuration.definitions.bundle;
-        let table = settings.tracking_table.as_ref().and_then(|name| Some((name, bundle.tables.get(name)?)));
-        let Some((name, table)) = table else {
-            return Err(reject("no_tracking_table", "the settings name no trackingTable".to_owned()));
-        };
-        let normal = normal(table.case_insensitive_key);
-        let raw = signal.fields.get("authId").and_then(Value::as_str).unwrap_or_default();
-        let auth_id =
-            identity::auth_id(raw, normal).map_err(|error| reject("authid_invalid", error.to_string()))?;
-        let trusted = match token {
-            Some(token) => {
-                let expected = Expected {
-                    auth_id: &auth_id,
-                    table: name,
-                    normal,
-                    cookie: self.cookie,
-                    own_cookie: self.own,
-                };
-                if !token_proves(&token, self.secret, expected, self.now) {
-                    return Err(reject(
-                        "token_invalid",
-                        "the identity token does not prove this authId".to_owned(),
-                    ));
-                }
-                true
-            }
-            None => settings.identity.verification == Verification::Off,
-        };
-        let id = self.configuration.names.known(name, &auth_id);
-        signal.fields.insert("authId".to_owned(), auth_id.clone().into());
-        let customer = Customer { id, table: name.clone(), auth_id };
-        Ok(Offered { signal, customer: Some(customer), trusted })
-    }
-}
-
 fn respond(
     request: &Request,
     batch: &Batch,
     configuration: &Configuration,
     cookies: &Cookies,
-    tally: &Tally,
+    tally: &mut Tally,
     last: Option<&Collected>,
     now: Timestamp,
 ) -> Result<Response> {
     // A batch queued under an earlier cookie says nothing about this browser: what a browser may see
     // hangs on its own cookies alone.
     let own = cookies.id.is_none() || batch.cookie.is_none() || batch.cookie == cookies.id;
+    let customer = last.map(|last| last.customer).filter(|customer| customer.is_known());
+    let proven = own
+        && cookies.id.is_some()
+        && customer.is_some_and(|customer| gained(tally) || renewed(cookies, customer, tally));
+    // Of a customer nobody hears anything who may not see it, not even that it goes on changing.
+    tally.sees = customer.is_none() || proven;
     if !own {
         return http::json(&tally.answer(batch, last, cookies.id));
     }
@@ -382,11 +329,9 @@ fn respond(
         headers.append("Set-Cookie", &cookies::id(tally.cookie, configuration.settings(), https))?;
     }
     let Some(last) = last else { return Ok(response) };
-    if !last.tag.is_empty() {
+    if !last.tag.is_empty() && tally.sees {
         headers.append("Set-Cookie", &cookies::version(&last.tag, last.version, https))?;
     }
-    let linked = last.customer.is_known();
-    let proven = cookies.id.is_some() && linked && (gained(tally) || renewed(cookies, last.customer, tally));
     if proven {
         headers.append("Set-Cookie", &cookies::proof(tally.cookie, last.customer, configuration, now))?;
     } else if cookies.void_proof || cookies.proof.is_some_and(|customer| customer != last.customer) {

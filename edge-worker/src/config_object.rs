@@ -3,6 +3,8 @@
 
 mod accounts;
 mod activations;
+mod counts;
+mod keys;
 mod previews;
 
 use std::cell::RefCell;
@@ -44,6 +46,12 @@ impl DurableObject for ConfigObject {
         let body = request.text().await?;
         let answer = match request.path().as_str() {
             "/version" => self.told().map(|told| told.bundle.n.to_string()),
+            "/state" => self.state_of_it(),
+            "/keys" => self.keys(),
+            "/keys/make" => self.make_key(&body),
+            "/keys/remove" => self.remove_key(&body),
+            "/count" => self.count(&body),
+            "/stats" => self.stats(),
             "/told" => self.told().and_then(|told| Ok(serde_json::to_string(&told)?)),
             "/lease" => self.lease(&body),
             "/change" => self.change(&body).await.map(|n| n.to_string()),
@@ -89,7 +97,8 @@ impl ConfigObject {
             Some(row) => json::from_str(sql::text(row, 0)?)?,
             None => self.first_bundle(),
         };
-        Ok(Told { bundle, names: secret(NAMES)?, proofs: secret(PROOFS)? })
+        let (revision, keys) = self.ring()?;
+        Ok(Told { bundle, names: secret(NAMES)?, proofs: secret(PROOFS)?, revision, keys })
     }
 
     /// What a new system starts with. Version 0 would look like "never told" to objects.

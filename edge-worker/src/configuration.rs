@@ -7,6 +7,8 @@ use std::rc::Rc;
 use msci_core::config::Bundle;
 use msci_core::definitions::Definitions;
 use msci_core::identity::NameKey;
+#[cfg(feature = "edge")]
+use msci_core::keys::{Record, Ring};
 use msci_core::proof::ProofKey;
 use msci_core::time::{SECOND_MS, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,14 @@ pub(crate) struct Told {
     pub(crate) names: Vec<u8>,
     /// Key of proof cookies.
     pub(crate) proofs: Vec<u8>,
+    /// Version of the key ring.
+    #[cfg(feature = "edge")]
+    #[serde(default)]
+    pub(crate) revision: u64,
+    /// The keys of pages and of the site's servers. The console has no use for them.
+    #[cfg(feature = "edge")]
+    #[serde(default)]
+    pub(crate) keys: Vec<Record>,
 }
 
 /// Configuration, compiled.
@@ -36,6 +46,9 @@ pub(crate) struct Configuration {
     pub(crate) names: NameKey,
     /// Key of proof cookies.
     pub(crate) proofs: ProofKey,
+    /// The keys of pages and of the site's servers.
+    #[cfg(feature = "edge")]
+    pub(crate) ring: Rc<Ring>,
 }
 
 impl Configuration {
@@ -47,6 +60,18 @@ impl Configuration {
     /// Settings.
     pub(crate) fn settings(&self) -> &msci_core::config::Settings {
         &self.definitions.bundle.settings
+    }
+
+    /// Whether this is the key ring of that revision.
+    #[cfg(feature = "edge")]
+    fn has_ring(&self, revision: u64) -> bool {
+        self.ring.revision == revision
+    }
+
+    #[cfg(not(feature = "edge"))]
+    #[allow(clippy::unused_self)] // there is none here
+    fn has_ring(&self, _: u64) -> bool {
+        true
     }
 }
 
@@ -82,12 +107,14 @@ fn keep(configuration: &Rc<Configuration>, checked: Timestamp) {
 pub(crate) async fn current(env: &Env, now: Timestamp) -> Result<Rc<Configuration>> {
     match cached() {
         Some((configuration, checked)) if now < checked.plus(FRESH_MS) => Ok(configuration),
-        Some((configuration, _)) => match calls::config_version(env).await {
-            Ok(n) if n == configuration.n() => {
+        Some((configuration, _)) => match calls::config_state(env).await {
+            // A key that was removed opens nothing any more, whatever else stayed as it was.
+            Ok((_, revision)) if !configuration.has_ring(revision) => fetch(env, now).await,
+            Ok((n, _)) if n == configuration.n() => {
                 keep(&configuration, now);
                 Ok(configuration)
             }
-            Ok(n) => fetch_version(env, n, now).await,
+            Ok((n, _)) => fetch_version(env, n, now).await,
             // The page must go on with what is known.
             Err(error) => {
                 worker::console_error!("configuration could not be asked about: {error}");
@@ -106,6 +133,17 @@ pub(crate) async fn at_least(env: &Env, n: u64, now: Timestamp) -> Result<Rc<Con
     }
 }
 
+/// A key that was removed opens nothing any more after this time, wherever it is.
+#[cfg(feature = "edge")]
+const KEYS_MS: i64 = 60 * SECOND_MS;
+
+/// Whether the keys are surely those in force: where the object that has them cannot be asked, pages go on with what is
+/// known, and sign-ins wait.
+#[cfg(feature = "edge")]
+pub(crate) fn knows_keys(now: Timestamp) -> bool {
+    cached().is_some_and(|(_, checked)| now < checked.plus(KEYS_MS))
+}
+
 /// A change was just made: the next request asks again.
 pub(crate) fn forget() {
     CACHE.with_borrow_mut(|cache| {
@@ -118,7 +156,25 @@ pub(crate) fn forget() {
 async fn fetch(env: &Env, now: Timestamp) -> Result<Rc<Configuration>> {
     let told = calls::config_told(env).await?;
     let key = |bytes: Vec<u8>| bytes.try_into().map_err(|_| Error::damaged("a key of another length"));
-    configured(told.bundle, NameKey::new(key(told.names)?), ProofKey::new(key(told.proofs)?), now)
+    let keys = Keys {
+        names: NameKey::new(key(told.names)?),
+        proofs: ProofKey::new(key(told.proofs)?),
+        #[cfg(feature = "edge")]
+        ring: {
+            let secret = crate::names::var(env, crate::names::VAR_IDENTITY_SECRET);
+            let ingestion = crate::names::var(env, crate::names::VAR_INGESTION_KEY);
+            Rc::new(Ring::of(told.revision, told.keys).with_built_in(&secret, &ingestion))
+        },
+    };
+    configured(told.bundle, keys, now)
+}
+
+/// What a configuration has besides its bundle.
+struct Keys {
+    names: NameKey,
+    proofs: ProofKey,
+    #[cfg(feature = "edge")]
+    ring: Rc<Ring>,
 }
 
 /// The configuration at this version: its bundle is in KV, near every location; where it has not arrived
@@ -127,16 +183,35 @@ async fn fetch_version(env: &Env, n: u64, now: Timestamp) -> Result<Rc<Configura
     let Some((old, _)) = cached() else { return fetch(env, now).await };
     match within(KV_BUDGET_MS, snapshots::bundle(env, n)).await {
         Some(Ok(Some(bundle))) if bundle.n == n => {
-            configured(bundle, old.names.clone(), old.proofs.clone(), now)
+            let keys = Keys {
+                names: old.names.clone(),
+                proofs: old.proofs.clone(),
+                #[cfg(feature = "edge")]
+                ring: Rc::clone(&old.ring),
+            };
+            configured(bundle, keys, now)
         }
         _ => fetch(env, now).await,
     }
 }
 
-fn configured(bundle: Bundle, names: NameKey, proofs: ProofKey, now: Timestamp) -> Result<Rc<Configuration>> {
+fn configured(bundle: Bundle, keys: Keys, now: Timestamp) -> Result<Rc<Configuration>> {
     let definitions =
         Definitions::compile(bundle).map_err(|error| Error::damaged(format!("configuration: {error}")))?;
-    let configuration = Rc::new(Configuration { definitions, names, proofs });
+    let configuration = Rc::new(Configuration {
+        definitions,
+        names: keys.names,
+        proofs: keys.proofs,
+        #[cfg(feature = "edge")]
+        ring: newest(keys.ring),
+    });
     keep(&configuration, now);
     Ok(configuration)
+}
+
+/// Another request may have brought a newer ring while this one waited.
+#[cfg(feature = "edge")]
+fn newest(ring: Rc<Ring>) -> Rc<Ring> {
+    let cached = cached().map(|(configuration, _)| Rc::clone(&configuration.ring));
+    cached.filter(|cached| cached.revision > ring.revision).unwrap_or(ring)
 }

@@ -26,6 +26,37 @@ pub(crate) fn origin_of(request: &Request, configuration: &Configuration) -> Ori
     if configuration.settings().origins.contains(&origin) { Origin::Listed(origin) } else { Origin::Foreign }
 }
 
+/// The same for what is sent: pages of the origins of an ingestion key may send with that one.
+pub(crate) fn sender_of(request: &Request, configuration: &Configuration) -> Origin {
+    let origin = header(request, "origin");
+    match origin_of(request, configuration) {
+        Origin::Foreign if configuration.ring.lists(&origin) => Origin::Listed(origin),
+        other => other,
+    }
+}
+
+/// Lets a sender through with its ingestion key.
+///
+/// # Errors
+/// 401 for no key of ours, 403 where this page's origin is none of the key's.
+pub(crate) fn with_key(request: &Request, configuration: &Configuration, key: &str) -> Result<()> {
+    let Some(origins) = configuration.ring.ingestion(key) else {
+        return Err(Error::client(401, "unknown_key", "this ingestion key is not known here"));
+    };
+    let origin = header(request, "origin");
+    // A program says of no origin that it is a page's.
+    let allowed = if origins.is_empty() {
+        origin_of(request, configuration) != Origin::Foreign
+    } else {
+        origins.contains(&origin) || (origin.is_empty() && !is_foreign(request))
+    };
+    if allowed {
+        Ok(())
+    } else {
+        Err(Error::client(403, "origin_not_allowed", "this ingestion key is for pages of other origins"))
+    }
+}
+
 /// Refuses a page of a foreign origin.
 pub(crate) fn not_allowed() -> Error {
     Error::client(403, "origin_not_allowed", "this origin is not in the settings' origins")

@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 
-use msci_core::flood::{Buckets, NEW_OF_A_NETWORK, OF_A_COOKIE, OF_A_NETWORK, network};
+use msci_core::flood::{
+    Buckets, FAULTS_OF_A_NAME, FAULTS_OF_A_NETWORK, NEW_OF_A_NETWORK, OF_A_COOKIE, OF_A_NETWORK, network,
+};
 use msci_core::ids::CookieId;
 use msci_core::time::Timestamp;
 use worker::Request;
@@ -15,25 +17,70 @@ struct Isolate {
     cookies: Buckets,
     networks: Buckets,
     newcomers: Buckets,
+    faulty_networks: Buckets,
+    faulty_names: Buckets,
 }
 
 thread_local! {
     static ISOLATE: RefCell<Option<Isolate>> = const { RefCell::new(None) };
 }
 
-fn takes(of: impl FnOnce(&mut Isolate) -> &mut Buckets, who: &[u8], now: Timestamp) -> Result<()> {
-    let taken = ISOLATE.with_borrow_mut(|isolate| {
-        let isolate = isolate.get_or_insert_with(|| {
-            let bits = random_bits();
+fn with<T>(act: impl FnOnce(&mut Isolate) -> T) -> T {
+    ISOLATE.with_borrow_mut(|isolate| {
+        act(isolate.get_or_insert_with(|| {
+            let (bits, more) = (random_bits(), random_bits());
             Isolate {
                 cookies: Buckets::new(OF_A_COOKIE, bits as u64),
                 networks: Buckets::new(OF_A_NETWORK, (bits >> 32) as u64),
                 newcomers: Buckets::new(NEW_OF_A_NETWORK, (bits >> 64) as u64),
+                faulty_networks: Buckets::new(FAULTS_OF_A_NETWORK, more as u64),
+                faulty_names: Buckets::new(FAULTS_OF_A_NAME, (more >> 64) as u64),
             }
-        });
-        of(isolate).takes(who, now.0.saturating_mul(1000))
-    });
+        }))
+    })
+}
+
+fn takes(of: impl FnOnce(&mut Isolate) -> &mut Buckets, who: &[u8], now: Timestamp) -> Result<()> {
+    let taken = with(|isolate| of(isolate).takes(who, micros(now)));
     if taken { Ok(()) } else { Err(Error::overloaded()) }
+}
+
+fn micros(now: Timestamp) -> i64 {
+    now.0.saturating_mul(1000)
+}
+
+/// A token that is about to be looked at: whose network sends it, and whom it is said to prove. Neither is kept but in
+/// these counts, whose places nobody can tell the name of.
+pub(crate) struct Prover<'a> {
+    pub(crate) network: Option<&'a str>,
+    pub(crate) now: Timestamp,
+}
+
+impl Prover<'_> {
+    /// Whether it is looked at.
+    ///
+    /// # Errors
+    /// 429 where too many proved nothing: the signals stay with the browser, which comes again.
+    pub(crate) fn may_prove(&self, name: &str) -> Result<()> {
+        let now = micros(self.now);
+        let may = with(|isolate| {
+            let network =
+                self.network.is_none_or(|network| isolate.faulty_networks.may(network.as_bytes(), now));
+            network && isolate.faulty_names.may(name.as_bytes(), now)
+        });
+        if may { Ok(()) } else { Err(Error::overloaded()) }
+    }
+
+    /// It proved nothing.
+    pub(crate) fn failed(&self, name: &str) {
+        let now = micros(self.now);
+        with(|isolate| {
+            if let Some(network) = self.network {
+                isolate.faulty_networks.takes(network.as_bytes(), now);
+            }
+            isolate.faulty_names.takes(name.as_bytes(), now);
+        });
+    }
 }
 
 /// A request of a network; those of this machine itself count nowhere.

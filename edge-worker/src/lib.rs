@@ -38,6 +38,8 @@ mod cookies;
 #[cfg(feature = "edge")]
 mod cors;
 #[cfg(feature = "edge")]
+mod counts;
+#[cfg(feature = "edge")]
 mod decisions;
 #[cfg(feature = "edge")]
 mod flood;
@@ -68,8 +70,13 @@ mod snippet;
 use worker::{Context, Env, Request, event};
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<web_sys::Response> {
-    match route::route(request, &env).await {
+async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
+    let answer = route::route(request, &env).await;
+    #[cfg(feature = "edge")]
+    counts::tell_later(&context, env);
+    #[cfg(not(feature = "edge"))]
+    drop((context, env));
+    match answer {
         Ok(response) => Ok(response),
         Err(error) => Ok(error.into_response()?.into()),
     }

@@ -14,12 +14,13 @@ use msci_core::ids::{CustomerId, SignalKey};
 use msci_core::json;
 use msci_core::limits::ACTIVITIES_PER_ANSWER;
 use msci_core::object::{
-    CollectAnswer, CollectCall, Context, Drop, Object, Page, Present, Purge, ShipAnswer, ShipOutcome,
+    Claim, CollectAnswer, CollectCall, Context, Drop, Object, Page, Present, Purge, ShipAnswer, ShipOutcome,
     Unlinked, UserOutcome,
 };
 use msci_core::profile::Imported;
 use msci_core::signal::Signal;
 use msci_core::time::{SECOND_MS, Timestamp};
+use msci_core::token::Use;
 use serde::Serialize;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
@@ -99,12 +100,14 @@ impl ProfileObject {
             ProfileCall::Forget => told(&self.forget(c, now).await?),
             ProfileCall::Erase => told(&self.erase(c, now).await?),
             ProfileCall::Purge(purge) => told(&self.purge(&purge, c, now).await?),
-            ProfileCall::Erasing => {
-                told(&self.peek(|object| object.next_purge().is_some() || object.wants_renewal()))
-            }
+            ProfileCall::Erasing => told(&self.peek(Object::is_ending)),
             ProfileCall::Wake => told(&self.follow(c, now).await?),
             ProfileCall::CopyAgain => told(&self.copy_again(c, now).await?),
+            ProfileCall::UseToken(used) => told(&self.use_token(&used, c, now).await?),
             ProfileCall::Links => told(&self.peek(Object::links)),
+            ProfileCall::Claims => {
+                told(&self.peek(|object| object.claims().iter().map(Claim::shown).collect::<Vec<_>>()))
+            }
             ProfileCall::Held => {
                 let held = self.peek(|object| Some(told(&object.profile.held(&c.definitions))));
                 held.unwrap_or_else(|| told(&()))
@@ -188,6 +191,13 @@ impl ProfileObject {
         let answer = self.step(configuration, now, |object, context| object.ship(page, &present, context))?;
         self.arm(configuration, now).await?;
         Ok(answer)
+    }
+
+    /// Binds a token to the browser that uses it.
+    async fn use_token(&self, used: &Use, configuration: &Rc<Configuration>, now: Timestamp) -> Result<bool> {
+        let may = self.step(configuration, now, |object, context| object.use_token(used, context.now))?;
+        self.arm(configuration, now).await?;
+        Ok(may)
     }
 
     fn present_of_batch(&self, call: &CollectCall) -> Result<Present> {
@@ -481,7 +491,12 @@ impl ProfileCall {
     /// Whether this asks for what is there, and changes nothing where nothing is.
     fn only_asks(&self) -> bool {
         match self {
-            Self::Collect(_) | Self::Ship(_) | Self::Import(_) | Self::Drop(_) | Self::Erase => false,
+            Self::Collect(_)
+            | Self::Ship(_)
+            | Self::Import(_)
+            | Self::Drop(_)
+            | Self::Erase
+            | Self::UseToken(_) => false,
             Self::Read { .. }
             | Self::Unlink(_)
             | Self::Forget
@@ -490,6 +505,7 @@ impl ProfileCall {
             | Self::Wake
             | Self::CopyAgain
             | Self::Links
+            | Self::Claims
             | Self::Held
             | Self::Timeline { .. }
             | Self::Search(_)
@@ -504,7 +520,9 @@ impl ProfileCall {
             Self::Unlink(_) => told(&Unlinked::NotLinked),
             Self::Erasing => told(&false),
             Self::Replay { .. } => told(&0),
-            Self::CopyAgain | Self::Links | Self::Timeline { .. } | Self::Search(_) => told(&[(); 0]),
+            Self::CopyAgain | Self::Links | Self::Claims | Self::Timeline { .. } | Self::Search(_) => {
+                told(&[(); 0])
+            }
             _ => told(&()),
         }
     }

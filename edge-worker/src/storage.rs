@@ -4,6 +4,8 @@ pub(crate) mod index;
 mod kv;
 #[cfg(feature = "edge")]
 pub(crate) mod profile_tables;
+#[cfg(feature = "edge")]
+pub(crate) mod renewal;
 #[cfg(feature = "api")]
 pub(crate) mod search;
 pub(crate) mod snapshots;

@@ -32,7 +32,7 @@ function msci_token( $auth_id, $secret ) {
 		return rtrim( strtr( base64_encode( $bytes ), '+/', '-_' ), '=' );
 	};
 	$signed = $part( wp_json_encode( array( 'alg' => 'HS256', 'typ' => 'JWT' ) ) ) . '.'
-		. $part( wp_json_encode( array( 'sub' => $auth_id, 'exp' => time() + 600 ) ) );
+		. $part( wp_json_encode( array( 'sub' => $auth_id, 'exp' => time() + 600, 'jti' => wp_generate_uuid4() ) ) );
 	return $signed . '.' . $part( hash_hmac( 'sha256', $signed, $secret, true ) );
 }
 

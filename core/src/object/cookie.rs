@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::customer::{Page, Row, ShipAnswer, ShipOutcome};
-use super::{Context, CookieLog, Customer, ERASED, Erased, LIFE, LOG, Link, OWN_LINK, Object, is_false};
-use crate::collections::{Map, Set};
+use super::{
+    Context, CookieLog, Customer, ERASED, Erased, LIFE, LOG, Link, OWN_LINK, Object, is_false, is_zero,
+};
+use crate::collections::Map;
 use crate::config::ConsentMode;
 use crate::consent::{self, Consents, Decisions};
 use crate::effects::{Table, Write};
@@ -47,8 +49,8 @@ pub struct CollectCall {
 /// What storage already has of a batch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Present {
-    /// Signals in the log.
-    pub signals: Set<(StreamId, u64)>,
+    /// Signals in the log, as they are there.
+    pub signals: Map<(StreamId, u64), Signal>,
     /// Streams of the batch that were met before.
     pub streams: Map<StreamId, Stream>,
 }
@@ -83,6 +85,19 @@ pub enum UserOutcome {
     Refused(String),
 }
 
+impl UserOutcome {
+    /// As it is counted.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Merged => "merged",
+            Self::Already => "already",
+            Self::Rotated => "rotated",
+            Self::Claimed => "claimed",
+            Self::Refused(_) => "refused",
+        }
+    }
+}
+
 /// Answer to a [`CollectCall`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CollectAnswer {
@@ -94,6 +109,9 @@ pub struct CollectAnswer {
     pub trusted: bool,
     /// What the other cookieIds of this browser derive from.
     pub root: Option<CookieId>,
+    /// Signals that are there already, but say something else.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub conflicts: u64,
     /// This cookie was erased: the browser goes on with the cookieId that derives from this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor: Option<CustomerId>,
@@ -107,7 +125,7 @@ impl CollectAnswer {
     pub fn full(call: &CollectCall, present: &Present) -> Self {
         let verdict = |offered: &Offered| {
             let Signal { stream, seq, .. } = offered.signal;
-            if present.signals.contains(&(stream, seq)) {
+            if present.signals.contains_key(&(stream, seq)) {
                 return Verdict::Duplicate;
             }
             Verdict::Rejected(Rejection::new(seq, "storage_full", "this visitor's storage is full"))
@@ -132,7 +150,7 @@ impl CollectAnswer {
 /// A batch on its way into the log.
 struct Taking {
     log: CookieLog,
-    taken: Set<(StreamId, u64)>,
+    taken: Map<(StreamId, u64), Signal>,
     streams: Map<StreamId, Stream>,
     answer: CollectAnswer,
     out: Vec<Write>,
@@ -166,6 +184,7 @@ impl Object {
             last_seen: None,
             ephemeral: call.ephemeral,
             consent: Consents::default(),
+            claims: Vec::new(),
             refused: None,
         });
         let (before, linked) = (log.clone(), self.link.is_some());
@@ -210,7 +229,9 @@ impl Object {
     fn take(&mut self, offered: &Offered, batch: &mut Taking, context: Context<'_>) -> Verdict {
         let signal = &offered.signal;
         let id = (signal.stream, signal.seq);
-        if batch.taken.contains(&id) {
+        if let Some(first) = batch.taken.get(&id) {
+            // The first stands (fault F44); that another came is told.
+            batch.answer.conflicts += u64::from(!first.says_what(signal));
             if let Some(outcome) = self.outcome_again(offered, &batch.log) {
                 batch.answer.user = Some(outcome);
                 batch.answer.trusted = offered.trusted;
@@ -240,7 +261,7 @@ impl Object {
         batch.log.consent.note(signal.key(batch.log.cookie), signal);
         self.note_age(signal, &mut batch.out);
         batch.out.push(Write::Append { cookie, position, signal: signal.clone() });
-        batch.taken.insert(id);
+        batch.taken.insert(id, signal.clone());
         let stream = batch.streams.get_or_insert_with(signal.stream, Stream::default);
         stream.note(signal.seq);
         if planted(16) {
@@ -257,7 +278,10 @@ impl Object {
     fn user(&mut self, offered: &Offered, log: &mut CookieLog, context: Context<'_>) -> UserOutcome {
         match &offered.customer {
             None => UserOutcome::Already,
-            Some(_) if !offered.trusted => UserOutcome::Claimed,
+            Some(customer) if !offered.trusted => {
+                log.claim(customer, offered.signal.time);
+                UserOutcome::Claimed
+            }
             Some(_) if self.link.is_some() => UserOutcome::Already,
             Some(customer) => {
                 log.last_epoch = if planted(11) { 1 } else { context.now.0.max(log.last_epoch + 1) };
@@ -419,6 +443,12 @@ impl Object {
                 link.shipped = if planted(9) { self.log.as_ref().map_or(0, |log| log.end) } else { *up_to };
                 if !planted(10) {
                     out.push(Write::put(Table::Link, OWN_LINK, link));
+                }
+                let customer = link.customer.id;
+                if let Some(log) = self.log.as_mut().filter(|_| first)
+                    && log.proven(customer)
+                {
+                    out.push(Write::put(Table::Meta, LOG, log));
                 }
                 if first {
                     // The unknown profile ends here, without a `left`: the customer has it all.

@@ -88,7 +88,8 @@ impl Object {
 
     /// Whether no copy says anything of what is here: a visitor without a cookie, whom nobody knows.
     pub fn is_unlisted(&self) -> bool {
-        self.link.is_none() && self.log.as_ref().is_some_and(|log| log.ephemeral && log.last_epoch == 0)
+        let ephemeral = self.log.as_ref().is_some_and(|log| log.ephemeral && log.last_epoch == 0);
+        self.only_tokens().is_some() || (self.link.is_none() && ephemeral)
     }
 
     /// When the snapshot is to be written.

@@ -61,6 +61,7 @@ impl Object {
             log.first_seen = None;
             log.last_seen = None;
             log.refused = None;
+            log.claims = Vec::new();
             log.consent = Consents::default();
             out.push(Write::put(Table::Meta, LOG, log));
             out.push(Write::Remove(log.cookie));
@@ -209,7 +210,8 @@ impl Object {
         let repeat = repeat.filter(|_| !planted(45));
         let (life, refused, patience, unsure) = (self.life, self.refused, self.patience, self.unsure);
         let left = self.profile.leave_all(now, Cause::Removal);
-        *self = Self { life, refused, patience, unsure, ..Self::born(self.name, 0).0 };
+        let tokens = std::mem::take(&mut self.tokens);
+        *self = Self { life, refused, tokens, patience, unsure, ..Self::born(self.name, 0).0 };
         self.profile = left;
         out.push(Write::Wipe);
         out.push(Write::put(Table::Meta, LIFE, &self.life));
@@ -217,6 +219,7 @@ impl Object {
         if refused != 0 {
             out.push(Write::put(Table::Meta, REFUSED, &refused));
         }
+        self.keep_tokens(out);
         self.erased = Some(erased);
         self.profile.raise(version);
         self.profile.bump(out);
@@ -259,6 +262,12 @@ impl Object {
         self.owed.renewal && self.owed.purges.is_empty() && self.owed.drops.is_empty()
     }
 
+    /// Whether something of what was purged is still somewhere: at cookies that were not told, in the index, or in free
+    /// pages of the object's file.
+    pub fn is_ending(&self) -> bool {
+        !self.owed.purges.is_empty() || self.owed.unindex || self.owed.renewal
+    }
+
     /// The file was written anew, with what is here and nothing else.
     pub fn renewed(&mut self) -> Vec<Write> {
         self.owed.renewal = false;
@@ -271,6 +280,9 @@ impl Object {
         let retention = &settings.retention;
         // What went elsewhere is asked again as long as a browser may send it again.
         let again = retention.signal_days.saturating_add(2).min(QUEUE_DAYS + 2);
+        if let Some(until) = self.only_tokens() {
+            return Some(until);
+        }
         let Some(log) = &self.log else {
             // What an erasure left behind: once everything older is too old anyway, it is not needed.
             let days = i64::from(retention.signal_days) + 1;

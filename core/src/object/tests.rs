@@ -13,11 +13,13 @@ use crate::limits::QUEUE_DAYS;
 use crate::signal::{Kind, Signal, Source};
 
 mod batches;
+mod claims;
 mod clocks;
 mod deliveries;
 mod earlier;
 mod links;
 mod moves;
+mod tokens;
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
 
@@ -142,7 +144,11 @@ impl Disk {
 
     fn collect(&mut self, cookie: CookieId, signals: Vec<Offered>, context: Context<'_>) -> CollectAnswer {
         let present = Present {
-            signals: self.signals.iter().map(|(_, row)| (row.signal.stream, row.signal.seq)).collect(),
+            signals: self
+                .signals
+                .iter()
+                .map(|(_, row)| ((row.signal.stream, row.signal.seq), row.signal.clone()))
+                .collect(),
             streams: self.streams.clone(),
         };
         let call = CollectCall { cookie, root: cookie, signals, ephemeral: false };

@@ -60,7 +60,7 @@ mod tests {
         bytes[0] = version << 2;
         for purpose in purposes {
             let bit = PURPOSES_AT + purpose - 1;
-            bytes[bit / 8] |= 0x80 >> (bit % 8);
+            bytes[bit >> 3] |= 0x80 >> (bit & 7);
         }
         URL_SAFE_NO_PAD.encode(bytes)
     }

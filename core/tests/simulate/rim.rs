@@ -377,12 +377,15 @@ impl<'a> World<'a> {
 
     fn present_of(&self, name: CustomerId, call: &CollectCall) -> Present {
         let Some(node) = self.nodes.get(&name) else { return Present::default() };
-        let own = node.timeline.keys().filter(|key| key.cookie == call.cookie);
+        let own = node.timeline.iter().filter(|(key, _)| key.cookie == call.cookie);
         let streams = call.signals.iter().filter_map(|offered| {
             let id = offered.signal.stream;
             let body = node.rows.get(&(Table::Stream, id.to_string()))?;
             Some((id, serde_json::from_str(body).unwrap()))
         });
-        Present { signals: own.map(|key| (key.stream, key.seq)).collect(), streams: streams.collect() }
+        Present {
+            signals: own.map(|(key, (_, signal))| ((key.stream, key.seq), signal.clone())).collect(),
+            streams: streams.collect(),
+        }
     }
 }

@@ -89,7 +89,7 @@ pub(super) async fn one(env: &Env, configuration: &Configuration, id: &str) -> R
         let (key, values, segments) = row.ok_or_else(Error::not_found)?;
         return http::json(&json!({
             "customerId": customer, "known": true, "cookieIds": [], "authId": key, "attributes": values,
-            "firstSeen": null, "lastSeen": null, "measures": {}, "segments": segments, "links": [], "version": 0,
+            "firstSeen": null, "lastSeen": null, "measures": {}, "segments": segments, "links": [], "claims": [], "version": 0,
         }));
     };
     let links: Vec<LinkView> = calls::profile(env, configuration.n(), customer, ProfileCall::Links).await?;
@@ -104,6 +104,7 @@ pub(super) async fn one(env: &Env, configuration: &Configuration, id: &str) -> R
             })
         })
         .collect();
+    let claims = calls::claims(env, configuration.n(), customer).await?;
     let instant = |time: Option<Timestamp>| time.map(Timestamp::to_rfc3339);
     http::json(&json!({
         "customerId": snapshot.customer,
@@ -117,6 +118,7 @@ pub(super) async fn one(env: &Env, configuration: &Configuration, id: &str) -> R
         "measures": snapshot.measures,
         "segments": snapshot.segments,
         "links": links,
+        "claims": claims,
         "version": snapshot.version,
     }))
 }

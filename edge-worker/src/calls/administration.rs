@@ -1,10 +1,11 @@
 //! Changes of the configuration.
 
+use msci_core::ids::CustomerId;
 use msci_core::json;
 use serde_json::{Value, json};
 use worker::Env;
 
-use super::{Change, config};
+use super::{Change, ProfileCall, config, profile_text};
 use crate::error::Result;
 
 /// Changes the configuration; answers its new version.
@@ -29,4 +30,29 @@ pub(crate) async fn keep_account(env: &Env, service: &str, account: &Value) -> R
 /// An account that was kept; null if there is none.
 pub(crate) async fn account(env: &Env, service: &str) -> Result<Value> {
     Ok(json::value(&config(env, "https://config/account", Some(service)).await?)?)
+}
+
+/// Claims that wait at a visitor's object.
+pub(crate) async fn claims(env: &Env, n: u64, visitor: CustomerId) -> Result<Value> {
+    Ok(json::value(&profile_text(env, n, visitor, ProfileCall::Claims).await?)?)
+}
+
+/// Keys, without their secrets.
+pub(crate) async fn keys(env: &Env) -> Result<Value> {
+    Ok(json::value(&config(env, "https://config/keys", None).await?)?)
+}
+
+/// Makes a key; answers it, with the secret if that was made there.
+pub(crate) async fn make_key(env: &Env, asked: &Value) -> Result<Value> {
+    Ok(json::value(&config(env, "https://config/keys/make", Some(&json::text(asked))).await?)?)
+}
+
+/// Removes a key.
+pub(crate) async fn remove_key(env: &Env, id: &str) -> Result<()> {
+    config(env, "https://config/keys/remove", Some(id)).await.map(drop)
+}
+
+/// What was counted so far.
+pub(crate) async fn stats(env: &Env) -> Result<Value> {
+    Ok(json::value(&config(env, "https://config/stats", None).await?)?)
 }

@@ -2,10 +2,11 @@
 
 use msci_core::ids::CustomerId;
 use msci_core::object::{CollectAnswer, Page, ShipAnswer};
+use msci_core::token::Use;
 use serde::{Deserialize, Serialize};
 use worker::Env;
 
-use super::{ProfileCall, profile};
+use super::{ProfileCall, config, profile};
 use crate::error::Result;
 
 /// Answer to `Collect`.
@@ -27,4 +28,14 @@ pub(crate) struct Collected {
 pub(crate) async fn ship(env: &Env, n: u64, page: Page) -> Result<ShipAnswer> {
     let name = page.customer.id;
     profile(env, n, name, ProfileCall::Ship(page)).await
+}
+
+/// Binds a token to the browser that uses it, at the object of whom it proves. Says whether that browser may.
+pub(crate) async fn use_token(env: &Env, n: u64, customer: CustomerId, used: &Use) -> Result<bool> {
+    profile(env, n, customer, ProfileCall::UseToken(used.clone())).await
+}
+
+/// What was counted since the last time, by name.
+pub(crate) async fn config_count(env: &Env, counts: &[(String, u64)]) -> Result<()> {
+    config(env, "https://config/count", Some(&serde_json::to_string(counts)?)).await.map(drop)
 }

@@ -17,7 +17,7 @@ use crate::calls::{self, ProfileCall};
 use crate::configuration::{self, Configuration};
 use crate::error::{Error, Result};
 use crate::platform::{now, random_bits, within};
-use crate::storage::{index, profile_tables, snapshots, sql};
+use crate::storage::{index, profile_tables, renewal, snapshots};
 
 /// How long KV, the index or another object may take; after that the outcome is unknown.
 const PATIENCE_MS: i64 = 10 * SECOND_MS;
@@ -158,7 +158,7 @@ impl ProfileObject {
     /// What was erased is not in the object's file any more.
     async fn renew(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
         if self.peek(Object::wants_renewal) {
-            if !sql::renewed(&self.state.storage()).await? {
+            if !renewal::renewed(&self.state.storage()).await? {
                 worker::console_error!(
                     "an erased object has more rows than are written anew: it stays as it is"
                 );

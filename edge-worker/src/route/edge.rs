@@ -43,7 +43,11 @@ async fn under_prefix(request: Request, own: &str, env: &Env, now: Timestamp) ->
     }
     let configuration = configuration::current(env, now).await?;
     if matches!(own, "/collect" | "/decisions") {
-        let origin = cors::origin_of(&request, &configuration);
+        let origin = if own == "/collect" {
+            cors::sender_of(&request, &configuration)
+        } else {
+            cors::origin_of(&request, &configuration)
+        };
         let answer = match (own, method) {
             (_, Method::Options) => return cors::preflight(&origin),
             ("/collect", Method::Post) => collect::post(request, env, &configuration, now).await,

@@ -374,9 +374,17 @@ pub(crate) fn present(storage: &Storage, call: &CollectCall, object: &mut Object
     for stream in streams.iter().copied() {
         let of_stream =
             || call.signals.iter().map(|offered| &offered.signal).filter(move |s| s.stream == stream);
-        present
-            .signals
-            .extend(known(storage, call.cookie, stream, of_stream())?.into_iter().map(|seq| (stream, seq)));
+        let rows = query(
+            storage,
+            &format!(
+                "SELECT {COLUMNS} FROM signal WHERE cookie = ? AND stream = ? AND seq IN (SELECT value FROM json_each(?))"
+            ),
+            named(call.cookie, stream, of_stream())?,
+        )?;
+        for row in &rows {
+            let (_, _, signal) = signal_of(row)?;
+            present.signals.insert((stream, signal.seq), signal);
+        }
         let key = stream.to_string();
         let rows = query(storage, "SELECT body, sum FROM stream WHERE key = ?", vec![key.as_str().into()])?;
         if let Some(row) = rows.first() {
@@ -395,11 +403,20 @@ pub(crate) fn known<'a>(
     stream: StreamId,
     signals: impl Iterator<Item = &'a Signal>,
 ) -> Result<Vec<u64>> {
-    let seqs: Vec<u64> = signals.map(|signal| signal.seq).collect();
     let rows = query(
         storage,
         "SELECT seq FROM signal WHERE cookie = ? AND stream = ? AND seq IN (SELECT value FROM json_each(?))",
-        vec![cookie.to_string().into(), stream.to_string().into(), serde_json::to_string(&seqs)?.into()],
+        named(cookie, stream, signals)?,
     )?;
     rows.iter().map(|row| integer(row, 0).map(|seq| seq as u64)).collect()
+}
+
+/// Signals of one stream as parameters: its cookie, itself, their numbers.
+fn named<'a>(
+    cookie: CookieId,
+    stream: StreamId,
+    signals: impl Iterator<Item = &'a Signal>,
+) -> Result<Vec<JsValue>> {
+    let seqs: Vec<u64> = signals.map(|signal| signal.seq).collect();
+    Ok(vec![cookie.to_string().into(), stream.to_string().into(), serde_json::to_string(&seqs)?.into()])
 }

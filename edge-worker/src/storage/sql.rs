@@ -9,20 +9,6 @@ use crate::error::{Error, Result};
 extern "C" {
     #[wasm_bindgen(catch)]
     fn transaction(storage: &JsValue, statements: &js_sys::Array) -> std::result::Result<(), JsValue>;
-
-    #[wasm_bindgen(catch)]
-    fn renew(storage: &JsValue, most: u32) -> std::result::Result<Option<js_sys::Promise>, JsValue>;
-}
-
-/// Rows of a table that are written anew at most: in one turn, and in memory.
-const RENEWED_ROWS: u32 = 2000;
-
-/// Writes the file anew, with all that is there, so that nothing else is in it. The alarm goes. Says whether it was
-/// done: not where there is too much.
-pub(crate) async fn renewed(storage: &Storage) -> Result<bool> {
-    let Some(written) = renew(storage.as_raw().as_ref(), RENEWED_ROWS)? else { return Ok(false) };
-    wasm_bindgen_futures::JsFuture::from(written).await?;
-    Ok(true)
 }
 
 /// Statements for one transaction.
