@@ -15,6 +15,8 @@ pub struct Rate {
 pub const OF_A_COOKIE: Rate = Rate { every_us: 50_000, burst: 5_000 };
 /// One network: an office, a mobile carrier's gateway.
 pub const OF_A_NETWORK: Rate = Rate { every_us: 5_000, burst: 6_000 };
+/// Wrong tokens of one network: people mistype, programs are set up wrongly.
+pub const FAILED_OF_A_NETWORK: Rate = Rate { every_us: 2_000_000, burst: 30 };
 /// Visitors of one network who come without an id: each of them would be a profile.
 pub const NEW_OF_A_NETWORK: Rate = Rate { every_us: 50_000, burst: 1_000 };
 
@@ -34,15 +36,18 @@ impl Buckets {
         Self { rate, seed, halves: [vec![0; PLACES], vec![0; PLACES]] }
     }
 
+    /// Whether this one may send at this microsecond, without paying for it.
+    pub fn may(&self, who: &[u8], now_us: i64) -> bool {
+        let most = self.most(now_us);
+        let paid = |until: i64| until.max(now_us).saturating_add(self.rate.every_us);
+        let slots = self.halves.iter().zip(self.places(who)).filter_map(|(half, at)| half.get(at));
+        slots.into_iter().any(|until| paid(*until) <= most)
+    }
+
     /// Whether this one may send at this microsecond. Who may not does not pay for having asked.
     pub fn takes(&mut self, who: &[u8], now_us: i64) -> bool {
-        let hash = self.hash(who);
-        let mask = PLACES as u64 - 1;
-        let places = [(hash & mask) as usize, ((hash >> 32) & mask) as usize];
-        let most = now_us.saturating_add(self.rate.every_us.saturating_mul(self.rate.burst));
-        let paid = |until: i64| until.max(now_us).saturating_add(self.rate.every_us);
-        let slots = || self.halves.iter().zip(places).filter_map(|(half, at)| half.get(at));
-        let takes = slots().any(|until| paid(*until) <= most);
+        let takes = self.may(who, now_us);
+        let (most, places) = (self.most(now_us), self.places(who));
         for (half, at) in self.halves.iter_mut().zip(places) {
             if let Some(until) = half.get_mut(at) {
                 let then =
@@ -53,6 +58,17 @@ impl Buckets {
             }
         }
         takes
+    }
+
+    /// Until when somebody may have paid at most.
+    fn most(&self, now_us: i64) -> i64 {
+        now_us.saturating_add(self.rate.every_us.saturating_mul(self.rate.burst))
+    }
+
+    fn places(&self, who: &[u8]) -> [usize; 2] {
+        let hash = self.hash(who);
+        let mask = PLACES as u64 - 1;
+        [(hash & mask) as usize, ((hash >> 32) & mask) as usize]
     }
 
     /// FNV-1a, then mixed, so that each half sees all of it.
@@ -122,6 +138,14 @@ mod tests {
         }
         let quiet = (0..2_000).filter(|n| buckets.takes(format!("visitor {n}").as_bytes(), 2_000_000));
         assert!(quiet.count() >= 1_950);
+    }
+
+    #[test]
+    fn asking_costs_nothing() {
+        let mut buckets = Buckets::new(RATE, 7);
+        assert!((0..100).all(|_| buckets.may(b"who", 1_000_000)));
+        assert_eq!((0..100).filter(|_| buckets.takes(b"who", 1_000_000)).count(), 10);
+        assert!(!buckets.may(b"who", 1_000_000) && buckets.may(b"who", 1_001_000));
     }
 
     #[test]

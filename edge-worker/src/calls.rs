@@ -193,7 +193,26 @@ pub(crate) async fn read(
     profile(env, configuration.n(), name, ProfileCall::Read { activities }).await
 }
 
+/// The configuration's version, and whether somebody watches signals arrive; takes what was counted along.
+#[cfg(feature = "edge")]
+pub(crate) async fn pulse(
+    env: &Env,
+    counted: Option<(&msci_core::stats::Counters, &Vec<Value>)>,
+) -> Result<(u64, bool)> {
+    let body = counted.map(|counted| serde_json::to_string(&counted)).transpose()?;
+    Ok(json::from_str(&config(env, "https://config/pulse", body.as_deref()).await?)?)
+}
+
 /// The configuration's version.
+#[cfg(feature = "edge")]
+pub(crate) async fn config_version(env: &Env) -> Result<u64> {
+    let (n, watched) = pulse(env, None).await?;
+    crate::counting::watched(watched);
+    Ok(n)
+}
+
+/// The configuration's version.
+#[cfg(feature = "console")]
 pub(crate) async fn config_version(env: &Env) -> Result<u64> {
     Ok(json::from_str(&config(env, "https://config/version", None).await?)?)
 }

@@ -19,6 +19,7 @@ use crate::calls::{self, Collected, ProfileCall};
 use crate::configuration::Configuration;
 use crate::cookies::{self, Cookies};
 use crate::cors::{self, Origin};
+use crate::counting;
 use crate::error::{Error, Result};
 use crate::flood;
 use crate::http::{self, header};
@@ -72,9 +73,12 @@ pub(crate) async fn post(
                 Err(rejection) => rejection.clone(),
             });
         }
+        tally.counted();
         return http::json(&tally.answer(&batch, None, Some(tally.cookie)));
     }
     let last = take(&batch, env, configuration, &cookies, now, &mut tally).await?;
+    tally.counted();
+    counting::timed("collect", now);
     respond(&request, &batch, configuration, &cookies, &tally, last.as_ref(), now)
 }
 
@@ -103,6 +107,8 @@ struct Tally {
     /// Highest seq that was taken, and of a `user` signal: what came last decides what the browser hears.
     newest: u64,
     newest_user: u64,
+    /// So many signals more are missing than before.
+    missing: i64,
 }
 
 impl Tally {
@@ -117,6 +123,7 @@ impl Tally {
             trusted: false,
             newest: 0,
             newest_user: 0,
+            missing: 0,
         }
     }
 
@@ -131,6 +138,18 @@ impl Tally {
             Verdict::Rejected(rejection) => self.reject(rejection.clone()),
             // Counted where it belongs.
             Verdict::Elsewhere(_) => {}
+        }
+    }
+
+    /// A verdict leaves no signal missing: those that an object did not get are no gap.
+    fn counted(&self) {
+        let told = self.rejected.iter().filter(|rejection| rejection.seq < self.newest).count() as i64;
+        counting::count("accepted", self.accepted.cast_signed());
+        counting::count("duplicate", self.duplicate.cast_signed());
+        counting::count("missing", self.missing - if self.missing > 0 { told } else { 0 });
+        counting::count("merges", (self.user == Some(UserOutcome::Merged)).into());
+        for rejection in &self.rejected {
+            counting::count(&format!("rejected {}", rejection.code), 1);
         }
     }
 
@@ -236,6 +255,10 @@ async fn take(
         let collected: Collected =
             calls::profile(env, configuration.n(), name, ProfileCall::Collect(call)).await?;
         let answer = &collected.answer;
+        // The others of a rotation begin in the middle of a stream.
+        if cookie == first {
+            tally.missing += answer.missing;
+        }
         let mut elsewhere: Map<CustomerId, Vec<Offered>> = Map::new();
         let (mut newest, mut newest_user) = (0, 0);
         for (offered, verdict) in signals.into_iter().zip(&answer.verdicts) {
@@ -245,6 +268,15 @@ async fn take(
                 continue;
             }
             tally.count(verdict);
+            counting::seen(
+                &offered.signal,
+                collected.customer,
+                match verdict {
+                    Verdict::Rejected(rejection) => &rejection.code,
+                    Verdict::Duplicate => "duplicate",
+                    Verdict::Accepted | Verdict::Elsewhere(_) => "accepted",
+                },
+            );
             newest = newest.max(seq);
             if offered.signal.kind == Kind::User {
                 newest_user = newest_user.max(seq);

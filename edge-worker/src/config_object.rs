@@ -1,8 +1,10 @@
 //! The one Durable Object that holds the configuration: immutable bundles by version, and the secrets
 //! of this system. A change is compiled before it is stored, so what is stored always compiles.
 
+mod access;
 mod accounts;
 mod activations;
+mod counting;
 mod previews;
 
 use std::cell::RefCell;
@@ -33,11 +35,13 @@ pub struct ConfigObject {
     env: Env,
     /// Requests granted, by token and window. In memory alone: an object that begins anew grants anew.
     leases: RefCell<Map<u32, (i64, u32)>>,
+    /// Signals for whoever watches.
+    live: RefCell<counting::Live>,
 }
 
 impl DurableObject for ConfigObject {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, leases: RefCell::default() }
+        Self { state, env, leases: RefCell::default(), live: RefCell::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -45,6 +49,9 @@ impl DurableObject for ConfigObject {
         let answer = match request.path().as_str() {
             "/version" => self.told().map(|told| told.bundle.n.to_string()),
             "/told" => self.told().and_then(|told| Ok(serde_json::to_string(&told)?)),
+            "/pulse" => self.pulse(&body),
+            "/stats" => self.stats(&body),
+            "/watch" => self.watch(&body),
             "/lease" => self.lease(&body),
             "/change" => self.change(&body).await.map(|n| n.to_string()),
             "/activation" => self.change_activation(&body).await,
@@ -53,6 +60,14 @@ impl DurableObject for ConfigObject {
             "/preview/take" => self.take_preview(&body),
             "/account/keep" => self.keep_account(&body),
             "/account" => self.account(&body),
+            "/token" => self.token(&body),
+            "/tokens" => self.tokens(),
+            "/token/make" => self.make_token(&body),
+            "/token/remove" => self.remove_token(&body),
+            "/audit" => self.audit(&body),
+            "/audit/begin" => self.audit_begin(&body),
+            "/audit/end" => self.audit_end(&body),
+            "/audit/count" => self.audit_count(&body),
             _ => Err(Error::not_found()),
         };
         match answer {

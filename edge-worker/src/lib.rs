@@ -30,6 +30,8 @@ mod cookies;
 #[cfg(feature = "edge")]
 mod cors;
 #[cfg(feature = "edge")]
+mod counting;
+#[cfg(feature = "edge")]
 mod decisions;
 #[cfg(feature = "edge")]
 mod flood;
@@ -60,8 +62,12 @@ mod snippet;
 use worker::{Context, Env, Request, event};
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<web_sys::Response> {
-    match route::route(request, &env).await {
+#[cfg_attr(feature = "console", allow(unused_variables))]
+async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
+    let answer = route::route(request, &env).await;
+    #[cfg(feature = "edge")]
+    counting::later(&env, &context);
+    match answer {
         Ok(response) => Ok(response),
         Err(error) => Ok(error.into_response()?.into()),
     }

@@ -9,22 +9,56 @@ use worker::{Env, Request, Response};
 
 use super::ask::Visit;
 use super::{Answer, ROOT, layout, parts};
+use crate::access::{self, Caller, audit};
+use crate::configuration::Configuration;
 use crate::error::{Error, Result};
 use crate::http::{self, header};
 use crate::names;
 use crate::platform::random_bits;
-use msci_core::proof::same;
+use msci_core::access::Scope;
 use msci_core::session::{SESSION_MS, Session};
 use msci_core::time::{SECOND_MS, Timestamp};
 
-/// Whose request it is.
-pub(super) fn of(request: &Request, env: &Env, now: Timestamp) -> Option<Session> {
+/// Whose request it is: of a session, or of somebody whom Cloudflare Access let in.
+pub(super) async fn of(
+    request: &Request,
+    env: &Env,
+    configuration: &Configuration,
+    now: Timestamp,
+) -> Result<Option<(Session, Caller)>> {
     let cookies = header(request, "cookie");
     let value = cookies.split(';').find_map(|pair| {
         let (name, value) = pair.split_once('=')?;
         (name.trim() == names::COOKIE_SESSION).then(|| value.trim())
-    })?;
-    Session::read(value, &names::var(env, names::VAR_ADMIN_TOKEN), now)
+    });
+    if let Some((value, id)) = value.and_then(|value| Some((value, Session::whose(value)?)))
+        && let Some((caller, key)) = signed_in_by(request, env, id, now).await?
+        && let Some(session) = Session::read(value, &key, now)
+    {
+        return Ok(Some((session, caller)));
+    }
+    Ok(access::vouched(request, configuration, now).await.map(|caller| {
+        let key = configuration.proofs.seal("console", caller.name.as_bytes(), Timestamp(0));
+        (Session::elsewhere(&caller.name, &key), caller)
+    }))
+}
+
+/// Whom a session by this token is, and what its MACs are made by. Nobody where the token is gone.
+async fn signed_in_by(
+    request: &Request,
+    env: &Env,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<(Caller, String)>> {
+    if id == access::BUILT_IN {
+        return Ok(Some((Caller::built_in(), names::var(env, names::VAR_ADMIN_TOKEN))));
+    }
+    access::may_try(request, now)?;
+    let token = access::kept(env, id, now).await?;
+    if token.is_none() {
+        access::failed(request, now);
+    }
+    Ok(token.filter(|token| token.lives(now)).map(|token| (Caller::of(&token), token.digest)))
 }
 
 /// The page to sign in on, and from there to where somebody wanted to go. A piece of a page that asks has its
@@ -52,8 +86,8 @@ fn form_to_sign_in(status: u16, to: &str, fault: &str) -> Result<Response> {
                     input #token name="token" type="password" autocomplete="current-password" required
                         autofocus aria-describedby="token-help";
                     span.help #token-help {
-                        "On your own machine " code { "npm start" } " prints it; elsewhere it is the secret "
-                        code { "MSCI_ADMIN_TOKEN" } "."
+                        "One that an Administrator made for you. The first one " code { "npm start" }
+                        " prints on your own machine; elsewhere it is the secret " code { "MSCI_ADMIN_TOKEN" } "."
                     }
                 }
                 button { "Sign in" }
@@ -68,12 +102,20 @@ pub(super) async fn sign_in(request: &Request, env: &Env, now: Timestamp) -> Res
     let form = fields(request, super::FORM_BYTES).await?;
     let sent = |name: &str| form.get(name).as_string().unwrap_or_default();
     let to = sent("to");
-    let token = names::var(env, names::VAR_ADMIN_TOKEN);
-    if token.is_empty() || !same(sent("token").trim(), &token) {
-        let fault = "This is not the admin token. Please look whether all of it was copied.";
+    let known = access::known(request, env, sent("token").trim(), now).await?;
+    let caller = known.filter(|caller| caller.enters(Scope::Admin));
+    let by = match &caller {
+        Some(caller) => signed_in_by(request, env, &caller.id, now).await?,
+        None => None,
+    };
+    let Some((caller, key)) = by else {
+        audit::refused(env, caller.as_ref(), "console/sign-in", 403, now).await;
+        let fault = "This is not a token for the console. Please look whether all of it was copied.";
         return form_to_sign_in(403, &to, fault);
-    }
-    let session = Session::begin(&token, now, random_bits());
+    };
+    // Who cannot be told of is not let in.
+    audit::begin(env, audit::entry(Some(&caller), "POST", "console/sign-in", 303), now).await?;
+    let session = Session::begin(&caller.id, &key, now, random_bits());
     with_cookie(&to, &session.value, SESSION_MS.checked_div(SECOND_MS).unwrap_or(0))
 }
 

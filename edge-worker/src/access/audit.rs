@@ -1,0 +1,55 @@
+//! Tells the audit log, which the configuration's object keeps. A change is told before it is made: where that fails,
+//! it is not made. A read or a refusal that cannot be told goes on, and is told with the next (`audit::Counts`).
+
+use std::cell::RefCell;
+
+use msci_core::access::audit::{Counted, Counts, Entry};
+use msci_core::time::Timestamp;
+use worker::Env;
+
+use super::Caller;
+use crate::calls;
+use crate::error::Result;
+
+thread_local! {
+    static COUNTS: RefCell<Counts> = RefCell::default();
+}
+
+/// What somebody does.
+pub(crate) fn entry(caller: Option<&Caller>, method: &str, route: &str, status: u16) -> Entry {
+    let (token, name) = caller.map(|caller| (caller.id.clone(), caller.name.clone())).unwrap_or_default();
+    Entry { token, name, method: method.to_owned(), route: route.to_owned(), status }
+}
+
+/// Before something is done that is told by itself; answers which entry is waiting for its outcome.
+pub(crate) async fn begin(env: &Env, entry: Entry, now: Timestamp) -> Result<u64> {
+    tell(env, COUNTS.with_borrow_mut(Counts::take)).await;
+    calls::audit_begin(env, &Counted { at: now, entry, count: 1 }).await
+}
+
+/// After it. Where this fails, the entry says that the outcome is not known.
+pub(crate) async fn end(env: &Env, id: u64, status: u16) {
+    if let Err(error) = calls::audit_end(env, id, status).await {
+        worker::console_error!("the outcome of entry {id} is not in the audit log: {error}");
+    }
+}
+
+/// A read, or a refusal.
+pub(crate) async fn counted(env: &Env, entry: Entry, now: Timestamp) {
+    tell(env, COUNTS.with_borrow_mut(|counts| counts.note(entry, now))).await;
+}
+
+/// Somebody was not let in, or not let do something.
+pub(crate) async fn refused(env: &Env, caller: Option<&Caller>, route: &str, status: u16, now: Timestamp) {
+    counted(env, entry(caller, "", route, status), now).await;
+}
+
+async fn tell(env: &Env, due: Vec<Counted>) {
+    if due.is_empty() {
+        return;
+    }
+    if let Err(error) = calls::audit_count(env, &due).await {
+        worker::console_error!("the audit log is told later: {error}");
+        COUNTS.with_borrow_mut(|counts| counts.again(due));
+    }
+}
