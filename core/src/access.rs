@@ -1,14 +1,12 @@
 //! Who may do what: one table of everything that the admin and read API answer, with the least role that may. What is
 //! not in it is answered to nobody, so a route that somebody forgot to enter does not work, rather than for everyone.
 
-use serde::{Deserialize, Serialize};
-
 pub mod assertion;
 pub mod audit;
 pub mod token;
 
 /// What somebody may do; each may also do what those before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// Reads, and previews what changes nothing.
     Viewer,
@@ -19,6 +17,11 @@ pub enum Role {
 }
 
 impl Role {
+    /// From how it is written.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Viewer, Self::Contributor, Self::Administrator].into_iter().find(|role| role.name() == name)
+    }
+
     /// As it is written.
     pub fn name(self) -> &'static str {
         match self {
@@ -30,13 +33,27 @@ impl Role {
 }
 
 /// Which of the two interfaces a token opens; without one, both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// The admin API and the console.
     Admin,
     /// The read API.
     Data,
+}
+
+impl Scope {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Data => "data",
+        }
+    }
+
+    /// From how it is written.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Admin, Self::Data].into_iter().find(|scope| scope.name() == name)
+    }
 }
 
 use Role::{Administrator, Contributor, Viewer};
@@ -54,7 +71,7 @@ const ROUTES: [(&str, &str, Role); 44] = [
     ("GET", "customers/{id}", Viewer),
     ("GET", "customers/{id}/timeline", Viewer),
     ("POST", "customers/{id}/unlink", Contributor),
-    ("GET", "privacy/export", Administrator),
+    ("GET", EXPORT, Administrator),
     ("POST", "privacy/erase", Administrator),
     ("POST", "index/rebuild", Administrator),
     ("POST", "index/tidy", Administrator),
@@ -91,6 +108,9 @@ const ROUTES: [(&str, &str, Role); 44] = [
     ("DELETE", "{kind}/{name}", Contributor),
 ];
 
+/// A read that is told like a change.
+const EXPORT: &str = "privacy/export";
+
 /// Kinds of definitions that the routes with `{kind}` are about.
 const KINDS: [&str; 4] = ["tables", "measures", "segments", "experiences"];
 
@@ -99,6 +119,8 @@ const KINDS: [&str; 4] = ["tables", "measures", "segments", "experiences"];
 pub struct Route {
     /// The least role that may.
     pub role: Role,
+    /// Whether the audit log tells each use by itself: what changes something, or shows a person's data as a whole.
+    pub alone: bool,
     /// How the audit log tells it: without ids of people, and without anything that may be one.
     pub told: String,
 }
@@ -121,7 +143,8 @@ pub fn route(method: &str, path: &[&str]) -> Result<Route, Missing> {
     for (its, pattern, role) in ROUTES {
         let Some(told) = told(pattern, path) else { continue };
         if its == method {
-            return Ok(Route { role, told });
+            let alone = role > Viewer && (method != "GET" || pattern == EXPORT);
+            return Ok(Route { role, alone, told });
         }
         missing = Missing::Method;
     }
@@ -205,6 +228,13 @@ mod tests {
                 assert_eq!(asked("PATCH", &path), Err(Missing::Method), "{path}");
             }
         }
+    }
+
+    #[test]
+    fn changes_and_exports_are_told_each_by_itself() {
+        let alone = |method, path| asked(method, path).unwrap().alone;
+        assert!(alone("PUT", "settings") && alone("DELETE", "segments/x") && alone("GET", EXPORT));
+        assert!(!alone("GET", "tokens") && !alone("GET", "customers") && !alone("POST", "segments/preview"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What people configure: settings, tables, measures, segments, experiences, as one immutable bundle
 //! per version. A change makes the next version; nothing edits one in place (design §6).
 
-use crate::access::assertion::Access;
+use crate::access::assertion;
 use crate::collections::Map;
 use crate::time::Timestamp;
 use serde::de::Error;
@@ -108,8 +108,8 @@ pub struct Settings {
     /// Index.
     pub index: Index,
     /// Cloudflare Access in front of the console and the APIs, where it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub access: Option<Access>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "assertion::setting")]
+    pub access: Option<Value>,
 }
 
 impl Default for Settings {

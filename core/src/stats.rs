@@ -1,9 +1,9 @@
 //! How the system does, in counters: plain sums by name, so that what isolates counted each for themselves adds up, in
 //! any order. Times are counted in classes; from those come the percentiles.
 
-use serde_json::{Map as Object, Value, json};
+use serde_json::{Value, json};
 
-use crate::collections::Map;
+use crate::collections::{Map, json_object};
 
 /// Sums by name.
 pub type Counters = Map<String, i64>;
@@ -28,12 +28,12 @@ pub fn timed(counters: &mut Counters, what: &str, ms: i64) {
 }
 
 /// What `GET /stats` answers of them.
-pub fn shown(counters: &Counters) -> Value {
-    let count = |name: &str| counters.get(name).copied().unwrap_or(0);
-    let rejected: Object<String, Value> = counters
-        .iter()
-        .filter_map(|(name, n)| Some((name.strip_prefix("rejected ")?.to_owned(), (*n).into())))
-        .collect();
+pub fn shown(counters: &Value) -> Value {
+    let count = |name: &str| counted(counters, name);
+    let all = counters.as_object().into_iter().flatten();
+    let rejected = json_object(
+        all.filter_map(|(name, n)| Some((name.strip_prefix("rejected ")?.to_owned(), n.clone()))),
+    );
     json!({
         "accepted": count("accepted"),
         "duplicate": count("duplicate"),
@@ -46,9 +46,13 @@ pub fn shown(counters: &Counters) -> Value {
     })
 }
 
+fn counted(counters: &Value, name: &str) -> i64 {
+    counters.get(name).and_then(Value::as_i64).unwrap_or(0)
+}
+
 /// How many, and in how many milliseconds half, nearly all, and almost all of them were done, rounded up to a class.
-fn times(counters: &Counters, what: &str) -> Value {
-    let of = |class: usize| counters.get(format!("time {what} {class}").as_str()).copied().unwrap_or(0);
+fn times(counters: &Value, what: &str) -> Value {
+    let of = |class: usize| counted(counters, &format!("time {what} {class}"));
     let count: i64 = (0..=CLASSES.len()).map(of).sum();
     let within = |percent: i64| {
         let mut sum = 0;
@@ -65,18 +69,22 @@ fn times(counters: &Counters, what: &str) -> Value {
 mod tests {
     use super::*;
 
+    fn value(counters: &Counters) -> Value {
+        serde_json::to_value(counters).unwrap()
+    }
+
     #[test]
     fn times_are_told_by_the_class_that_holds_so_many_of_them() {
         let mut counters = Counters::new();
         for (ms, many) in [(1, 50), (4, 45), (60, 4), (9000, 1)] {
             (0..many).for_each(|_| timed(&mut counters, "collect", ms));
         }
-        let shown = shown(&counters);
+        let shown = shown(&value(&counters));
         assert_eq!(shown["latencies"]["collect"], json!({ "count": 100, "p50": 1, "p95": 5, "p99": 100 }));
         assert_eq!(shown["latencies"]["pages"], json!({ "count": 0, "p50": null, "p95": null, "p99": null }));
         timed(&mut counters, "collect", 9000);
         assert_eq!(
-            super::shown(&counters)["latencies"]["collect"]["p99"],
+            super::shown(&value(&counters))["latencies"]["collect"]["p99"],
             Value::Null,
             "longer than the last class"
         );
@@ -88,7 +96,7 @@ mod tests {
         for (name, n) in [("accepted", 3), ("rejected too_old", 2), ("rejected erased", 1), ("missing", -1)] {
             add(&mut counters, name, n);
         }
-        let shown = shown(&counters);
+        let shown = shown(&value(&counters));
         assert_eq!(shown["rejected"], json!({ "too_old": 2, "erased": 1 }));
         assert_eq!((&shown["accepted"], &shown["missing"]), (&json!(3), &json!(0)));
     }

@@ -11,6 +11,8 @@
     clippy::integer_division_remainder_used
 )]
 
+#[path = "../fuzz/src/access.rs"]
+mod access;
 #[path = "../fuzz/src/address.rs"]
 mod address;
 #[path = "../fuzz/src/batch.rs"]
@@ -139,6 +141,11 @@ fn e10_of_any_cookie_header_only_what_we_wrote_counts() {
 #[test]
 fn g1_a_token_proves_no_more_than_it_says_whatever_it_says() {
     run_text(include_str!("../fuzz/seeds/token.txt"), token::everything);
+}
+
+#[test]
+fn an_assertion_vouches_for_whom_it_says_and_nobody_else() {
+    run_text(include_str!("../fuzz/seeds/access.txt"), access::everything);
 }
 
 #[test]

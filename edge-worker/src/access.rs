@@ -12,6 +12,7 @@ use msci_core::access::{Role, Scope};
 use msci_core::flood::{Buckets, FAILED_OF_A_NETWORK, network};
 use msci_core::proof::same;
 use msci_core::time::{SECOND_MS, Timestamp};
+use serde_json::Value;
 use worker::{Env, Request};
 
 pub(crate) use assertion::vouched;
@@ -164,6 +165,8 @@ pub(crate) async fn kept(env: &Env, id: &str, now: Timestamp) -> Result<Option<T
         return Ok(held);
     }
     let found = calls::token(env, id).await?;
+    let digest = found.get(1).and_then(Value::as_str);
+    let found = found.get(0).zip(digest).and_then(|(kept, digest)| Token::read(kept, digest));
     KEPT.with_borrow_mut(|kept| {
         kept.retain(|(since, token)| token.id != id && fresh(*since));
         if let Some(token) = found.as_ref().filter(|_| kept.len() < KEPT_TOKENS) {

@@ -65,10 +65,7 @@ pub(crate) async fn answer(
         return Err(refusal);
     }
     let entry = audit::entry(Some(caller), &method, &route.told, 0);
-    let begun = match route.role {
-        Role::Viewer => None,
-        Role::Contributor | Role::Administrator => Some(audit::begin(env, entry.clone(), now()).await?),
-    };
+    let begun = if route.alone { Some(audit::begin(env, entry.clone(), now()).await?) } else { None };
     let answer = allowed(request, env, configuration, &parts, caller).await;
     let status = answer.as_ref().map_or_else(Error::status, Response::status_code);
     match begun {

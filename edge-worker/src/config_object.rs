@@ -65,9 +65,8 @@ impl DurableObject for ConfigObject {
             "/token/make" => self.make_token(&body),
             "/token/remove" => self.remove_token(&body),
             "/audit" => self.audit(&body),
-            "/audit/begin" => self.audit_begin(&body),
-            "/audit/end" => self.audit_end(&body),
-            "/audit/count" => self.audit_count(&body),
+            "/audit/tell" => self.tell_audit(&body),
+            "/audit/end" => self.end_audit(&body),
             _ => Err(Error::not_found()),
         };
         match answer {

@@ -56,10 +56,10 @@ pub(crate) async fn any(request: Request, env: &Env, path: &str, now: Timestamp)
     if let Some(name) = path.strip_prefix("assets/").filter(|_| !post) {
         return assets::file(&request, name);
     }
-    if post && path == "sign-in" {
-        return session::sign_in(&request, env, now).await;
-    }
     let configuration = configuration::current(env, now).await?;
+    if post && path == "sign-in" {
+        return session::sign_in(&request, env, &configuration, now).await;
+    }
     let Some((session, caller)) = session::of(&request, env, &configuration, now).await? else {
         audit::refused(env, None, "console", 401, now).await;
         return session::ask(&request, path);

@@ -8,7 +8,7 @@ const [, table = ""] = /const ROUTES[^=]*= \[(.*?)\n\];/s.exec(source) ?? [];
 /** @typedef {{ method: string, path: string, role: "Viewer" | "Contributor" | "Administrator" }} Route */
 
 /** Paths with names and ids filled in, of every kind of definitions. @type {Route[]} */
-export const ROUTES = [...table.matchAll(/\("(\w+)", "([^"]+)", (\w+)\)/g)].flatMap(([, method = "", path = "", role]) =>
+export const ROUTES = [...table.replace("EXPORT", '"privacy/export"').matchAll(/\("(\w+)", "([^"]+)", (\w+)\)/g)].flatMap(([, method = "", path = "", role]) =>
   (path.includes("{kind}") ? ["tables", "measures", "segments", "experiences"] : [""]).map((kind) => ({
     method,
     path: `/${path.replace("{kind}", kind).replace("{name}", "Golden").replace("{id}", "0123456789abcdef0123456789abcdef")}`,

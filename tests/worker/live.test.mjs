@@ -85,6 +85,7 @@ test("who watches sees signals with their verdicts within seconds, and nothing t
   await msci.collect(him.batch(order));
   await until(() => events.filter(({ name }) => name === "order").length === 2, "both are seen", 20_000);
   assert.deepEqual(events.filter(({ name }) => name === "order").map(({ verdict }) => verdict), ["accepted", "duplicate"]);
+  assert.ok(events.every(({ uri }) => uri !== "/a"), "what came while nobody watched was not handed on");
   const [view] = events;
   assert.deepEqual(Object.keys(view).sort(), ["at", "customerId", "name", "type", "uri", "verdict"]);
   assert.deepEqual([view.type, view.uri], ["view", "https://shop.example/shop/"]);

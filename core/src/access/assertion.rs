@@ -5,45 +5,58 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::Role;
-use crate::collections::Map;
 use crate::limits::TOKEN_BYTES;
 use crate::strict_json;
 use crate::time::{SECOND_MS, Timestamp};
 
-/// Whom to believe, and what those may do whom it vouches for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Access {
-    /// `iss`: `https://<team>.cloudflareaccess.com`.
-    pub issuer: String,
-    /// `aud`: the tag of the application.
-    pub audience: String,
-    /// Public keys, as `https://<team>.cloudflareaccess.com/cdn-cgi/access/certs` lists them. Nothing is fetched.
-    #[serde(deserialize_with = "keys")]
-    pub jwks: Value,
-    /// Roles by e-mail address, name of a service token, or group; anybody else who was let in is a Viewer.
-    #[serde(default)]
-    pub roles: Map<String, Role>,
-}
-
 /// Most keys; there are two, and for a while three, when they rotate.
 const KEYS: usize = 10;
 
-fn keys<'de, D: Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
-    let mut value = Value::deserialize(from)?;
-    let keys = value.get_mut("keys").map(Value::take).unwrap_or_default();
-    let usable = |key: &Value| {
-        ["kid", "n", "e"].iter().all(|name| key.get(*name).is_some_and(Value::is_string))
-            && key.get("kty").is_some_and(|kty| kty == "RSA")
-    };
-    if keys.as_array().is_some_and(|keys| (1..=KEYS).contains(&keys.len()) && keys.iter().all(usable)) {
-        return Ok(serde_json::json!({ "keys": keys }));
+/// The setting `access`: `issuer` (`https://<team>.cloudflareaccess.com`), `audience` (the tag of the application),
+/// `jwks` (public keys as `<issuer>/cdn-cgi/access/certs` lists them; nothing is fetched) and `roles` by e-mail address,
+/// name of a service token, or group; anybody else who was let in is a Viewer.
+///
+/// # Errors
+/// Where it is of another shape.
+pub fn setting<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+    let value = Value::deserialize(from)?;
+    if value.is_null() {
+        return Ok(None);
     }
-    Err(D::Error::custom("jwks should be { \"keys\": [...] } with 1 to 10 RSA keys, each with kid, n and e"))
+    match fault(&value) {
+        None => Ok(Some(value)),
+        Some(fault) => Err(D::Error::custom(fault)),
+    }
+}
+
+fn fault(access: &Value) -> Option<&'static str> {
+    let given = |name: &str| access.get(name).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    let known = |name: &String| matches!(name.as_str(), "issuer" | "audience" | "jwks" | "roles");
+    if !(given("issuer")
+        && given("audience")
+        && access.as_object().is_some_and(|access| access.keys().all(known)))
+    {
+        return Some("access should be { issuer, audience, jwks, roles }");
+    }
+    let usable = |key: &Value| {
+        let texts = ["kid", "n", "e"].iter().all(|name| key.get(*name).is_some_and(Value::is_string));
+        texts && key.get("kty").is_some_and(|kty| kty == "RSA")
+    };
+    let keys = access.pointer("/jwks/keys").and_then(Value::as_array);
+    if !keys.is_some_and(|keys| (1..=KEYS).contains(&keys.len()) && keys.iter().all(usable)) {
+        return Some(
+            "access.jwks should be { \"keys\": [...] } with 1 to 10 RSA keys, each with kid, n and e",
+        );
+    }
+    let role = |role: &Value| role.as_str().and_then(Role::from_name).is_some();
+    let roles = access
+        .get("roles")
+        .is_none_or(|roles| roles.as_object().is_some_and(|roles| roles.values().all(role)));
+    (!roles).then_some("access.roles should name a role for each")
 }
 
 /// An assertion, not yet proven.
@@ -59,7 +72,7 @@ pub struct Assertion<'a> {
 }
 
 /// Reads an assertion; none where it is anything but RS256 by a key of the settings.
-pub fn read<'a>(text: &'a str, access: &'a Access) -> Option<Assertion<'a>> {
+pub fn read<'a>(text: &'a str, access: &'a Value) -> Option<Assertion<'a>> {
     if text.len() > 4 * TOKEN_BYTES {
         return None;
     }
@@ -72,8 +85,7 @@ pub fn read<'a>(text: &'a str, access: &'a Access) -> Option<Assertion<'a>> {
     }
     let kid = header.get("kid").and_then(Value::as_str)?;
     let key = access
-        .jwks
-        .get("keys")?
+        .pointer("/jwks/keys")?
         .as_array()?
         .iter()
         .find(|key| key.get("kid").is_some_and(|its| its == kid))?;
@@ -87,20 +99,21 @@ pub fn read<'a>(text: &'a str, access: &'a Access) -> Option<Assertion<'a>> {
 
 impl Assertion<'_> {
     /// Whom it vouches for, and what that one may do; none where it is for somewhere else, or over.
-    pub fn whom(&self, access: &Access, now: Timestamp) -> Option<(String, Role)> {
+    pub fn whom(&self, access: &Value, now: Timestamp) -> Option<(String, Role)> {
         let claims = &self.claims;
         let text = |name: &str| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let seconds = |name: &str| claims.get(name).and_then(Value::as_f64);
         let now = now.0 as f64 / SECOND_MS as f64;
+        let audience = access.get("audience")?;
         let meant = match claims.get("aud")? {
-            Value::String(one) => *one == access.audience,
-            Value::Array(many) => many.iter().any(|one| *one == *access.audience),
+            one @ Value::String(_) => *one == *audience,
+            Value::Array(many) => many.contains(audience),
             _ => false,
         };
         // Clocks differ by a little.
         let begun = seconds("nbf").is_none_or(|nbf| nbf <= now + 60.0);
         if !meant
-            || text("iss") != Some(&access.issuer)
+            || claims.get("iss") != access.get("issuer")
             || !begun
             || seconds("exp").is_none_or(|exp| exp <= now)
         {
@@ -109,7 +122,10 @@ impl Assertion<'_> {
         let who = text("email").or_else(|| text("common_name"))?;
         let groups = claims.get("groups").and_then(Value::as_array).into_iter().flatten();
         let own = std::iter::once(who).chain(groups.filter_map(Value::as_str));
-        let role = own.filter_map(|name| access.roles.get(name)).max().copied().unwrap_or(Role::Viewer);
+        let role = own
+            .filter_map(|name| Role::from_name(access.get("roles")?.get(name)?.as_str()?))
+            .max()
+            .unwrap_or(Role::Viewer);
         Some((who.to_owned(), role))
     }
 }
@@ -121,13 +137,12 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_790_000_000_000);
 
-    fn access() -> Access {
+    fn access() -> Value {
         let key = json!({ "kid": "k1", "kty": "RSA", "n": "AQAB", "e": "AQAB", "alg": "RS256" });
-        crate::json::from_value(&json!({
+        json!({
             "issuer": "https://team.example", "audience": "app", "jwks": { "keys": [key], "public_cert": {} },
             "roles": { "ann@shop.example": "Administrator", "editors": "Contributor" },
-        }))
-        .unwrap()
+        })
     }
 
     fn text(header: &Value, claims: &Value) -> String {
@@ -196,15 +211,24 @@ mod tests {
     }
 
     #[test]
-    fn settings_take_rsa_keys_alone() {
-        for jwks in [
-            json!({}),
-            json!({ "keys": [] }),
-            json!({ "keys": [{ "kty": "EC", "kid": "k", "n": "", "e": "" }] }),
-            json!([]),
+    fn a_setting_of_another_shape_is_refused() {
+        assert_eq!(fault(&access()), None);
+        for (name, wrong) in [
+            ("issuer", json!("")),
+            ("issuer", json!(1)),
+            ("audience", json!(null)),
+            ("nonsense", json!(1)),
+            ("jwks", json!({})),
+            ("jwks", json!([])),
+            ("jwks", json!({ "keys": [] })),
+            ("jwks", json!({ "keys": [{ "kty": "EC", "kid": "k", "n": "", "e": "" }] })),
+            ("roles", json!({ "ann@shop.example": "Owner" })),
+            ("roles", json!([])),
         ] {
-            let settings = json!({ "issuer": "i", "audience": "a", "jwks": jwks });
-            assert!(crate::json::from_value::<Access>(&settings).is_err(), "{settings}");
+            let mut access = access();
+            access[name] = wrong;
+            assert!(fault(&access).is_some(), "{access}");
         }
+        assert!(fault(&json!("on")).is_some());
     }
 }

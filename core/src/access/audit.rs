@@ -3,7 +3,7 @@
 //! the others of that minute with whatever is told next, so that the log does not grow with how much is read, and
 //! nobody can push changes out of it by knocking.
 
-use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::collections::Map;
 use crate::time::{SECOND_MS, Timestamp};
@@ -20,8 +20,7 @@ const MINUTE_MS: i64 = 60 * SECOND_MS;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 
 /// One entry. Nothing in it is about customers: ids, filters and bodies are left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
     /// Whose token; empty where nobody proved to be anybody.
     pub token: String,
@@ -36,14 +35,24 @@ pub struct Entry {
 }
 
 /// So many of an entry, from this time on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counted {
     /// Beginning of the minute, or hour.
     pub at: Timestamp,
     /// What.
     pub entry: Entry,
-    /// How many.
-    pub count: u64,
+    /// How many; none is one that is told by itself.
+    pub count: Option<u64>,
+}
+
+/// Some of them, as they are sent: of each the time, the status, the token, what is shown, and the count.
+pub fn sent(due: &[Counted]) -> Value {
+    let one = |Counted { at, entry, count }: &Counted| {
+        let Entry { token, name, method, route, status } = entry;
+        let shown = json!({ "token": token, "name": name, "method": method, "route": route });
+        json!([at.0, status, token, crate::json::text(&shown), count])
+    };
+    due.iter().map(one).collect()
 }
 
 /// What was counted and not told yet.
@@ -67,7 +76,7 @@ impl Counts {
             self.0.clear();
         }
         self.0.insert(entry.clone(), (at, 0));
-        due.push(Counted { at, entry, count: 1 });
+        due.push(Counted { at, entry, count: Some(1) });
         due
     }
 
@@ -78,7 +87,7 @@ impl Counts {
         let mut due = Vec::with_capacity(untold.len());
         for entry in untold {
             if let Some((at, count)) = self.0.get_mut(&entry) {
-                due.push(Counted { at: *at, count: std::mem::take(count), entry });
+                due.push(Counted { at: *at, count: Some(std::mem::take(count)), entry });
             }
         }
         due
@@ -87,6 +96,7 @@ impl Counts {
     /// What should have been told was not: it is told with the next.
     pub fn again(&mut self, due: Vec<Counted>) {
         for Counted { at, entry, count } in due {
+            let Some(count) = count else { continue };
             // Of an earlier minute than the one that is counted, maybe: when it was matters less than that it was.
             if self.0.len() < KINDS || self.0.contains_key(&entry) {
                 self.0.get_or_insert_with(entry, || (at, 0)).1 += count;
@@ -106,7 +116,7 @@ mod tests {
     }
 
     fn told(due: &[Counted]) -> Vec<(&str, u64)> {
-        due.iter().map(|counted| (counted.entry.route.as_str(), counted.count)).collect()
+        due.iter().map(|counted| (counted.entry.route.as_str(), counted.count.unwrap())).collect()
     }
 
     #[test]
@@ -135,7 +145,7 @@ mod tests {
             .map(|n| counts.note(entry("", "admin"), Timestamp(1_789_999_200_000 + n * MINUTE_MS)).len())
             .sum();
         assert_eq!(told, 1);
-        assert_eq!(counts.take().iter().map(|counted| counted.count).sum::<u64>(), 58);
+        assert_eq!(counts.take().iter().filter_map(|counted| counted.count).sum::<u64>(), 58);
     }
 
     #[test]
@@ -152,7 +162,7 @@ mod tests {
         let mut all = 0;
         for n in 0..2000 {
             let due = counts.note(entry("a", &n.to_string()), NOW);
-            all += due.iter().map(|counted| counted.count).sum::<u64>();
+            all += due.iter().filter_map(|counted| counted.count).sum::<u64>();
         }
         assert_eq!(all, 2000);
         assert!(counts.0.len() <= KINDS);

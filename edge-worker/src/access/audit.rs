@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use msci_core::access::audit::{Counted, Counts, Entry};
+use msci_core::access::audit::{Counted, Counts, Entry, sent};
 use msci_core::time::Timestamp;
 use worker::Env;
 
@@ -23,20 +23,25 @@ pub(crate) fn entry(caller: Option<&Caller>, method: &str, route: &str, status: 
 
 /// Before something is done that is told by itself; answers which entry is waiting for its outcome.
 pub(crate) async fn begin(env: &Env, entry: Entry, now: Timestamp) -> Result<u64> {
-    tell(env, COUNTS.with_borrow_mut(Counts::take)).await;
-    calls::audit_begin(env, &Counted { at: now, entry, count: 1 }).await
+    let mut due = COUNTS.with_borrow_mut(Counts::take);
+    due.push(Counted { at: now, entry, count: None });
+    tell(env, due).await
 }
 
 /// After it. Where this fails, the entry says that the outcome is not known.
 pub(crate) async fn end(env: &Env, id: u64, status: u16) {
-    if let Err(error) = calls::audit_end(env, id, status).await {
+    let told = serde_json::json!([id, status]);
+    if let Err(error) = calls::passed_on(env, calls::END_AUDIT, &told).await {
         worker::console_error!("the outcome of entry {id} is not in the audit log: {error}");
     }
 }
 
 /// A read, or a refusal.
 pub(crate) async fn counted(env: &Env, entry: Entry, now: Timestamp) {
-    tell(env, COUNTS.with_borrow_mut(|counts| counts.note(entry, now))).await;
+    let due = COUNTS.with_borrow_mut(|counts| counts.note(entry, now));
+    if let Err(error) = tell(env, due).await {
+        worker::console_error!("the audit log is told later: {error}");
+    }
 }
 
 /// Somebody was not let in, or not let do something.
@@ -44,12 +49,21 @@ pub(crate) async fn refused(env: &Env, caller: Option<&Caller>, route: &str, sta
     counted(env, entry(caller, "", route, status), now).await;
 }
 
-async fn tell(env: &Env, due: Vec<Counted>) {
-    if due.is_empty() {
-        return;
-    }
-    if let Err(error) = calls::audit_count(env, &due).await {
+/// What this isolate counted and has not told yet: before somebody reads the log.
+pub(crate) async fn rest(env: &Env) {
+    let due = COUNTS.with_borrow_mut(Counts::take);
+    if let Err(error) = tell(env, due).await {
         worker::console_error!("the audit log is told later: {error}");
+    }
+}
+
+async fn tell(env: &Env, due: Vec<Counted>) -> Result<u64> {
+    if due.is_empty() {
+        return Ok(0);
+    }
+    let told = calls::tell_audit(env, &sent(&due)).await;
+    if told.is_err() {
         COUNTS.with_borrow_mut(|counts| counts.again(due));
     }
+    told
 }

@@ -31,7 +31,8 @@ pub(super) async fn stats(request: &Request, env: &Env) -> Result<Response> {
     let since = asked.map_or(Some(usual), |since| Timestamp::from_rfc3339(&since));
     let since = since.ok_or_else(|| invalid("since should be a date, such as 2027-01-31"))?;
     let since = Timestamp(since.0.max(now().0 - DAYS * DAY_MS)).midnight();
-    let mut shown = stats::shown(&calls::stats(env, since).await?);
+    let counters = calls::passed_on(env, calls::STATS, &since.0.into()).await?;
+    let mut shown = stats::shown(&json::value(&counters)?);
     if let Some(shown) = shown.as_object_mut() {
         shown.insert("since".to_owned(), since.to_rfc3339().into());
     }
@@ -62,14 +63,16 @@ pub(super) fn live(request: &Request, env: &Env) -> Result<Response> {
 async fn watch(env: &Env, mut behind: u64, writer: &web_sys::WritableStreamDefaultWriter) -> Result<()> {
     let mut silent = SILENT;
     for _ in 0..ROUNDS {
-        let (last, signals) = calls::watch(env, behind).await?;
+        let told = calls::watch(env, behind).await?;
+        let last = told.get(0).and_then(Value::as_u64).unwrap_or(0);
+        let signals = told.get(1).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         silent += 1;
         let mut text = String::new();
-        for (left, signal) in (0..signals.len()).rev().zip(&signals) {
+        for (left, signal) in (0..signals.len()).rev().zip(signals) {
             // With the last of them: who connects again has them all.
             if left == 0 {
                 text.push_str("id: ");
-                text.push_str(&json::text(&Value::from(last)));
+                text.push_str(&last.to_string());
                 text.push('\n');
             }
             text.push_str("data: ");

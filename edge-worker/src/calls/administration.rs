@@ -1,9 +1,6 @@
 //! Changes of the configuration, and what the read API asks it for.
 
-use msci_core::access::audit::Counted;
-use msci_core::access::token::Token;
 use msci_core::json;
-use msci_core::time::Timestamp;
 use serde_json::{Value, json};
 use worker::Env;
 
@@ -47,58 +44,35 @@ pub(crate) async fn account(env: &Env, service: &str) -> Result<Value> {
     Ok(json::value(&config(env, "https://config/account", Some(service)).await?)?)
 }
 
-/// What is kept of a token.
-pub(crate) async fn token(env: &Env, id: &str) -> Result<Option<Token>> {
-    Ok(json::from_str(&config(env, "https://config/token", Some(id)).await?)?)
+/// What is kept of a token, and its digest; null if there is none of this id.
+pub(crate) async fn token(env: &Env, id: &str) -> Result<Value> {
+    Ok(json::value(&config(env, "https://config/token", Some(id)).await?)?)
 }
 
-/// All of them, and when each was last used.
-pub(crate) async fn tokens(env: &Env) -> Result<Vec<(Token, Option<Timestamp>)>> {
-    Ok(json::from_str(&config(env, "https://config/tokens", None).await?)?)
+/// Entries for the audit log; answers the number of the last.
+pub(crate) async fn tell_audit(env: &Env, told: &Value) -> Result<u64> {
+    Ok(json::from_str(&config(env, "https://config/audit/tell", Some(&json::text(told))).await?)?)
 }
 
-/// Makes a token; answers its text too.
-pub(crate) async fn make_token(env: &Env, asked: &Value) -> Result<(String, Token)> {
-    Ok(json::from_str(&config(env, "https://config/token/make", Some(&json::text(asked))).await?)?)
-}
+/// All tokens.
+pub(crate) const TOKENS: &str = "https://config/tokens";
+/// Makes a token of what `token::asked` took.
+pub(crate) const MAKE_TOKEN: &str = "https://config/token/make";
+/// Takes the token of an id away.
+pub(crate) const REMOVE_TOKEN: &str = "https://config/token/remove";
+/// The audit log: `[top, skiptoken?, since]`.
+pub(crate) const AUDIT: &str = "https://config/audit";
+/// `[number, status]`: the outcome of an entry.
+pub(crate) const END_AUDIT: &str = "https://config/audit/end";
+/// Counters since a day.
+pub(crate) const STATS: &str = "https://config/stats";
 
-/// Takes a token away.
-pub(crate) async fn remove_token(env: &Env, id: &str) -> Result<()> {
-    config(env, "https://config/token/remove", Some(id)).await.map(drop)
-}
-
-/// An entry of the audit log, before what it tells is done; answers its number.
-pub(crate) async fn audit_begin(env: &Env, entry: &Counted) -> Result<u64> {
-    let body = serde_json::to_string(entry)?;
-    Ok(json::from_str(&config(env, "https://config/audit/begin", Some(&body)).await?)?)
-}
-
-/// The outcome of an entry.
-pub(crate) async fn audit_end(env: &Env, id: u64, status: u16) -> Result<()> {
-    let body = serde_json::to_string(&(id, status))?;
-    config(env, "https://config/audit/end", Some(&body)).await.map(drop)
-}
-
-/// Entries that were counted.
-pub(crate) async fn audit_count(env: &Env, counted: &[Counted]) -> Result<()> {
-    let body = serde_json::to_string(counted)?;
-    config(env, "https://config/audit/count", Some(&body)).await.map(drop)
-}
-
-/// The newest entries from a time on, behind one of them, as `{ items, skiptoken? }`.
-pub(crate) async fn audit(env: &Env, top: u32, behind: Option<i64>, since: Timestamp) -> Result<Value> {
-    let body = serde_json::to_string(&(top, behind, since))?;
-    Ok(json::value(&config(env, "https://config/audit", Some(&body)).await?)?)
-}
-
-/// Counters since that day.
-pub(crate) async fn stats(env: &Env, since: Timestamp) -> Result<msci_core::stats::Counters> {
-    let body = since.0.to_string();
-    Ok(json::from_str(&config(env, "https://config/stats", Some(&body)).await?)?)
+/// What the configuration's object answers to this, where it answers as the API does.
+pub(crate) async fn passed_on(env: &Env, url: &str, body: &Value) -> Result<String> {
+    config(env, url, Some(&json::text(body))).await
 }
 
 /// The number of the newest signal, and the signals behind this one; who asks is taken to watch.
-pub(crate) async fn watch(env: &Env, behind: u64) -> Result<(u64, Vec<Value>)> {
-    let body = behind.to_string();
-    Ok(json::from_str(&config(env, "https://config/watch", Some(&body)).await?)?)
+pub(crate) async fn watch(env: &Env, behind: u64) -> Result<Value> {
+    Ok(json::value(&passed_on(env, "https://config/watch", &behind.into()).await?)?)
 }

@@ -3,11 +3,11 @@
 
 use std::cell::Cell;
 
-use msci_core::access::audit::{Counted, DAYS, ENTRIES, Entry};
-use msci_core::access::token::{self, Token};
+use msci_core::access::audit::{DAYS, ENTRIES};
+use msci_core::access::token;
 use msci_core::json;
 use msci_core::time::{DAY_MS, Timestamp};
-use serde_json::{Value, json};
+use serde_json::json;
 use wasm_bindgen::JsValue;
 
 use super::ConfigObject;
@@ -25,7 +25,7 @@ thread_local! {
 }
 
 const SCHEMA: [&str; 3] = [
-    "CREATE TABLE IF NOT EXISTS token (id TEXT PRIMARY KEY, body TEXT NOT NULL, used INTEGER)",
+    "CREATE TABLE IF NOT EXISTS token (id TEXT PRIMARY KEY, body TEXT NOT NULL, digest TEXT NOT NULL, used INTEGER)",
     // `same` names what is counted in one row; null is a row of its own.
     "CREATE TABLE IF NOT EXISTS audit (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, \
      body TEXT NOT NULL, status INTEGER NOT NULL, count INTEGER NOT NULL, same TEXT UNIQUE)",
@@ -47,21 +47,29 @@ impl ConfigObject {
         sql::query(&storage, query, parameters)
     }
 
-    /// What is kept of a token; null if there is none of this id.
+    /// What is kept of a token and its digest; null if there is none of this id.
     pub(super) fn token(&self, id: &str) -> Result<String> {
-        let rows = self.rows("SELECT body FROM token WHERE id = ?", vec![id.into()])?;
+        let query = "SELECT json_array(json(body), digest) FROM token WHERE id = ?";
+        let rows = self.rows(query, vec![id.into()])?;
         rows.first().map_or(Ok("null".to_owned()), |row| Ok(sql::text(row, 0)?.to_owned()))
     }
 
     /// All tokens, the newest first: what is kept, and when each was last used.
     pub(super) fn tokens(&self) -> Result<String> {
-        let rows =
-            self.rows("SELECT json_array(json(body), used) FROM token ORDER BY rowid DESC", Vec::new())?;
-        let rows: Result<Vec<&str>> = rows.iter().map(|row| sql::text(row, 0)).collect();
-        Ok(format!("[{}]", rows?.join(",")))
+        let query = "SELECT body, coalesce(used, 0) FROM token ORDER BY rowid DESC";
+        let mut items = Vec::new();
+        for row in self.rows(query, Vec::new())? {
+            let mut token = json::value(sql::text(&row, 0)?)?;
+            let used = sql::integer(&row, 1)?;
+            if let Some(token) = token.as_object_mut().filter(|_| used > 0) {
+                token.insert("lastUsed".to_owned(), Timestamp(used).to_rfc3339().into());
+            }
+            items.push(token);
+        }
+        Ok(json::text(&json!({ "items": items })))
     }
 
-    /// Makes a token of `{ name, role, scope?, expires? }`; answers it with its text, which nobody hears again.
+    /// Makes a token of what `token::asked` took; answers it with its text, which nobody hears again.
     pub(super) fn make_token(&self, asked: &str) -> Result<String> {
         let mut body = json::value(asked)?;
         let rows = self.rows("SELECT count(*) FROM token", Vec::new())?;
@@ -70,71 +78,61 @@ impl ConfigObject {
         }
         let text = token::text(random_bits() as u64, &random_bytes());
         let id = token::id(&text).unwrap_or_default();
-        if let Some(body) = body.as_object_mut() {
-            body.insert("id".to_owned(), id.into());
-            body.insert("digest".to_owned(), token::digest(&text).into());
-            body.insert("created".to_owned(), now().0.into());
-        }
-        // What cannot be read back is not kept.
-        let made: Token = json::from_value(&body)?;
+        let mut insert = |name: &str, value: &str| {
+            if let Some(body) = body.as_object_mut() {
+                body.insert(name.to_owned(), value.into());
+            }
+            json::text(&body)
+        };
+        insert("id", id);
+        let kept = insert("createdAt", &now().to_rfc3339());
+        let told = insert("token", &text);
         let statements = Statements::new();
-        statements.push("INSERT INTO token (id, body) VALUES (?, ?)", &[id.into(), json::text(&body).into()]);
+        let parameters = [id.into(), kept.into(), token::digest(&text).into()];
+        statements.push("INSERT INTO token (id, body, digest) VALUES (?, ?, ?)", &parameters);
         statements.commit(&self.state.storage())?;
-        Ok(serde_json::to_string(&(text, made))?)
+        Ok(told)
     }
 
     /// Takes a token away.
     pub(super) fn remove_token(&self, id: &str) -> Result<String> {
+        let id: String = json::from_str(id)?;
         let rows = self.rows("DELETE FROM token WHERE id = ? RETURNING id", vec![id.into()])?;
         if rows.is_empty() { Err(Error::not_found()) } else { Ok(String::new()) }
     }
 
-    /// An entry that waits for its outcome; answers its number.
-    pub(super) fn audit_begin(&self, asked: &str) -> Result<String> {
-        let Counted { at, entry, .. } = json::from_str(asked)?;
-        self.tidy_audit(at)?;
-        self.used(&entry, at)?;
-        let insert = "INSERT INTO audit (at, body, status, count) VALUES (?, ?, ?, 1) RETURNING id";
-        let parameters = vec![number(at.0), body(&entry)?, number(entry.status.into())];
-        let rows = self.rows(insert, parameters)?;
-        let row = rows.first().ok_or_else(|| Error::damaged("no entry"))?;
-        Ok(sql::integer(row, 0)?.to_string())
+    /// Entries as `audit::sent` has them; answers the number of the last. Those without a count wait for their outcome.
+    pub(super) fn tell_audit(&self, asked: &str) -> Result<String> {
+        let told: Vec<(i64, i64, String, String, Option<i64>)> = json::from_str(asked)?;
+        self.tidy_audit()?;
+        let mut last = 0;
+        for (at, status, token, body, count) in told {
+            let used = "UPDATE token SET used = ?1 WHERE id = ?2";
+            self.rows(used, vec![number(now().0), token.into()])?;
+            let same = count.map_or(JsValue::NULL, |_| format!("{at} {status} {body}").into());
+            let insert = "INSERT INTO audit (at, body, status, count, same) VALUES (?1, ?2, ?3, ?4, ?5) \
+                          ON CONFLICT (same) DO UPDATE SET count = count + ?4 RETURNING id";
+            let parameters = vec![number(at), body.into(), number(status), number(count.unwrap_or(1)), same];
+            let rows = self.rows(insert, parameters)?;
+            last = rows.first().map_or(Ok(0), |row| sql::integer(row, 0))?;
+        }
+        Ok(last.to_string())
     }
 
-    /// Its outcome.
-    pub(super) fn audit_end(&self, asked: &str) -> Result<String> {
+    /// The outcome of an entry.
+    pub(super) fn end_audit(&self, asked: &str) -> Result<String> {
         let (id, status): (i64, i64) = json::from_str(asked)?;
         self.rows("UPDATE audit SET status = ? WHERE id = ?", vec![number(status), number(id)])?;
         Ok(String::new())
     }
 
-    /// Entries that were counted.
-    pub(super) fn audit_count(&self, asked: &str) -> Result<String> {
-        let counted: Vec<Counted> = json::from_str(asked)?;
-        for Counted { at, entry, count } in counted {
-            self.tidy_audit(at)?;
-            self.used(&entry, now())?;
-            let insert = "INSERT INTO audit (at, body, status, count, same) VALUES (?1, ?2, ?3, ?4, ?5) \
-                          ON CONFLICT (same) DO UPDATE SET count = count + ?4";
-            let (body, count) = (body(&entry)?, number(count.cast_signed()));
-            let same = format!("{} {} {}", at.0, entry.status, body.as_string().unwrap_or_default());
-            self.rows(insert, vec![number(at.0), body, number(entry.status.into()), count, same.into()])?;
-        }
-        Ok(String::new())
-    }
-
-    fn used(&self, entry: &Entry, at: Timestamp) -> Result<()> {
-        let update = "UPDATE token SET used = max(coalesce(used, 0), ?1) WHERE id = ?2";
-        self.rows(update, vec![number(at.0), entry.token.as_str().into()]).map(drop)
-    }
-
-    fn tidy_audit(&self, now: Timestamp) -> Result<()> {
+    fn tidy_audit(&self) -> Result<()> {
         let told = TOLD.get();
         TOLD.set(told.wrapping_add(1));
         if told.rem_euclid(TIDY_EVERY) != 0 {
             return Ok(());
         }
-        self.rows("DELETE FROM audit WHERE at < ?", vec![number(now.0 - DAYS * DAY_MS)])?;
+        self.rows("DELETE FROM audit WHERE at < ?", vec![number(now().0 - DAYS * DAY_MS)])?;
         for alone in [0, 1] {
             let surplus = "DELETE FROM audit WHERE (same IS NULL) = ?1 AND id <= (SELECT id FROM audit \
                            WHERE (same IS NULL) = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
@@ -165,12 +163,10 @@ impl ConfigObject {
             }
             items.push(item);
         }
-        let next = last.filter(|_| rows.len() > top as usize);
-        let next = next.map_or(Value::Null, |id| id.to_string().into());
-        Ok(json::text(&json!({ "items": items, "skiptoken": next })))
+        let mut answer = json!({ "items": items });
+        if let Some((answer, last)) = answer.as_object_mut().zip(last.filter(|_| rows.len() > top as usize)) {
+            answer.insert("skiptoken".to_owned(), last.to_string().into());
+        }
+        Ok(json::text(&answer))
     }
-}
-
-fn body(entry: &Entry) -> Result<JsValue> {
-    Ok(serde_json::to_string(entry)?.into())
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Answer;
 use super::ask::Visit;
 use super::layout::to;
-use super::parts::{table, tabs, text, time};
+use super::parts::{plain, table, tabs, text, time};
 use crate::calls;
 use crate::error::Result;
 
@@ -27,8 +27,10 @@ pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
     let path = |kind: &str| if kind.is_empty() { "live".to_owned() } else { format!("live?type={kind}") };
     let views: Vec<_> =
         TYPES.iter().map(|(its, words)| (path(its), (*words).to_owned(), *its == kind)).collect();
-    let (last, signals) = calls::watch(visit.env, 0).await?;
-    let shown = signals.iter().rev().filter(|signal| kind.is_empty() || text(signal, "type") == kind);
+    let told = calls::watch(visit.env, 0).await?;
+    let last = told.get(0).map(plain).unwrap_or_default();
+    let signals = told.get(1).and_then(Value::as_array).into_iter().flatten();
+    let shown = signals.rev().filter(|signal| kind.is_empty() || text(signal, "type") == kind);
     let rows: Vec<_> = shown
         .map(|signal| {
             let customer = text(signal, "customerId");

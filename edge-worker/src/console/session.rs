@@ -32,33 +32,40 @@ pub(super) async fn of(
         (name.trim() == names::COOKIE_SESSION).then(|| value.trim())
     });
     if let Some((value, id)) = value.and_then(|value| Some((value, Session::whose(value)?)))
-        && let Some((caller, key)) = signed_in_by(request, env, id, now).await?
+        && let Some((caller, key)) = signed_in_by(request, env, configuration, id, now).await?
         && let Some(session) = Session::read(value, &key, now)
     {
         return Ok(Some((session, caller)));
     }
-    Ok(access::vouched(request, configuration, now).await.map(|caller| {
-        let key = configuration.proofs.seal("console", caller.name.as_bytes(), Timestamp(0));
-        (Session::elsewhere(&caller.name, &key), caller)
-    }))
+    Ok(access::vouched(request, configuration, now)
+        .await
+        .map(|caller| (Session::elsewhere(&caller.name, &key(configuration, &caller.name)), caller)))
 }
 
 /// Whom a session by this token is, and what its MACs are made by. Nobody where the token is gone.
 async fn signed_in_by(
     request: &Request,
     env: &Env,
+    configuration: &Configuration,
     id: &str,
     now: Timestamp,
 ) -> Result<Option<(Caller, String)>> {
     if id == access::BUILT_IN {
-        return Ok(Some((Caller::built_in(), names::var(env, names::VAR_ADMIN_TOKEN))));
+        let token = names::var(env, names::VAR_ADMIN_TOKEN);
+        return Ok((!token.is_empty()).then(|| (Caller::built_in(), key(configuration, &token))));
     }
     access::may_try(request, now)?;
     let token = access::kept(env, id, now).await?;
     if token.is_none() {
         access::failed(request, now);
     }
-    Ok(token.filter(|token| token.lives(now)).map(|token| (Caller::of(&token), token.digest)))
+    let token = token.filter(|token| token.lives(now) && token.scope != Some(Scope::Data));
+    Ok(token.map(|token| (Caller::of(&token), key(configuration, &token.digest))))
+}
+
+/// What MACs are made by: who has a token, or knows what is kept of it, cannot make a session without signing in.
+fn key(configuration: &Configuration, of: &str) -> String {
+    configuration.proofs.seal("console", of.as_bytes(), Timestamp(0))
 }
 
 /// The page to sign in on, and from there to where somebody wanted to go. A piece of a page that asks has its
@@ -97,19 +104,23 @@ fn form_to_sign_in(status: u16, to: &str, fault: &str) -> Result<Response> {
 }
 
 /// `POST sign-in`
-pub(super) async fn sign_in(request: &Request, env: &Env, now: Timestamp) -> Result<Response> {
+pub(super) async fn sign_in(
+    request: &Request,
+    env: &Env,
+    configuration: &Configuration,
+    now: Timestamp,
+) -> Result<Response> {
     own_page(request)?;
     let form = fields(request, super::FORM_BYTES).await?;
     let sent = |name: &str| form.get(name).as_string().unwrap_or_default();
     let to = sent("to");
     let known = access::known(request, env, sent("token").trim(), now).await?;
-    let caller = known.filter(|caller| caller.enters(Scope::Admin));
-    let by = match &caller {
-        Some(caller) => signed_in_by(request, env, &caller.id, now).await?,
+    let by = match known.as_ref().filter(|caller| caller.enters(Scope::Admin)) {
+        Some(caller) => signed_in_by(request, env, configuration, &caller.id, now).await?,
         None => None,
     };
     let Some((caller, key)) = by else {
-        audit::refused(env, caller.as_ref(), "console/sign-in", 403, now).await;
+        audit::refused(env, known.as_ref(), "console/sign-in", 403, now).await;
         let fault = "This is not a token for the console. Please look whether all of it was copied.";
         return form_to_sign_in(403, &to, fault);
     };

@@ -13,15 +13,12 @@ use crate::error::Result;
 use crate::http::encoded;
 
 const ROLES: [(&str, &str); 3] = [
-    ("Viewer", "Viewer: sees everything but tokens and the audit log, changes nothing"),
-    ("Contributor", "Contributor: also changes definitions, imports rows, sends again, unlinks"),
-    ("Administrator", "Administrator: also settings, tokens, privacy and the audit log"),
+    ("Viewer", "Viewer: looks, and changes nothing"),
+    ("Contributor", "Contributor: also changes what there is"),
+    ("Administrator", "Administrator: may do everything"),
 ];
-const SCOPES: [(&str, &str); 3] = [
-    ("", "Console, admin API and read API"),
-    ("admin", "Console and admin API only"),
-    ("data", "Read API only"),
-];
+const SCOPES: [(&str, &str); 3] =
+    [("", "Console and both APIs"), ("admin", "Console and admin API"), ("data", "Read API alone")];
 
 pub(super) async fn list(visit: &Visit<'_>) -> Result<Answer> {
     page(visit, "").await
@@ -35,10 +32,8 @@ async fn page(visit: &Visit<'_>, fault: &str) -> Result<Answer> {
             let id = text(token, "id");
             let scope = SCOPES.iter().find(|(scope, _)| *scope == text(token, "scope"));
             vec![
-                html! { (text(token, "name")) " " span.quiet { (id) } },
-                html! { (text(token, "role")) },
-                html! { (scope.map_or("", |(_, words)| words)) },
-                time(token.get("createdAt")),
+                html! { span.wide { (text(token, "name")) " " span.quiet { (id) } } },
+                html! { span.wide { (text(token, "role")) ", " (scope.map_or("", |(_, words)| words)) } },
                 time(token.get("lastUsed")),
                 time(token.get("expires")),
                 confirmed(
@@ -51,7 +46,7 @@ async fn page(visit: &Visit<'_>, fault: &str) -> Result<Answer> {
             ]
         })
         .collect();
-    let head = ["Name", "Role", "Opens", "Made", "Last used", "Expires", "Remove"];
+    let head = ["Name", "Role and what it opens", "Last used", "Expires", "Remove"];
     let body = html! {
         (done(visit))
         @if !fault.is_empty() { (note("bad", &html! { (fault) })) }
@@ -71,7 +66,7 @@ fn made(visit: &Visit<'_>) -> Markup {
         "tokens",
         &html! {
             (line("name", "Name", "Who or what it is for; the audit log shows it.", &visit.sent("name")))
-            (choice("role", "Role", "", &owned(&ROLES), &visit.sent("role")))
+            (choice("role", "Role", "A Contributor changes definitions, imports rows, sends again, unlinks. Settings, tokens, the audit log and the whole of a person's data are an Administrator's.", &owned(&ROLES), &visit.sent("role")))
             (choice("scope", "Opens", "", &owned(&SCOPES), &visit.sent("scope")))
             (field("expires", "Expires", "It opens nothing from this day (UTC) on. Empty: never.", &|id, described| html! {
                 input type="date" id=(id) name="expires" value=(visit.sent("expires")) aria-describedby=(described);
@@ -114,9 +109,9 @@ pub(super) async fn audit(visit: &Visit<'_>) -> Result<Answer> {
             let count = number(entry, "count");
             vec![
                 time(entry.get("at")),
-                html! { @if name.is_empty() { span.quiet { "nobody" } } @else { (name) } },
-                html! { (text(entry, "method")) " " code { (text(entry, "route")) } },
-                html! { (outcome(entry)) },
+                html! { span.wide { @if name.is_empty() { span.quiet { "nobody" } } @else { (name) } } },
+                html! { span.wide { (text(entry, "method")) " " code { (text(entry, "route")) } } },
+                html! { span.wide { (outcome(entry)) } },
                 html! { @if count > 1 { (count) } },
             ]
         })
