@@ -7,7 +7,7 @@ mod activations;
 mod counting;
 mod previews;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use msci_core::collections::Map;
 use msci_core::config::{Bundle, Verification};
@@ -35,13 +35,15 @@ pub struct ConfigObject {
     env: Env,
     /// Requests granted, by token and window. In memory alone: an object that begins anew grants anew.
     leases: RefCell<Map<u32, (i64, u32)>>,
+    /// Whether the tables of tokens and of the audit log are there.
+    ready: Cell<bool>,
     /// Signals for whoever watches.
     live: RefCell<counting::Live>,
 }
 
 impl DurableObject for ConfigObject {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, leases: RefCell::default(), live: RefCell::default() }
+        Self { state, env, leases: RefCell::default(), ready: Cell::new(false), live: RefCell::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {

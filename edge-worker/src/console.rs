@@ -101,7 +101,11 @@ async fn page(
     }
     if post {
         let limit = if matches!(parts.as_slice(), ["tables", _, "rows"]) { UPLOAD_BYTES } else { FORM_BYTES };
-        visit.form = Some(session::form(request, &visit.session, limit).await?);
+        let form = session::form(request, &visit.session, limit).await;
+        if form.as_ref().is_err_and(|error| error.status() == 403) {
+            audit::refused(env, Some(&visit.caller), "console", 403, now()).await;
+        }
+        visit.form = Some(form?);
         return match parts.as_slice() {
             ["tracking"] => tracking::save(&visit).await,
             ["customers", id, "unlink"] => customers::unlink(&visit, id).await,

@@ -226,6 +226,17 @@ test("what the audit log cannot be told of is not done, and a read goes on and i
   assert.deepEqual(told, [["PUT", "settings", 200, undefined], ["GET", "settings", 200, 1]]);
 });
 
+test("entries of the audit log go after ninety days", async (t) => {
+  const faulty = await faultySystem(t);
+  const routes = async () => (await faulty.admin("GET", "/audit?top=1000")).body.items.map((/** @type {any} */ { route }) => route);
+  await faulty.admin("DELETE", "/segments/Old");
+  await faulty.clock(91 * 86_400_000);
+  assert.ok((await routes()).includes("segments/Old"));
+  for (let n = 0; n < 100; n++) await faulty.admin("DELETE", `/segments/None${n}`);
+  const left = await routes();
+  assert.ok(!left.includes("segments/Old") && left.includes("segments/None99"));
+});
+
 test("the audit log is paged, newest first, and can begin at a time", async () => {
   const all = await log();
   /** @type {any[]} */

@@ -38,12 +38,14 @@ fn number(number: i64) -> JsValue {
 
 impl ConfigObject {
     fn rows(&self, query: &str, parameters: Vec<JsValue>) -> Result<Vec<Vec<worker::SqlStorageValue>>> {
-        let statements = Statements::new();
-        for step in SCHEMA {
-            statements.push(step, &[]);
-        }
         let storage = self.state.storage();
-        statements.commit(&storage)?;
+        if !self.ready.replace(true) {
+            let statements = Statements::new();
+            for step in SCHEMA {
+                statements.push(step, &[]);
+            }
+            statements.commit(&storage).inspect_err(|_| self.ready.set(false))?;
+        }
         sql::query(&storage, query, parameters)
     }
 
