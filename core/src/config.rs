@@ -1,6 +1,7 @@
 //! What people configure: settings, tables, measures, segments, experiences, as one immutable bundle
 //! per version. A change makes the next version; nothing edits one in place (design §6).
 
+use crate::access::assertion;
 use crate::collections::Map;
 use crate::time::Timestamp;
 use serde::de::Error;
@@ -106,6 +107,9 @@ pub struct Settings {
     pub api_requests_per_300s: u32,
     /// Index.
     pub index: Index,
+    /// Cloudflare Access in front of the console and the APIs, where it is.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "assertion::setting")]
+    pub access: Option<Value>,
 }
 
 impl Default for Settings {
@@ -124,6 +128,7 @@ impl Default for Settings {
             profile_deadline_ms: 75,
             api_requests_per_300s: 60_000,
             index: Index { databases: 1 },
+            access: None,
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct Rate {
 pub const OF_A_COOKIE: Rate = Rate { every_us: 50_000, burst: 5_000 };
 /// One network: an office, a mobile carrier's gateway.
 pub const OF_A_NETWORK: Rate = Rate { every_us: 5_000, burst: 6_000 };
+/// Wrong tokens of one network: people mistype, programs are set up wrongly.
+pub const FAILED_OF_A_NETWORK: Rate = Rate { every_us: 2_000_000, burst: 30 };
 /// Visitors of one network who come without an id: each of them would be a profile.
 pub const NEW_OF_A_NETWORK: Rate = Rate { every_us: 50_000, burst: 1_000 };
 
@@ -64,6 +66,7 @@ impl Buckets {
         takes
     }
 
+    /// Until when somebody may have paid at most.
     fn most(&self, now_us: i64) -> i64 {
         now_us.saturating_add(self.rate.every_us.saturating_mul(self.rate.burst))
     }
@@ -141,6 +144,14 @@ mod tests {
         }
         let quiet = (0..2_000).filter(|n| buckets.takes(format!("visitor {n}").as_bytes(), 2_000_000));
         assert!(quiet.count() >= 1_950);
+    }
+
+    #[test]
+    fn asking_costs_nothing() {
+        let mut buckets = Buckets::new(RATE, 7);
+        assert!((0..100).all(|_| buckets.may(b"who", 1_000_000)));
+        assert_eq!((0..100).filter(|_| buckets.takes(b"who", 1_000_000)).count(), 10);
+        assert!(!buckets.may(b"who", 1_000_000) && buckets.may(b"who", 1_001_000));
     }
 
     #[test]

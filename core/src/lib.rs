@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod access;
 pub mod activation;
 pub mod activity;
 pub mod attributes;
@@ -41,6 +42,7 @@ pub mod results;
 pub mod session;
 pub mod signal;
 pub mod snapshot;
+pub mod stats;
 pub mod stream;
 pub mod strict_json;
 pub mod template;

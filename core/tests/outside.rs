@@ -11,6 +11,8 @@
     clippy::integer_division_remainder_used
 )]
 
+#[path = "../fuzz/src/access.rs"]
+mod access;
 #[path = "../fuzz/src/address.rs"]
 mod address;
 #[path = "../fuzz/src/batch.rs"]
@@ -148,6 +150,11 @@ fn g1_a_token_proves_no_more_than_it_says_whatever_it_says() {
 #[test]
 fn nothing_that_is_asked_for_is_half_a_key() {
     run_text(include_str!("../fuzz/seeds/key.txt"), key::everything);
+}
+
+#[test]
+fn an_assertion_vouches_for_whom_it_says_and_nobody_else() {
+    run_text(include_str!("../fuzz/seeds/access.txt"), access::everything);
 }
 
 #[test]

@@ -1,26 +1,32 @@
 //! Admin API (contract §7): settings, tables and rows, measures, segments, experiences, the snippet,
-//! customers, jobs.
+//! customers, jobs, tokens and the audit log. Which routes there are, and to whom each is open, says `msci_core::access`.
 
 mod activations;
 mod customers;
 mod experiences;
 mod export;
 mod keys;
+mod live;
 mod page_preview;
 mod privacy;
 mod rows;
 mod segments;
+mod tokens;
 
+use msci_core::access::audit::Entry;
+use msci_core::access::{self as roles, Missing, Role, Scope};
 use msci_core::json;
 use serde_json::{Map, Value, json};
 use worker::{Env, Method, Request, Response};
 
+use crate::access::{self, Caller, audit};
 use crate::calls::{self, Change, JobCall, Work};
 use crate::configuration::{self, Configuration};
 use crate::error::{Error, Result};
 use crate::http::{self, header};
+use crate::platform::now;
 use crate::storage::index;
-use crate::{access, names, snippet};
+use crate::{names, snippet};
 
 /// Admin API root.
 pub(crate) const ROOT: &str = "/admin/v1/";
@@ -35,31 +41,70 @@ pub(crate) async fn any(
     configuration: &Configuration,
     path: &str,
 ) -> Result<Response> {
-    access::require(&request, env)?;
-    answer(request, env, configuration, path).await
+    let caller = access::caller(&request, env, configuration, Scope::Admin, now()).await?;
+    answer(request, env, configuration, path, &caller).await
 }
 
-/// Answers whoever may ask: programs by the route above, people by pages of the console.
+/// Answers whoever asks what they may: programs by the route above, people by pages of the console. The audit log
+/// hears of what is more than reading before it is done.
 pub(crate) async fn answer(
     request: Request,
     env: &Env,
     configuration: &Configuration,
     path: &str,
+    caller: &Caller,
 ) -> Result<Response> {
-    let method = request.method();
+    let method = request.method().to_string();
     let parts: Vec<String> = path.split('/').map(http::decoded).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    if let Some(answer) = of_definitions(&request, env, configuration, &parts).await? {
+    let route = roles::route(&method, &parts).map_err(|missing| match missing {
+        Missing::Method => Error::method_not_allowed(),
+        Missing::Address => Error::not_found(),
+    })?;
+    if let Err(refusal) = caller.must_be(route.role) {
+        audit::counted(env, audit::entry(Some(caller), &method, &route.told, refusal.status()), now()).await;
+        return Err(refusal);
+    }
+    let entry = audit::entry(Some(caller), &method, &route.told, 0);
+    let begun = if route.alone { Some(audit::begin(env, entry.clone(), now()).await?) } else { None };
+    let answer = allowed(request, env, configuration, &parts, caller).await;
+    let status = answer.as_ref().map_or_else(Error::status, Response::status_code);
+    match begun {
+        Some(id) => audit::end(env, id, status).await,
+        None => audit::counted(env, Entry { status, ..entry }, now()).await,
+    }
+    answer
+}
+
+async fn allowed(
+    request: Request,
+    env: &Env,
+    configuration: &Configuration,
+    parts: &[&str],
+    caller: &Caller,
+) -> Result<Response> {
+    let method = request.method();
+    if let Some(answer) = of_definitions(&request, env, configuration, parts).await? {
         return Ok(answer);
     }
-    match (&method, parts.as_slice()) {
-        (Method::Get, ["settings"]) => http::json(configuration.settings()),
+    match (&method, parts) {
+        (Method::Get, ["settings"]) => {
+            let mut settings = json::value(&serde_json::to_string(configuration.settings())?)?;
+            // Names of people who work here.
+            if let Some(settings) = settings.as_object_mut().filter(|_| caller.role < Role::Administrator) {
+                settings.remove("access");
+            }
+            http::json(&settings)
+        }
+        (_, ["tokens", rest @ ..]) => tokens::any(&request, env, rest).await,
+        (Method::Get, ["audit"]) => tokens::audit(&request, env).await,
         (Method::Put, ["settings"]) => {
             let patch = body(&request).await?;
             change(env, Change::Settings(patch)).await?;
-            let now = crate::platform::now();
-            http::json(configuration::current(env, now).await?.settings())
+            http::json(configuration::current(env, now()).await?.settings())
         }
+        (Method::Get, ["stats"]) => live::stats(&request, env).await,
+        (Method::Get, ["live"]) => live::live(&request, env),
         (Method::Get, ["snippet"]) => {
             let key = names::var(env, names::VAR_INGESTION_KEY);
             http::json(&snippet::forms(&key, names::PREFIX)?)
@@ -87,6 +132,11 @@ pub(crate) async fn answer(
         (Method::Get, ["jobs"]) => http::json(&json!({ "items": calls::job(env, &JobCall::List).await? })),
         (Method::Get, ["jobs", id]) => http::json(&calls::job(env, &JobCall::Get((*id).to_owned())).await?),
         (Method::Delete, ["jobs", id]) => {
+            let job = calls::job(env, &JobCall::Get((*id).to_owned())).await?;
+            // Who may not have somebody erased may not prevent it either.
+            if job.get("kind").is_some_and(|kind| kind == "erase") {
+                caller.must_be(Role::Administrator)?;
+            }
             http::json(&calls::job(env, &JobCall::Cancel((*id).to_owned())).await?)
         }
         (Method::Post, ["tables", name, "rows"]) => rows::import(request, env, configuration, name).await,
@@ -127,18 +177,6 @@ pub(crate) async fn answer(
             define(env, kind, name, None).await?;
             http::json(&json!({ "deleted": true }))
         }
-        (
-            _,
-            ["settings" | "snippet" | "customers" | "jobs" | "preview" | "stats"]
-            | ["customers" | "jobs", _]
-            | ["tables", _, "rows"]
-            | ["customers", _, "timeline" | "unlink"]
-            | ["privacy", "erase" | "export"]
-            | ["index", "rebuild" | "tidy"]
-            | ["segments", _, "members" | "export"]
-            | ["experiences", _, "results"],
-        ) => Err(Error::method_not_allowed()),
-        (_, [kind] | [kind, _]) if is_kind(kind) => Err(Error::method_not_allowed()),
         _ => Err(Error::not_found()),
     }
 }
@@ -153,7 +191,6 @@ async fn of_definitions(
     let answer = match (&request.method(), parts) {
         (_, ["accounts", "optimizely"]) => export::account(request, env).await,
         (_, ["keys", rest @ ..]) => keys::any(request, env, rest).await,
-        (Method::Get, ["stats"]) => http::json(&calls::stats(env).await?),
         (Method::Get, ["segments", name, "export"]) => export::file(request, env, configuration, name).await,
         (Method::Post, ["segments", name, "export"]) => {
             export::upload(env, configuration, name, &body(request).await?).await
@@ -199,8 +236,7 @@ fn named(name: &str, mut definition: Value) -> Value {
 
 /// Names become parts of addresses, columns and markers.
 fn check_name(name: &str) -> Result<()> {
-    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-    if plain && (1..=64).contains(&name.len()) {
+    if roles::is_name(name) {
         return Ok(());
     }
     Err(Error::client(400, "invalid_name", "a name has 1 to 64 letters, digits, - or _"))

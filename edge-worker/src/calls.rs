@@ -1,7 +1,7 @@
 //! Calls to the objects: path, object name and shapes in one place. All scripts call the objects of
 //! profiles and configuration, which are the edge's; only the console calls the one of long work.
 
-#[cfg(feature = "console")]
+#[cfg(any(feature = "console", feature = "api"))]
 mod administration;
 #[cfg(feature = "console")]
 mod jobs;
@@ -12,7 +12,7 @@ pub(crate) mod previews;
 #[cfg(feature = "edge")]
 mod signals;
 
-#[cfg(feature = "console")]
+#[cfg(any(feature = "console", feature = "api"))]
 pub(crate) use administration::*;
 #[cfg(feature = "console")]
 pub(crate) use jobs::*;
@@ -205,7 +205,26 @@ pub(crate) async fn read(
     profile(env, configuration.n(), name, ProfileCall::Read { activities }).await
 }
 
+/// The configuration's version, the key ring's, and whether somebody watches signals arrive; takes what was counted along.
+#[cfg(feature = "edge")]
+pub(crate) async fn pulse(
+    env: &Env,
+    counted: Option<(&msci_core::stats::Counters, &Vec<Value>)>,
+) -> Result<(u64, u64, bool)> {
+    let body = counted.map(|counted| serde_json::to_string(&counted)).transpose()?;
+    Ok(json::from_str(&config(env, "https://config/pulse", body.as_deref()).await?)?)
+}
+
 /// The configuration's version, and the key ring's.
+#[cfg(feature = "edge")]
+pub(crate) async fn config_state(env: &Env) -> Result<(u64, u64)> {
+    let (n, revision, watched) = pulse(env, None).await?;
+    crate::counting::watched(watched);
+    Ok((n, revision))
+}
+
+/// The configuration's version, and the key ring's.
+#[cfg(not(feature = "edge"))]
 pub(crate) async fn config_state(env: &Env) -> Result<(u64, u64)> {
     Ok(json::from_str(&config(env, "https://config/state", None).await?)?)
 }

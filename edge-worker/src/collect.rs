@@ -17,7 +17,7 @@ use crate::calls::{self, Collected, ProfileCall};
 use crate::configuration::Configuration;
 use crate::cookies::{self, Cookies};
 use crate::cors::{self, Origin};
-use crate::counts;
+use crate::counting;
 use crate::error::{Error, Result};
 use crate::flood;
 use crate::http::{self, header};
@@ -70,7 +70,7 @@ pub(crate) async fn post(
                 Err(rejection) => rejection.clone(),
             });
         }
-        tally.tell();
+        tally.counted();
         return http::json(&tally.answer(&batch, None, Some(tally.cookie)));
     }
     if cookies.tcf.is_some_and(|tcf| !tcf.analytics) {
@@ -78,7 +78,8 @@ pub(crate) async fn post(
     }
     let judge = Judge::of(&request, configuration, tally.cookie, &cookies, now);
     let last = take(&batch, env, &judge, &mut tally).await?;
-    tally.tell();
+    tally.counted();
+    counting::timed("collect", now);
     respond(&request, &batch, configuration, &cookies, &mut tally, last.as_ref(), now)
 }
 
@@ -117,6 +118,8 @@ struct Tally {
     /// Highest seq that was taken, and of a `user` signal: what came last decides what the browser hears.
     newest: u64,
     newest_user: u64,
+    /// So many signals more are missing than before.
+    missing: i64,
 }
 
 impl Tally {
@@ -133,6 +136,7 @@ impl Tally {
             sees: true,
             newest: 0,
             newest_user: 0,
+            missing: 0,
         }
     }
 
@@ -150,16 +154,19 @@ impl Tally {
         }
     }
 
-    /// Counts the verdicts.
-    fn tell(&self) {
-        counts::add("accepted", self.accepted);
-        counts::add("duplicate", self.duplicate);
-        counts::add("conflicts", self.conflicts);
+    /// A verdict leaves no signal missing: those that an object did not get are no gap.
+    fn counted(&self) {
+        let told = self.rejected.iter().filter(|rejection| rejection.seq < self.newest).count() as i64;
+        counting::count("accepted", self.accepted.cast_signed());
+        counting::count("duplicate", self.duplicate.cast_signed());
+        counting::count("conflicts", self.conflicts.cast_signed());
+        counting::count("missing", self.missing - if self.missing > 0 { told } else { 0 });
+        counting::count("merges", (self.user == Some(UserOutcome::Merged)).into());
         for rejection in &self.rejected {
-            counts::add(&format!("rejected/{}", rejection.code), 1);
+            counting::count(&format!("rejected {}", rejection.code), 1);
         }
         if let Some(user) = &self.user {
-            counts::add(&format!("users/{}", user.code()), 1);
+            counting::count(&format!("users {}", user.code()), 1);
         }
     }
 
@@ -238,6 +245,10 @@ async fn take(batch: &Batch, env: &Env, judge: &Judge<'_>, tally: &mut Tally) ->
             calls::profile(env, configuration.n(), name, ProfileCall::Collect(call)).await?;
         let answer = &collected.answer;
         tally.conflicts += answer.conflicts;
+        // The others of a rotation begin in the middle of a stream.
+        if cookie == first {
+            tally.missing += answer.missing;
+        }
         let mut elsewhere: Map<CustomerId, Vec<Offered>> = Map::new();
         let (mut newest, mut newest_user) = (0, 0);
         for (offered, verdict) in signals.into_iter().zip(&answer.verdicts) {
@@ -247,6 +258,15 @@ async fn take(batch: &Batch, env: &Env, judge: &Judge<'_>, tally: &mut Tally) ->
                 continue;
             }
             tally.count(verdict);
+            counting::seen(
+                &offered.signal,
+                collected.customer,
+                match verdict {
+                    Verdict::Rejected(rejection) => &rejection.code,
+                    Verdict::Duplicate => "duplicate",
+                    Verdict::Accepted | Verdict::Elsewhere(_) => "accepted",
+                },
+            );
             newest = newest.max(seq);
             if offered.signal.kind == Kind::User {
                 newest_user = newest_user.max(seq);

@@ -1,13 +1,14 @@
 //! The one Durable Object that holds the configuration: immutable bundles by version, and the secrets
 //! of this system. A change is compiled before it is stored, so what is stored always compiles.
 
+mod access;
 mod accounts;
 mod activations;
-mod counts;
+mod counting;
 mod keys;
 mod previews;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use msci_core::collections::Map;
 use msci_core::config::{Bundle, ConsentMode, Verification};
@@ -35,24 +36,28 @@ pub struct ConfigObject {
     env: Env,
     /// Requests granted, by token and window. In memory alone: an object that begins anew grants anew.
     leases: RefCell<Map<u32, (i64, u32)>>,
+    /// Whether the tables of tokens and of the audit log are there.
+    ready: Cell<bool>,
+    /// Signals for whoever watches.
+    live: RefCell<counting::Live>,
 }
 
 impl DurableObject for ConfigObject {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, leases: RefCell::default() }
+        Self { state, env, leases: RefCell::default(), ready: Cell::new(false), live: RefCell::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         let body = request.text().await?;
         let answer = match request.path().as_str() {
-            "/version" => self.told().map(|told| told.bundle.n.to_string()),
             "/state" => self.state_of_it(),
             "/keys" => self.keys(),
             "/keys/make" => self.make_key(&body),
             "/keys/remove" => self.remove_key(&body),
-            "/count" => self.count(&body),
-            "/stats" => self.stats(),
             "/told" => self.told().and_then(|told| Ok(serde_json::to_string(&told)?)),
+            "/pulse" => self.pulse(&body),
+            "/stats" => self.stats(&body),
+            "/watch" => self.watch(&body),
             "/lease" => self.lease(&body),
             "/change" => self.change(&body).await.map(|n| n.to_string()),
             "/activation" => self.change_activation(&body).await,
@@ -61,6 +66,13 @@ impl DurableObject for ConfigObject {
             "/preview/take" => self.take_preview(&body),
             "/account/keep" => self.keep_account(&body),
             "/account" => self.account(&body),
+            "/token" => self.token(&body),
+            "/tokens" => self.tokens(),
+            "/token/make" => self.make_token(&body),
+            "/token/remove" => self.remove_token(&body),
+            "/audit" => self.audit(&body),
+            "/audit/tell" => self.tell_audit(&body),
+            "/audit/end" => self.end_audit(&body),
             _ => Err(Error::not_found()),
         };
         match answer {

@@ -8,8 +8,10 @@ mod customers;
 mod definitions;
 mod home;
 mod layout;
+mod live;
 mod parts;
 mod session;
+mod tokens;
 mod tracking;
 mod work;
 
@@ -17,9 +19,12 @@ use maud::Markup;
 use worker::{Env, Method, Request, Response};
 
 use self::ask::Visit;
+use crate::access::{self, Caller, audit};
+use crate::configuration::{self, Configuration};
 use crate::error::{Error, Result};
 use crate::platform::now;
-use crate::{access, assets, configuration};
+use crate::{admin, assets};
+use msci_core::access as roles;
 use msci_core::session::Session;
 use msci_core::time::Timestamp;
 
@@ -51,35 +56,56 @@ pub(crate) async fn any(request: Request, env: &Env, path: &str, now: Timestamp)
     if let Some(name) = path.strip_prefix("assets/").filter(|_| !post) {
         return assets::file(&request, name);
     }
+    let configuration = configuration::current(env, now).await?;
     if post && path == "sign-in" {
-        return session::sign_in(&request, env, now).await;
+        return session::sign_in(&request, env, &configuration, now).await;
     }
-    let Some(session) = session::of(&request, env, now) else {
+    let Some((session, caller)) = session::of(&request, env, &configuration, now).await? else {
+        audit::refused(env, None, "console", 401, now).await;
         return session::ask(&request, path);
     };
     if post && path == "sign-out" {
         session::form(&request, &session, FORM_BYTES).await?;
         return session::sign_out();
     }
-    match page(&request, env, path, session, post).await {
-        Ok(Answer::Page(at, title, body)) => layout::page(200, at, &title, &body),
+    if path == live::EVENTS && !post {
+        return admin::answer(request, env, &configuration, "live", &caller).await;
+    }
+    let role = caller.role;
+    match page(&request, env, &configuration, path, (session, caller), post).await {
+        Ok(Answer::Page(at, title, body)) => layout::page(200, role, at, &title, &body),
         Ok(Answer::Part(body)) => layout::html(200, body),
         Ok(Answer::Done(to)) => layout::see(&to),
         Err(error) => {
             let (status, _, message) = error.told();
-            layout::fault(status, &message)
+            layout::fault(status, role, &message)
         }
     }
 }
 
-async fn page(request: &Request, env: &Env, path: &str, session: Session, post: bool) -> Result<Answer> {
-    let configuration = configuration::current(env, now()).await?;
-    let mut visit = Visit::new(request, env, &configuration, session)?;
+async fn page(
+    request: &Request,
+    env: &Env,
+    configuration: &Configuration,
+    path: &str,
+    whose: (Session, Caller),
+    post: bool,
+) -> Result<Answer> {
+    let mut visit = Visit::new(request, env, configuration, whose)?;
     let parts: Vec<String> = path.split('/').map(crate::http::decoded).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let least = if post { roles::of_form(&parts) } else { roles::of_page(&parts) };
+    if let Err(refusal) = visit.caller.must_be(least) {
+        audit::refused(env, Some(&visit.caller), "console", refusal.status(), now()).await;
+        return Err(refusal);
+    }
     if post {
         let limit = if matches!(parts.as_slice(), ["tables", _, "rows"]) { UPLOAD_BYTES } else { FORM_BYTES };
-        visit.form = Some(session::form(request, &visit.session, limit).await?);
+        let form = session::form(request, &visit.session, limit).await;
+        if form.as_ref().is_err_and(|error| error.status() == 403) {
+            audit::refused(env, Some(&visit.caller), "console", 403, now()).await;
+        }
+        visit.form = Some(form?);
         return match parts.as_slice() {
             ["tracking"] => tracking::save(&visit).await,
             ["customers", id, "unlink"] => customers::unlink(&visit, id).await,
@@ -88,6 +114,8 @@ async fn page(request: &Request, env: &Env, path: &str, session: Session, post: 
             ["activations", name, "replay"] => activations::replay(&visit, name).await,
             ["jobs", id, "cancel"] => work::cancel(&visit, id).await,
             ["privacy"] => work::erase(&visit).await,
+            ["tokens"] => tokens::make(&visit).await,
+            ["tokens", id, "delete"] => tokens::remove(&visit, id).await,
             [kind] => definitions::save(&visit, kind, None).await,
             [kind, name] => definitions::save(&visit, kind, Some(name)).await,
             [kind, name, "delete"] => definitions::delete(&visit, kind, name).await,
@@ -101,6 +129,9 @@ async fn page(request: &Request, env: &Env, path: &str, session: Session, post: 
         ["customers", id] => customers::one(&visit, id).await,
         ["jobs"] => work::jobs(&visit).await,
         ["privacy"] => Ok(work::privacy(&visit)),
+        ["live"] => live::show(&visit).await,
+        ["tokens"] => tokens::list(&visit).await,
+        ["audit"] => tokens::audit(&visit).await,
         ["sign-out"] => Ok(session::leave(&visit)),
         ["new", kind] => definitions::new(&visit, kind),
         [kind] => definitions::list(&visit, kind).await,

@@ -8,7 +8,7 @@ use msci_core::wire::cookies as wire;
 use msci_core::wire::tcf::Tcf;
 
 use crate::configuration::Configuration;
-use crate::counts;
+use crate::counting;
 use crate::names;
 
 /// The cookies of a request that concern this Worker.
@@ -37,7 +37,7 @@ impl Cookies {
         let shown = value(names::COOKIE_PROOF);
         let proof = id.zip(shown).and_then(|(id, proof)| configuration.proofs.verify(proof, id, now));
         let void_proof = shown.is_some() && proof.is_none();
-        counts::add("proofsRefused", void_proof.into());
+        counting::count("proofsRefused", void_proof.into());
         let version = value(names::COOKIE_VERSION).and_then(wire::version);
         let version = version.map(|(tag, version)| (tag.to_owned(), version));
         let carried = value(names::COOKIE_CARRIED).filter(|text| wire::is_exposure(text)).map(str::to_owned);

@@ -12,6 +12,7 @@ use crate::collect::refuses_personal;
 use crate::configuration::Configuration;
 use crate::cookies::{self, Cookies};
 use crate::cors::{self, Origin};
+use crate::counting;
 use crate::error::{Error, Result};
 use crate::http::{self, header};
 use crate::names;
@@ -52,6 +53,7 @@ pub(crate) async fn get(
         .into_iter()
         .map(|exposure| json!({ "name": exposure.name, "variant": exposure.bucket, "changes": exposure.changes }))
         .collect();
+    counting::timed("decisions", now);
     let response = http::json(&json!({
         "known": snapshot.customer.is_known(),
         "segments": segments,

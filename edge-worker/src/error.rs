@@ -67,6 +67,17 @@ impl Error {
         matches!(*self.0, Fault::Platform(_))
     }
 
+    /// The status it is told with.
+    #[cfg(feature = "console")]
+    pub(crate) fn status(&self) -> u16 {
+        match *self.0 {
+            Fault::Client { status, .. } => status,
+            Fault::Platform(_) | Fault::Late(_) => 503,
+            Fault::Overloaded => 429,
+            Fault::Damaged(_) => 500,
+        }
+    }
+
     /// What the client is told it is; empty where it is not the client's.
     #[cfg(feature = "console")]
     pub(crate) fn code(&self) -> &str {

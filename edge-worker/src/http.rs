@@ -54,7 +54,7 @@ pub(crate) fn json(value: &impl Serialize) -> Result<Response> {
 }
 
 /// What all answers have in common is one function, whatever they tell.
-fn json_text(text: String) -> Result<Response> {
+pub(crate) fn json_text(text: String) -> Result<Response> {
     let builder = ResponseBuilder::new()
         .with_header("Cache-Control", "no-store")?
         .with_header("Content-Type", "application/json")?;

@@ -38,7 +38,7 @@ mod cookies;
 #[cfg(feature = "edge")]
 mod cors;
 #[cfg(feature = "edge")]
-mod counts;
+mod counting;
 #[cfg(feature = "edge")]
 mod decisions;
 #[cfg(feature = "edge")]
@@ -73,9 +73,9 @@ use worker::{Context, Env, Request, event};
 async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<web_sys::Response> {
     let answer = route::route(request, &env).await;
     #[cfg(feature = "edge")]
-    counts::tell_later(&context, env);
+    counting::later(&env, &context);
     #[cfg(not(feature = "edge"))]
-    drop((context, env));
+    access::audit::later(&env, &context);
     match answer {
         Ok(response) => Ok(response),
         Err(error) => Ok(error.into_response()?.into()),

@@ -7,13 +7,14 @@ mod lists;
 mod objects;
 mod throttle;
 
+use msci_core::access::Scope;
 use msci_core::odata::address::{self, Address, Argument, Dialect, Path};
 use msci_core::odata::question::Question;
 use msci_core::odata::{Fault, metadata, model};
 use msci_core::time::Timestamp;
 use worker::{Env, Method, Request, Response};
 
-use crate::access;
+use crate::access::{self, audit};
 use crate::configuration::Configuration;
 use crate::error::{Error, Result};
 use crate::http::{self, header};
@@ -64,15 +65,19 @@ pub(crate) async fn any(
     now: Timestamp,
 ) -> Result<Response> {
     let mut left = None;
-    let answer = match access::require(request, env) {
+    let mut whose = None;
+    // Whoever may read anything may read this: every role does.
+    let answer = match access::caller(request, env, configuration, Scope::Data, now).await {
         Err(refused) => Err(refused),
-        Ok(()) => match throttle::take(request, env, configuration, now).await {
-            Err(wait) => return throttle::refused(wait),
-            Ok(granted) => {
-                left = granted;
-                get(request, env, configuration, (dialect, path), now).await
+        Ok(caller) => {
+            match throttle::take(&format!("{} {}", caller.id, caller.name), env, configuration, now).await {
+                Err(wait) => return throttle::refused(wait),
+                Ok(granted) => {
+                    (left, whose) = (granted, Some(caller));
+                    get(request, env, configuration, (dialect, path), now).await
+                }
             }
-        },
+        }
     };
     let refused = |error: Error| -> Result<Response> {
         let response = error.into_response()?;
@@ -82,6 +87,10 @@ pub(crate) async fn any(
         Ok(response)
     };
     let response = answer.or_else(refused)?;
+    if let Some(caller) = whose {
+        let method = request.method().to_string();
+        audit::counted(env, audit::entry(Some(&caller), &method, "data", response.status_code()), now).await;
+    }
     let headers = response.headers();
     headers.set("OData-Version", "4.0")?;
     if let Some(left) = left {

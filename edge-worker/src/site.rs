@@ -16,6 +16,7 @@ use worker::{Delay, Env, Request, ResponseBuilder};
 use crate::collect::refuses_tracking;
 use crate::configuration::Configuration;
 use crate::cookies::{self, Cookies};
+use crate::counting;
 use crate::error::Result;
 use crate::http::{self, header};
 use crate::names;
@@ -82,6 +83,11 @@ pub(crate) async fn any(
     if response.status() != 200 || !is_page || !said.is_html() {
         return Ok(response);
     }
+    if !candidates.is_empty() {
+        counting::count("pages decided", 1);
+        counting::count("pages late", visit.is_none().into());
+        counting::timed("pages", now);
+    }
     let exposures = match &visit {
         Some(visit) if said.is_rewritable() => page::decide(&candidates, &visit.snapshot),
         _ => Vec::new(),
@@ -89,6 +95,7 @@ pub(crate) async fn any(
     let script = (injects && said.is_rewritable()).then(|| script(env, &said.policy));
     let carried = carried.filter(|_| said.is_rewritable());
     let personal = !exposures.is_empty() || carried.is_some();
+    counting::count("pages personalised", (!exposures.is_empty()).into());
     let rewritten = personalised(&request, &response, &exposures, carried.as_deref(), script)?;
     let ours = rewritten.is_some();
     let page = Page { response: rewritten.unwrap_or(response), ours, personal: ours && personal };

@@ -53,7 +53,7 @@ test("a wrong token is told in words, and the page that somebody wanted opens af
   await page.goto(`${desk.root}customers?kind=unknown`);
   await page.getByLabel("Admin token").fill("not it");
   await page.keyboard.press("Enter");
-  await page.getByRole("alert").getByText("This is not the admin token").waitFor();
+  await page.getByRole("alert").getByText("This is not a token for the console").waitFor();
   await sound(page);
   await page.getByLabel("Admin token").fill(msci.adminToken);
   await page.keyboard.press("Enter");

@@ -55,7 +55,7 @@ test("the admin token opens a session of twelve hours that only the console's ow
   const { status, headers } = await post("sign-in", { token: ` ${ADMIN_TOKEN} `, to: "customers" });
   assert.deepEqual([status, headers.get("location")], [303, `${CONSOLE}customers`]);
   const cookie = headers.get("set-cookie") ?? "";
-  assert.match(cookie, /^__Host-msci_console=\d+\.[0-9a-f]{32}\.[\w-]{43}; Path=\/; Max-Age=43200; Secure; HttpOnly; SameSite=Strict$/);
+  assert.match(cookie, /^__Host-msci_console=\d+\.[0-9a-f]{32}\.built-in\.[\w-]{43}; Path=\/; Max-Age=43200; Secure; HttpOnly; SameSite=Strict$/);
   const page = await msci.fetch(`${CONSOLE}customers`, { cookies: { [SESSION]: cookie.slice(SESSION.length + 1).split(";")[0] ?? "" } });
   assert.equal(page.status, 200);
   assert.equal(page.headers.get("cache-control"), "no-store");
@@ -67,7 +67,7 @@ test("another token opens nothing, and says so", async () => {
   for (const token of ["", "admin", `${ADMIN_TOKEN}x`]) {
     const { status, body, cookies } = await post("sign-in", { token, to: "" });
     assert.deepEqual([status, cookies], [403, {}]);
-    assert.match(body, /This is not the admin token/);
+    assert.match(body, /This is not a token for the console/);
   }
 });
 
@@ -79,8 +79,8 @@ test("where a session leads is a page of the console, whatever the form says", a
 test("a session that was touched, or that another token made, is none", async () => {
   const { cookies } = await signedIn();
   const value = cookies[SESSION] ?? "";
-  const [expires, nonce, mac] = value.split(".");
-  for (const forged of [`${Number(expires) + 1}.${nonce}.${mac}`, `${expires}.${nonce}.`, `${expires}.${nonce}`, `x${value}`]) {
+  const [expires, nonce, id, mac] = value.split(".");
+  for (const forged of [`${Number(expires) + 1}.${nonce}.${id}.${mac}`, `${expires}.${nonce}.0123456789abcdef.${mac}`, `${expires}.${nonce}.${id}.`, `${expires}.${nonce}.${id}`, `x${value}`]) {
     assert.equal((await msci.fetch(CONSOLE, { cookies: { [SESSION]: forged } })).status, 401, forged);
   }
 });

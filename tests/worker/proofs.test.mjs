@@ -239,7 +239,7 @@ test("where the keys cannot be asked about, tokens wait after a minute and every
   const her = browser();
   const as = { cookies: { _msci: her.cookieId } };
   const batch = her.batch(her.user("Waiting", { token: signed("Waiting", { exp: seconds() + 1800 }) }));
-  await msci.under([{ on: "stub", match: "/state", does: "refuse" }, { on: "stub", match: "/told", does: "refuse" }], async () => {
+  await msci.under([{ on: "stub", match: "/pulse", does: "refuse" }, { on: "stub", match: "/told", does: "refuse" }], async () => {
     await msci.clock(61_000);
     assert.equal((await msci.collect(her.batch(her.view("/")), as)).body.accepted, 1);
     const { status, headers } = await msci.collect(batch, as);

@@ -118,6 +118,9 @@ pub struct CollectAnswer {
     /// The visitor took back the consent to storage: this browser is to keep nothing.
     #[serde(default, skip_serializing_if = "is_false")]
     pub barred: bool,
+    /// So many signals more are missing below those that arrived; fewer where it is negative.
+    #[serde(default)]
+    pub missing: i64,
 }
 
 impl CollectAnswer {
@@ -263,7 +266,9 @@ impl Object {
         batch.out.push(Write::Append { cookie, position, signal: signal.clone() });
         batch.taken.insert(id, signal.clone());
         let stream = batch.streams.get_or_insert_with(signal.stream, Stream::default);
+        let missing = stream.missing();
         stream.note(signal.seq);
+        batch.answer.missing += stream.missing().cast_signed() - missing.cast_signed();
         if planted(16) {
             stream.turns.clear();
         }

@@ -52,7 +52,35 @@ pub(crate) async fn remove_key(env: &Env, id: &str) -> Result<()> {
     config(env, "https://config/keys/remove", Some(id)).await.map(drop)
 }
 
-/// What was counted so far.
-pub(crate) async fn stats(env: &Env) -> Result<Value> {
-    Ok(json::value(&config(env, "https://config/stats", None).await?)?)
+/// What is kept of a token, and its digest; null if there is none of this id.
+pub(crate) async fn token(env: &Env, id: &str) -> Result<Value> {
+    Ok(json::value(&config(env, "https://config/token", Some(id)).await?)?)
+}
+
+/// Entries for the audit log; answers the number of the last.
+pub(crate) async fn tell_audit(env: &Env, told: &Value) -> Result<u64> {
+    Ok(json::from_str(&config(env, "https://config/audit/tell", Some(&json::text(told))).await?)?)
+}
+
+/// All tokens.
+pub(crate) const TOKENS: &str = "https://config/tokens";
+/// Makes a token of what `token::asked` took.
+pub(crate) const MAKE_TOKEN: &str = "https://config/token/make";
+/// Takes the token of an id away.
+pub(crate) const REMOVE_TOKEN: &str = "https://config/token/remove";
+/// The audit log: `[top, skiptoken?, since]`.
+pub(crate) const AUDIT: &str = "https://config/audit";
+/// `[number, status]`: the outcome of an entry.
+pub(crate) const END_AUDIT: &str = "https://config/audit/end";
+/// Counters since a day.
+pub(crate) const STATS: &str = "https://config/stats";
+
+/// What the configuration's object answers to this, where it answers as the API does.
+pub(crate) async fn passed_on(env: &Env, url: &str, body: &Value) -> Result<String> {
+    config(env, url, Some(&json::text(body))).await
+}
+
+/// The number of the newest signal, and the signals behind this one; who asks is taken to watch.
+pub(crate) async fn watch(env: &Env, behind: u64) -> Result<Value> {
+    Ok(json::value(&passed_on(env, "https://config/watch", &behind.into()).await?)?)
 }

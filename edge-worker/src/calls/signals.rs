@@ -6,7 +6,7 @@ use msci_core::token::Use;
 use serde::{Deserialize, Serialize};
 use worker::Env;
 
-use super::{ProfileCall, config, profile};
+use super::{ProfileCall, profile};
 use crate::error::Result;
 
 /// Answer to `Collect`.
@@ -33,9 +33,4 @@ pub(crate) async fn ship(env: &Env, n: u64, page: Page) -> Result<ShipAnswer> {
 /// Binds a token to the browser that uses it, at the object of whom it proves. Says whether that browser may.
 pub(crate) async fn use_token(env: &Env, n: u64, customer: CustomerId, used: &Use) -> Result<bool> {
     profile(env, n, customer, ProfileCall::UseToken(used.clone())).await
-}
-
-/// What was counted since the last time, by name.
-pub(crate) async fn config_count(env: &Env, counts: &[(String, u64)]) -> Result<()> {
-    config(env, "https://config/count", Some(&serde_json::to_string(counts)?)).await.map(drop)
 }

@@ -19,7 +19,7 @@ use super::Tally;
 use crate::calls;
 use crate::configuration::{self, Configuration};
 use crate::cookies::Cookies;
-use crate::counts;
+use crate::counting;
 use crate::error::{Error, Result};
 use crate::flood::Prover;
 use crate::http::header;
@@ -139,7 +139,7 @@ impl<'a> Judge<'a> {
                 }
                 self.prover()
                     .may_prove(&auth_id)
-                    .inspect_err(|_| counts::add("tokensRefused/throttled", 1))?;
+                    .inspect_err(|_| counting::count("tokensRefused throttled", 1))?;
                 match prove(&token, &self.configuration.ring, expected, curve_checks, self.now) {
                     Ok(unbound) => used = unbound,
                     Err(fault) => {
@@ -200,6 +200,6 @@ impl Uses {
 
 /// Why is counted, and told to nobody who has no key.
 fn refused(seq: u64, fault: Fault) -> Rejection {
-    counts::add(&format!("tokensRefused/{}", fault.code()), 1);
+    counting::count(&format!("tokensRefused {}", fault.code()), 1);
     Rejection::new(seq, "token_invalid", "the identity token does not prove this authId")
 }

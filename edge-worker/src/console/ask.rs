@@ -4,10 +4,12 @@ use serde_json::Value;
 use web_sys::UrlSearchParams;
 use worker::{Env, Request};
 
+use crate::access::Caller;
 use crate::admin;
 use crate::configuration::Configuration;
 use crate::error::{Error, Result};
 use crate::http;
+use msci_core::access;
 use msci_core::json;
 use msci_core::session::Session;
 
@@ -16,6 +18,7 @@ pub(super) struct Visit<'a> {
     pub(super) env: &'a Env,
     pub(super) configuration: &'a Configuration,
     pub(super) session: Session,
+    pub(super) caller: Caller,
     /// What the form says, if it is one.
     pub(super) form: Option<web_sys::FormData>,
     query: UrlSearchParams,
@@ -26,10 +29,21 @@ impl<'a> Visit<'a> {
         request: &Request,
         env: &'a Env,
         configuration: &'a Configuration,
-        session: Session,
+        (session, caller): (Session, Caller),
     ) -> Result<Self> {
         let query = http::url(request)?.search_params();
-        Ok(Self { env, configuration, session, form: None, query })
+        Ok(Self { env, configuration, session, caller, form: None, query })
+    }
+
+    /// Whether a page is for whoever visits.
+    pub(super) fn sees(&self, path: &str) -> bool {
+        let path = path.split('?').next().unwrap_or_default();
+        self.caller.role >= access::of_page(&path.split('/').collect::<Vec<_>>())
+    }
+
+    /// Whether a form is.
+    pub(super) fn sends(&self, path: &str) -> bool {
+        self.caller.role >= access::of_form(&path.split('/').collect::<Vec<_>>())
     }
 
     /// A parameter of the address; empty when absent.
@@ -69,7 +83,8 @@ impl<'a> Visit<'a> {
         let request = web_sys::Request::new_with_str_and_init(&format!("https://console/{path}"), &init)?;
         request.headers().set("content-type", kind)?;
         let path = path.split('?').next().unwrap_or_default();
-        let mut answer = admin::answer(request.into(), self.env, self.configuration, path).await?;
+        let mut answer =
+            admin::answer(request.into(), self.env, self.configuration, path, &self.caller).await?;
         let text = answer.text().await.map_err(Error::from)?;
         Ok(json::value(&text)?)
     }

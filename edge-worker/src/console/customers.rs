@@ -118,7 +118,7 @@ pub(super) async fn one(visit: &Visit<'_>, id: &str) -> Result<Answer> {
         }
         @if known { section.card { h2 { "Linked browsers" } (links(visit, &customer)) } }
         (timeline(visit, id).await?)
-        p { a href=(to(&format!("privacy?kind=customerId&id={id}"))) { "Erase this person…" } }
+        @if visit.sees("privacy") { p { a href=(to(&format!("privacy?kind=customerId&id={id}"))) { "Erase this person…" } } }
     };
     Ok(Answer::Page("customers", name(&customer), body))
 }

@@ -8,7 +8,8 @@ use super::Answer;
 use super::ask::Visit;
 use super::layout::to;
 use super::parts::{
-    check, choice, confirmed, done, empty, field, form, items, line, note, number, pager, plain, table, text,
+    check, choice, confirmed, done, empty, field, items, lacking, line, note, number, pager, plain, shown,
+    table, text,
 };
 use super::{activations, customers};
 use crate::error::{Error, Result};
@@ -211,10 +212,10 @@ pub(super) async fn list(visit: &Visit<'_>, path: &str) -> Result<Answer> {
     let size = if matches!(path, "segments" | "tables") { "Customers" } else { "State" };
     let body = html! {
         (done(visit))
-        @if rows.is_empty() { (empty(kind.purpose, Some((&new, &make)))) }
+        @if rows.is_empty() { (lacking(visit, kind.purpose, (&new, &make))) }
         @else {
             (table(kind.many, &["Name", "What", size], &rows))
-            p { a.button href=(to(&new)) { (make) } }
+            @if visit.sees(&new) { p { a.button href=(to(&new)) { (make) } } }
         }
     };
     Ok(Answer::Page(kind.path, kind.many.to_owned(), body))
@@ -266,13 +267,13 @@ fn rows(visit: &Visit<'_>, name: &str, definition: &Value) -> Markup {
         section.card {
             h2 { "Rows" }
             p { (number(definition, "rows")) " rows are in it." }
-            form method="post" enctype="multipart/form-data" action=(to(&format!("tables/{}/rows", encoded(name)))) {
+            @if visit.sends("tables") { form method="post" enctype="multipart/form-data" action=(to(&format!("tables/{}/rows", encoded(name)))) {
                 input type="hidden" name="form" value=(visit.session.form);
                 (field("file", "File", "CSV with a header, or JSON Lines, up to 30 MB. Rows with a known key are updated. What is larger goes through the admin API.", &|id, described| html! {
                     input type="file" id=(id) name="file" accept=".csv,.txt,.jsonl,.ndjson,.json" required aria-describedby=(described);
                 }))
                 button { "Upload" }
-            }
+            } }
         }
     }
 }
@@ -335,7 +336,7 @@ fn edited(
         (done(visit))
         @if !fault.is_empty() { (note("bad", &html! { (fault) })) }
         section.card {
-            (form(visit, &action, &html! {
+            (shown(visit, &action, &html! {
                 @if name.is_none() {
                     (line("name", "Name", "Letters, digits, - and _. It stays as it is.", &visit.sent("name")))
                 }
@@ -344,7 +345,7 @@ fn edited(
             }))
         }
         (below)
-        @if let Some(name) = name {
+        @if let Some(name) = name.filter(|_| visit.sends(&action)) {
             section.card {
                 (confirmed(visit, &format!("{}/delete", kind.address(name)), "Delete", "It cannot be taken back.", &html! {}))
             }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Answer;
 use super::ask::Visit;
 use super::layout::to;
-use super::parts::{empty, items, number, table, text, time};
+use super::parts::{empty, items, lacking, number, table, text, time};
 use crate::error::Result;
 use crate::platform::now;
 use crate::storage::index;
@@ -58,7 +58,7 @@ pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
             section.card {
                 h2 { "Segments" }
                 @if sizes.is_empty() {
-                    (empty("A segment is a group of customers that a condition describes.", Some(("new/segments", "Make a segment"))))
+                    (lacking(visit, "A segment is a group of customers that a condition describes.", ("new/segments", "Make a segment")))
                 } @else { (table("Segments", &["Segment", "Members"], &sizes)) }
             }
             section.card {

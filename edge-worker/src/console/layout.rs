@@ -1,6 +1,7 @@
 //! What all pages have around them, and what all answers have in common.
 
 use maud::{DOCTYPE, Markup, html};
+use msci_core::access::{Role, of_page};
 use msci_core::json;
 use worker::{Response, ResponseBuilder};
 
@@ -14,7 +15,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Every page of the navigation: its address, and how people call it.
-const PAGES: [(&str, &str); 11] = [
+const PAGES: [(&str, &str); 14] = [
     ("", "Home"),
     ("tracking", "Web tracking & personalization"),
     ("customers", "Customers"),
@@ -23,8 +24,11 @@ const PAGES: [(&str, &str); 11] = [
     ("segments", "Segments"),
     ("experiences", "Experiences"),
     ("activations", "Activations"),
+    ("live", "Live"),
     ("jobs", "Jobs"),
     ("privacy", "Privacy"),
+    ("tokens", "Tokens"),
+    ("audit", "Audit"),
     ("sign-out", "Sign out"),
 ];
 
@@ -33,8 +37,8 @@ pub(super) fn to(path: &str) -> String {
     format!("{}{ROOT}{path}", names::PREFIX)
 }
 
-/// A page with the navigation; `at` is where in it.
-pub(super) fn page(status: u16, at: &str, title: &str, body: &Markup) -> Result<Response> {
+/// A page with the navigation of whoever has this role; `at` is where in it.
+pub(super) fn page(status: u16, role: Role, at: &str, title: &str, body: &Markup) -> Result<Response> {
     document(
         status,
         title,
@@ -43,7 +47,7 @@ pub(super) fn page(status: u16, at: &str, title: &str, body: &Markup) -> Result<
                 nav.side aria-label="Console" {
                     p.brand { "MSCI" }
                     ul {
-                        @for (path, name) in &PAGES {
+                        @for (path, name) in PAGES.iter().filter(|(path, _)| role >= of_page(&[path])) {
                             li { a href=(to(path)) aria-current=[(*path == at).then_some("page")] { (name) } }
                         }
                     }
@@ -60,13 +64,17 @@ pub(super) fn alone(status: u16, title: &str, body: &Markup) -> Result<Response>
 }
 
 /// What could not be done, in words.
-pub(super) fn fault(status: u16, words: &str) -> Result<Response> {
-    let title = if status == 404 { "Not found" } else { "That did not work" };
+pub(super) fn fault(status: u16, role: Role, words: &str) -> Result<Response> {
+    let title = match status {
+        403 => "Not allowed",
+        404 => "Not found",
+        _ => "That did not work",
+    };
     let words = html! {
         div.note.bad role="alert" { p { (words) } }
         p { a href=(to("")) { "Home" } }
     };
-    page(status, "none", title, &words)
+    page(status, role, "none", title, &words)
 }
 
 fn document(status: u16, title: &str, body: &Markup) -> Result<Response> {

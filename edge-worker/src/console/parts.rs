@@ -67,6 +67,11 @@ pub(super) fn pairs(of: &[(String, Markup)]) -> Markup {
     html! { dl.pairs { @for (name, value) in of { dt { (name) } dd { (value) } } } }
 }
 
+/// There is nothing, and this is what to do next, if it is for whoever visits.
+pub(super) fn lacking(visit: &Visit<'_>, words: &str, next: (&str, &str)) -> Markup {
+    empty(words, Some(next).filter(|(path, _)| visit.sees(path)))
+}
+
 /// There is nothing, and this is what to do next.
 pub(super) fn empty(words: &str, next: Option<(&str, &str)>) -> Markup {
     html! {
@@ -91,6 +96,9 @@ pub(super) fn done(visit: &Visit<'_>) -> Markup {
         "unlinked" => "Unlinked. What that browser did is an unknown visitor's again.",
         "replayed" => "Dead messages are sent again.",
         "cancelled" => "Cancelled. What was done stays done.",
+        "removed" => {
+            "Removed. It opens nothing from now on, and everywhere within seconds; its sessions have ended."
+        }
         "erasing" => "The erasure has begun. It is done when its job is.",
         _ => return html! {},
     };
@@ -123,8 +131,21 @@ pub(super) fn pager(visit: &Visit<'_>, path: &str, answer: &Value) -> Markup {
     }
 }
 
-/// A form of this session.
+/// A form of this session; nothing where it is not for whoever visits.
 pub(super) fn form(visit: &Visit<'_>, action: &str, body: &Markup) -> Markup {
+    html! {
+        @if visit.sends(action) { (shown(visit, action, body)) }
+    }
+}
+
+/// The same, for what it shows: who may not send it sees what is in it.
+pub(super) fn shown(visit: &Visit<'_>, action: &str, body: &Markup) -> Markup {
+    if !visit.sends(action) {
+        return html! {
+            fieldset.still disabled { (body) }
+            p.quiet { "As " (visit.caller.role.name()) " you may look at this, and not change it." }
+        };
+    }
     html! {
         form method="post" action=(to(action)) {
             input type="hidden" name="form" value=(visit.session.form);
@@ -142,10 +163,12 @@ pub(super) fn confirmed(
     fields: &Markup,
 ) -> Markup {
     html! {
-        details {
-            summary { (verb) "…" }
-            p { (question) }
-            (form(visit, action, &html! { (fields) button.bad { (verb) } }))
+        @if visit.sends(action) {
+            details {
+                summary { (verb) "…" }
+                p { (question) }
+                (form(visit, action, &html! { (fields) button.bad { (verb) } }))
+            }
         }
     }
 }

@@ -9,22 +9,63 @@ use worker::{Env, Request, Response};
 
 use super::ask::Visit;
 use super::{Answer, ROOT, layout, parts};
+use crate::access::{self, Caller, audit};
+use crate::configuration::Configuration;
 use crate::error::{Error, Result};
 use crate::http::{self, header};
 use crate::names;
 use crate::platform::random_bits;
-use msci_core::proof::same;
+use msci_core::access::Scope;
 use msci_core::session::{SESSION_MS, Session};
 use msci_core::time::{SECOND_MS, Timestamp};
 
-/// Whose request it is.
-pub(super) fn of(request: &Request, env: &Env, now: Timestamp) -> Option<Session> {
+/// Whose request it is: of a session, or of somebody whom Cloudflare Access let in.
+pub(super) async fn of(
+    request: &Request,
+    env: &Env,
+    configuration: &Configuration,
+    now: Timestamp,
+) -> Result<Option<(Session, Caller)>> {
     let cookies = header(request, "cookie");
     let value = cookies.split(';').find_map(|pair| {
         let (name, value) = pair.split_once('=')?;
         (name.trim() == names::COOKIE_SESSION).then(|| value.trim())
-    })?;
-    Session::read(value, &names::var(env, names::VAR_ADMIN_TOKEN), now)
+    });
+    if let Some((value, id)) = value.and_then(|value| Some((value, Session::whose(value)?)))
+        && let Some((caller, key)) = signed_in_by(request, env, configuration, id, now).await?
+        && let Some(session) = Session::read(value, &key, now)
+    {
+        return Ok(Some((session, caller)));
+    }
+    Ok(access::vouched(request, configuration, now)
+        .await
+        .map(|caller| (Session::elsewhere(&caller.name, &key(configuration, &caller.name)), caller)))
+}
+
+/// Whom a session by this token is, and what its MACs are made by. Nobody where the token is gone.
+async fn signed_in_by(
+    request: &Request,
+    env: &Env,
+    configuration: &Configuration,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<(Caller, String)>> {
+    if id == access::BUILT_IN {
+        let token = names::var(env, names::VAR_ADMIN_TOKEN);
+        return Ok((!token.is_empty()).then(|| (Caller::built_in(), key(configuration, &token))));
+    }
+    access::may_try(request, now)?;
+    let token = access::kept(env, id, now).await?;
+    if token.is_none() {
+        access::failed(request, now);
+    }
+    let token = token.filter(|token| token.lives(now) && token.scope != Some(Scope::Data));
+    Ok(token.map(|token| (Caller::of(&token), key(configuration, &token.digest))))
+}
+
+/// What MACs are made by: who has a token, or knows what is kept of it, cannot make a session without signing in.
+fn key(configuration: &Configuration, of: &str) -> String {
+    configuration.proofs.seal("console", of.as_bytes(), Timestamp(0))
 }
 
 /// The page to sign in on, and from there to where somebody wanted to go. A piece of a page that asks has its
@@ -52,8 +93,8 @@ fn form_to_sign_in(status: u16, to: &str, fault: &str) -> Result<Response> {
                     input #token name="token" type="password" autocomplete="current-password" required
                         autofocus aria-describedby="token-help";
                     span.help #token-help {
-                        "On your own machine " code { "npm start" } " prints it; elsewhere it is the secret "
-                        code { "MSCI_ADMIN_TOKEN" } "."
+                        "One that an Administrator made for you. The first one " code { "npm start" }
+                        " prints on your own machine; elsewhere it is the secret " code { "MSCI_ADMIN_TOKEN" } "."
                     }
                 }
                 button { "Sign in" }
@@ -63,17 +104,29 @@ fn form_to_sign_in(status: u16, to: &str, fault: &str) -> Result<Response> {
 }
 
 /// `POST sign-in`
-pub(super) async fn sign_in(request: &Request, env: &Env, now: Timestamp) -> Result<Response> {
+pub(super) async fn sign_in(
+    request: &Request,
+    env: &Env,
+    configuration: &Configuration,
+    now: Timestamp,
+) -> Result<Response> {
     own_page(request)?;
     let form = fields(request, super::FORM_BYTES).await?;
     let sent = |name: &str| form.get(name).as_string().unwrap_or_default();
     let to = sent("to");
-    let token = names::var(env, names::VAR_ADMIN_TOKEN);
-    if token.is_empty() || !same(sent("token").trim(), &token) {
-        let fault = "This is not the admin token. Please look whether all of it was copied.";
+    let known = access::known(request, env, sent("token").trim(), now).await?;
+    let by = match known.as_ref().filter(|caller| caller.enters(Scope::Admin)) {
+        Some(caller) => signed_in_by(request, env, configuration, &caller.id, now).await?,
+        None => None,
+    };
+    let Some((caller, key)) = by else {
+        audit::refused(env, known.as_ref(), "console/sign-in", 403, now).await;
+        let fault = "This is not a token for the console. Please look whether all of it was copied.";
         return form_to_sign_in(403, &to, fault);
-    }
-    let session = Session::begin(&token, now, random_bits());
+    };
+    // Who cannot be told of is not let in.
+    audit::begin(env, audit::entry(Some(&caller), "POST", "console/sign-in", 303), now).await?;
+    let session = Session::begin(&caller.id, &key, now, random_bits());
     with_cookie(&to, &session.value, SESSION_MS.checked_div(SECOND_MS).unwrap_or(0))
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Answer;
 use super::ask::Visit;
-use super::parts::{check, choice, code, done, form, note, pairs, text, time};
+use super::parts::{check, choice, code, done, note, pairs, shown, text, time};
 use crate::assets;
 use crate::error::Result;
 use crate::storage::index;
@@ -102,7 +102,7 @@ fn settings(visit: &Visit<'_>) -> Markup {
     ];
     let verifies = if settings.identity.verification == Verification::Off { "off" } else { "required" };
     let mode = if settings.consent.mode == ConsentMode::Implied { "implied" } else { "required" };
-    form(
+    shown(
         visit,
         "tracking",
         &html! {

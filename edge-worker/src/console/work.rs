@@ -74,7 +74,7 @@ pub(super) async fn jobs(visit: &Visit<'_>) -> Result<Answer> {
                     (so_far) " of " (total)
                 },
                 // At once: what is asked again every few seconds cannot be asked about. The id keeps the focus on it.
-                html! { @if running { (form(visit, &format!("jobs/{id}/cancel"), &html! { button.bad #{ "cancel-" (id) } { "Cancel" } })) } },
+                html! { @if running && (text(job, "kind") != "erase" || visit.sees("privacy")) { (form(visit, &format!("jobs/{id}/cancel"), &html! { button.bad #{ "cancel-" (id) } { "Cancel" } })) } },
             ]
         })
         .collect();

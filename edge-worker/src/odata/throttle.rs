@@ -6,12 +6,11 @@ use std::cell::RefCell;
 
 use msci_core::collections::Map;
 use msci_core::time::{SECOND_MS, Timestamp};
-use worker::{Env, Request, Response};
+use worker::{Env, Response};
 
 use crate::calls;
 use crate::configuration::Configuration;
 use crate::error::{Error, Result};
-use crate::http::header;
 
 /// How many requests are left, as far as this isolate knows.
 pub(super) const HEADER: &str = "x-ms-ratelimit-burst-remaining-xrm-requests";
@@ -34,14 +33,14 @@ thread_local! {
 
 /// Takes one request. Answers how many are left; or how many seconds there are to wait.
 pub(super) async fn take(
-    request: &Request,
+    who: &str,
     env: &Env,
     configuration: &Configuration,
     now: Timestamp,
 ) -> std::result::Result<Option<u32>, i64> {
     let window = now.0.div_euclid(WINDOW_MS);
     let most = configuration.settings().api_requests_per_300s;
-    let token = sum(&header(request, "authorization"));
+    let token = sum(who);
     let held = LEASES.with_borrow(|leases| leases.get(&token).copied());
     let held = held.filter(|lease| lease.window == window && lease.most == most && lease.own > 0);
     let mut lease = match held {
@@ -74,7 +73,7 @@ pub(super) fn refused(wait: i64) -> Result<Response> {
     Ok(response)
 }
 
-/// Tells tokens apart without being one (FNV-1a).
-fn sum(token: &str) -> u32 {
-    token.bytes().fold(0x811c_9dc5, |sum, byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+/// Tells who asks apart (FNV-1a).
+fn sum(who: &str) -> u32 {
+    who.bytes().fold(0x811c_9dc5, |sum, byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

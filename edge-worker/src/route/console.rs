@@ -3,6 +3,7 @@
 use worker::{Env, Method, Request};
 
 use super::own;
+use crate::access::audit;
 use crate::error::{Error, Result};
 use crate::platform::now;
 use crate::{admin, configuration, console, http};
@@ -13,6 +14,7 @@ pub(crate) async fn route(request: Request, env: &Env) -> Result<web_sys::Respon
     let path = request.path();
     // A write is a program's, or of the console's own pages: no page of another origin has any business here.
     if !matches!(request.method(), Method::Get | Method::Head) && http::is_foreign(&request) {
+        audit::refused(env, None, "another origin", 403, now).await;
         return Err(Error::client(403, "origin_not_allowed", "pages of other origins change nothing here"));
     }
     let own = own(&path).ok_or_else(Error::not_found)?;

@@ -87,7 +87,9 @@ fn f22_calls_and_answers_of_the_version_before_this_one_are_understood() {
         answers.push(c.collect(call.cookie, call.signals, context));
     }
     let expected: Vec<CollectAnswer> = read(&golden["collected"]);
-    assert_eq!(answers, expected);
+    // What is missing nobody told then.
+    let untold = |answer: CollectAnswer| CollectAnswer { missing: 0, ..answer };
+    assert_eq!(answers.into_iter().map(untold).collect::<Vec<_>>(), expected);
     let page: Page = read(&golden["page"]);
     let (shipped, then): (ShipAnswer, ShipAnswer) = (k.ship(&page, context), read(&golden["shipped"]));
     assert_eq!((shipped.outcome, shipped.tag, shipped.version), (then.outcome, then.tag, then.version));

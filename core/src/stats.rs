@@ -1,0 +1,109 @@
+//! How the system does, in counters: plain sums by name, so that what isolates counted each for themselves adds up, in
+//! any order. Times are counted in classes; from those come the percentiles.
+
+use serde_json::{Value, json};
+
+use crate::collections::{Map, json_object};
+
+/// Sums by name.
+pub type Counters = Map<String, i64>;
+
+/// Upper bounds of the classes of times, in milliseconds; what takes longer is in one more.
+const CLASSES: [i64; 11] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000];
+
+/// Days of which there are counters.
+pub const DAYS: i64 = 90;
+
+/// Adds to a counter.
+pub fn add(counters: &mut Counters, name: &str, n: i64) {
+    if n != 0 {
+        *counters.get_or_insert_with(name.to_owned(), || 0) += n;
+    }
+}
+
+/// Counts something that took so long.
+pub fn timed(counters: &mut Counters, what: &str, ms: i64) {
+    let class = CLASSES.iter().position(|most| ms <= *most).unwrap_or(CLASSES.len());
+    add(counters, &format!("time {what} {class}"), 1);
+}
+
+/// What `GET /stats` answers of them.
+pub fn shown(counters: &Value) -> Value {
+    let count = |name: &str| counted(counters, name);
+    let by_kind = |of: &str| {
+        let all = counters.as_object().into_iter().flatten();
+        let kind = |name: &str| name.strip_prefix(of)?.strip_prefix(' ').map(str::to_owned);
+        json_object(all.filter_map(|(name, n)| Some((kind(name)?, n.clone()))))
+    };
+    json!({
+        "accepted": count("accepted"),
+        "duplicate": count("duplicate"),
+        // The same numbers of a stream with another content: the first stays.
+        "conflicts": count("conflicts"),
+        "rejected": by_kind("rejected"),
+        // Of some that were missing another day's counters know.
+        "missing": count("missing").max(0),
+        "merges": count("merges"),
+        "users": by_kind("users"),
+        "tokensRefused": by_kind("tokensRefused"),
+        "proofsRefused": count("proofsRefused"),
+        "pages": { "decided": count("pages decided"), "personalised": count("pages personalised"), "late": count("pages late") },
+        "latencies": { "collect": times(counters, "collect"), "decisions": times(counters, "decisions"), "pages": times(counters, "pages") },
+    })
+}
+
+fn counted(counters: &Value, name: &str) -> i64 {
+    counters.get(name).and_then(Value::as_i64).unwrap_or(0)
+}
+
+/// How many, and in how many milliseconds half, nearly all, and almost all of them were done, rounded up to a class.
+fn times(counters: &Value, what: &str) -> Value {
+    let of = |class: usize| counted(counters, &format!("time {what} {class}"));
+    let count: i64 = (0..=CLASSES.len()).map(of).sum();
+    let within = |percent: i64| {
+        let mut sum = 0;
+        let class = (0..CLASSES.len()).find(|class| {
+            sum += of(*class);
+            count > 0 && sum.saturating_mul(100) >= count.saturating_mul(percent)
+        });
+        class.and_then(|class| CLASSES.get(class))
+    };
+    json!({ "count": count, "p50": within(50), "p95": within(95), "p99": within(99) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(counters: &Counters) -> Value {
+        serde_json::to_value(counters).unwrap()
+    }
+
+    #[test]
+    fn times_are_told_by_the_class_that_holds_so_many_of_them() {
+        let mut counters = Counters::new();
+        for (ms, many) in [(1, 50), (4, 45), (60, 4), (9000, 1)] {
+            (0..many).for_each(|_| timed(&mut counters, "collect", ms));
+        }
+        let shown = shown(&value(&counters));
+        assert_eq!(shown["latencies"]["collect"], json!({ "count": 100, "p50": 1, "p95": 5, "p99": 100 }));
+        assert_eq!(shown["latencies"]["pages"], json!({ "count": 0, "p50": null, "p95": null, "p99": null }));
+        timed(&mut counters, "collect", 9000);
+        assert_eq!(
+            super::shown(&value(&counters))["latencies"]["collect"]["p99"],
+            Value::Null,
+            "longer than the last class"
+        );
+    }
+
+    #[test]
+    fn rejections_are_told_by_their_code() {
+        let mut counters = Counters::new();
+        for (name, n) in [("accepted", 3), ("rejected too_old", 2), ("rejected erased", 1), ("missing", -1)] {
+            add(&mut counters, name, n);
+        }
+        let shown = shown(&value(&counters));
+        assert_eq!(shown["rejected"], json!({ "too_old": 2, "erased": 1 }));
+        assert_eq!((&shown["accepted"], &shown["missing"]), (&json!(3), &json!(0)));
+    }
+}

@@ -1,0 +1,60 @@
+//! Signals with their verdicts, as they arrive. Without scripts it is what came last; loading it again goes on.
+
+use maud::html;
+use serde_json::Value;
+
+use super::Answer;
+use super::ask::Visit;
+use super::layout::to;
+use super::parts::{plain, table, tabs, text, time};
+use crate::calls;
+use crate::error::Result;
+
+/// Where the page's script listens.
+pub(super) const EVENTS: &str = "live/events";
+
+const TYPES: [(&str, &str); 6] = [
+    ("", "All"),
+    ("view", "Views"),
+    ("action", "Actions"),
+    ("event", "Events"),
+    ("user", "Sign-ins"),
+    ("consent", "Consents"),
+];
+
+pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
+    let kind = visit.asked("type");
+    let path = |kind: &str| if kind.is_empty() { "live".to_owned() } else { format!("live?type={kind}") };
+    let views: Vec<_> =
+        TYPES.iter().map(|(its, words)| (path(its), (*words).to_owned(), *its == kind)).collect();
+    let told = calls::watch(visit.env, 0).await?;
+    let last = told.get(0).map(plain).unwrap_or_default();
+    let signals = told.get(1).and_then(Value::as_array).into_iter().flatten();
+    let shown = signals.rev().filter(|signal| kind.is_empty() || text(signal, "type") == kind);
+    let rows: Vec<_> = shown
+        .map(|signal| {
+            let customer = text(signal, "customerId");
+            vec![
+                time(signal.get("at")),
+                html! { (text(signal, "type")) },
+                html! { (what(signal)) },
+                html! { (text(signal, "verdict")) },
+                html! { a href=(to(&format!("customers/{customer}"))) { (customer.get(..8).unwrap_or(customer)) } },
+            ]
+        })
+        .collect();
+    let body = html! {
+        (tabs("Types of signals", &views))
+        div #live data-events=(to(EVENTS)) data-last=(last) data-type=(kind) data-customers=(to("customers/")) {
+            p #waiting role="status" { "Watching. Signals show here within seconds of their arrival; without scripts, when the page is loaded again." }
+            p { button.plain #pause type="button" hidden aria-pressed="false" { "Pause" } }
+            (table("Signals", &["When", "Type", "What", "Verdict", "Whose"], &rows))
+        }
+    };
+    Ok(Answer::Page("live", "Live".to_owned(), body))
+}
+
+fn what(signal: &Value) -> &str {
+    let name = text(signal, "name");
+    if name.is_empty() { text(signal, "uri") } else { name }
+}

@@ -1,0 +1,95 @@
+//! What this isolate counts, and, while somebody watches, the signals that it took. Told to the configuration's object
+//! seconds later and after the answer, so no visitor waits for it; what an isolate that ends had not told is lost.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use msci_core::ids::CustomerId;
+use msci_core::signal::Signal;
+use msci_core::stats::{self, Counters};
+use msci_core::time::{SECOND_MS, Timestamp};
+use serde_json::{Value, json};
+use worker::{Context, Delay, Env};
+
+use crate::calls;
+use crate::platform::now;
+
+/// How long what was counted is kept here.
+const KEPT_MS: i64 = 5 * SECOND_MS;
+/// And signals, that somebody watches.
+const WATCHED_MS: i64 = 250;
+/// Most signals that are kept here.
+const SIGNALS: usize = 200;
+/// Longest text of a signal that is shown.
+const SHOWN_BYTES: usize = 200;
+
+thread_local! {
+    static COUNTERS: RefCell<Counters> = RefCell::default();
+    static SIGNALS_SEEN: RefCell<Vec<Value>> = const { RefCell::new(Vec::new()) };
+    static WATCHED: Cell<bool> = const { Cell::new(false) };
+    /// Until then somebody has taken it on to tell; who was ended meanwhile does not.
+    static TELLING: Cell<Timestamp> = const { Cell::new(Timestamp(0)) };
+}
+
+/// Counts something.
+pub(crate) fn count(name: &str, n: i64) {
+    COUNTERS.with_borrow_mut(|counters| stats::add(counters, name, n));
+}
+
+/// Counts how long something took.
+pub(crate) fn timed(what: &str, since: Timestamp) {
+    COUNTERS.with_borrow_mut(|counters| stats::timed(counters, what, now().0 - since.0));
+}
+
+/// Whether somebody watches, as the configuration's object said when it was last asked.
+pub(crate) fn watched(is: bool) {
+    WATCHED.set(is);
+}
+
+/// A signal and its verdict, for whoever watches. No text that was typed is in it, and no address's query.
+pub(crate) fn seen(signal: &Signal, customer: CustomerId, verdict: &str) {
+    if !WATCHED.get() {
+        return;
+    }
+    let short = |text: &str| {
+        let end = (0..=SHOWN_BYTES.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+        text.get(..end.unwrap_or(0)).unwrap_or_default().to_owned()
+    };
+    let text = |name: &str| signal.fields.get(name).and_then(Value::as_str).unwrap_or_default();
+    let uri = text("uri").split(['?', '#']).next().unwrap_or_default();
+    let seen = json!({
+        "at": signal.time.to_rfc3339(), "type": signal.kind.name(), "name": short(text("name")), "uri": short(uri),
+        "verdict": verdict, "customerId": customer,
+    });
+    SIGNALS_SEEN.with_borrow_mut(|signals| {
+        if signals.len() < SIGNALS {
+            signals.push(seen);
+        }
+    });
+}
+
+/// After the answer: sees to it that what was counted is told.
+pub(crate) fn later(env: &Env, context: &Context) {
+    let counted = COUNTERS.with_borrow(|counters| !counters.is_empty());
+    let now = now();
+    if !counted || now < TELLING.get() {
+        return;
+    }
+    let wait = if WATCHED.get() { WATCHED_MS } else { KEPT_MS };
+    TELLING.set(now.plus(wait + KEPT_MS));
+    let env = env.clone();
+    context.wait_until(async move {
+        Delay::from(Duration::from_millis(wait.unsigned_abs())).await;
+        TELLING.set(Timestamp(0));
+        let counters = COUNTERS.with_borrow_mut(std::mem::take);
+        let signals = SIGNALS_SEEN.with_borrow_mut(std::mem::take);
+        match calls::pulse(&env, Some((&counters, &signals))).await {
+            Ok((.., is)) => watched(is),
+            Err(error) => {
+                worker::console_error!("counters are told later: {error}");
+                COUNTERS
+                    .with_borrow_mut(|now| counters.iter().for_each(|(name, n)| stats::add(now, name, *n)));
+            }
+        }
+    });
+}
