@@ -70,9 +70,11 @@ pub(crate) fn seen(signal: &Signal, customer: CustomerId, verdict: &str) {
 
 /// After the answer: sees to it that what was counted is told.
 pub(crate) fn later(env: &Env, context: &Context) {
-    let counted = COUNTERS.with_borrow(|counters| !counters.is_empty());
+    if COUNTERS.with_borrow(Counters::is_empty) {
+        return;
+    }
     let now = now();
-    if !counted || now < TELLING.get() {
+    if now < TELLING.get() {
         return;
     }
     let wait = if WATCHED.get() { WATCHED_MS } else { KEPT_MS };

@@ -52,7 +52,8 @@ fn fault(access: &Value) -> Option<&'static str> {
             "access.jwks should be { \"keys\": [...] } with 1 to 10 RSA keys, each with kid, n and e",
         );
     }
-    let role = |role: &Value| role.as_str().and_then(Role::from_name).is_some();
+    // Settings are merged: null takes a role back.
+    let role = |role: &Value| role.is_null() || role.as_str().and_then(Role::from_name).is_some();
     let roles = access
         .get("roles")
         .is_none_or(|roles| roles.as_object().is_some_and(|roles| roles.values().all(role)));
@@ -212,7 +213,9 @@ mod tests {
 
     #[test]
     fn a_setting_of_another_shape_is_refused() {
-        assert_eq!(fault(&access()), None);
+        let mut taken_back = access();
+        taken_back["roles"]["ann@shop.example"] = Value::Null;
+        assert_eq!((fault(&access()), fault(&taken_back)), (None, None));
         for (name, wrong) in [
             ("issuer", json!("")),
             ("issuer", json!(1)),
@@ -224,6 +227,7 @@ mod tests {
             ("jwks", json!({ "keys": [{ "kty": "EC", "kid": "k", "n": "", "e": "" }] })),
             ("roles", json!({ "ann@shop.example": "Owner" })),
             ("roles", json!([])),
+            ("roles", json!({ "ann@shop.example": 1 })),
         ] {
             let mut access = access();
             access[name] = wrong;

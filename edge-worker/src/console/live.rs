@@ -7,8 +7,10 @@ use super::Answer;
 use super::ask::Visit;
 use super::layout::to;
 use super::parts::{plain, table, tabs, text, time};
+use crate::access::audit;
 use crate::calls;
 use crate::error::Result;
+use crate::platform::now;
 
 /// Where the page's script listens.
 pub(super) const EVENTS: &str = "live/events";
@@ -27,6 +29,8 @@ pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
     let path = |kind: &str| if kind.is_empty() { "live".to_owned() } else { format!("live?type={kind}") };
     let views: Vec<_> =
         TYPES.iter().map(|(its, words)| (path(its), (*words).to_owned(), *its == kind)).collect();
+    let entry = audit::entry(Some(&visit.caller), "GET", "live", 200);
+    audit::counted(visit.env, entry, now()).await;
     let told = calls::watch(visit.env, 0).await?;
     let last = told.get(0).map(plain).unwrap_or_default();
     let signals = told.get(1).and_then(Value::as_array).into_iter().flatten();
