@@ -42,7 +42,7 @@ mod reader;
 #[cfg(feature = "edge")]
 mod sdk_files;
 #[cfg(feature = "edge")]
-mod site;
+pub mod site;
 
 #[cfg(feature = "console")]
 mod access;

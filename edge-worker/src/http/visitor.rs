@@ -10,6 +10,13 @@ pub(crate) fn is_https(request: &Request) -> bool {
     request.inner().url().starts_with("https:")
 }
 
+/// The path of an address as the runtime writes it.
+pub(crate) fn path(url: &str) -> &str {
+    let host = url.split_once("://").map_or(url, |(_, host)| host);
+    let path = host.find('/').and_then(|at| host.get(at..)).unwrap_or("/");
+    path.find(['?', '#']).and_then(|end| path.get(..end)).unwrap_or(path)
+}
+
 /// Whether the browser sends Global Privacy Control.
 pub(crate) fn says_gpc(request: &Request) -> bool {
     header(request, "sec-gpc") == "1"
