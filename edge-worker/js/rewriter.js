@@ -45,17 +45,17 @@ const OF_BYTES = ["content-length", "content-md5", "digest", "repr-digest", "con
 const OF_COPIES = ["etag", "last-modified", "expires", "age", "cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"];
 
 /**
- * The page with what Rust says that becomes of it, in JSON; as it is, where that is nothing. One that is `personal` is nobody
- * else's (law 7); the others are the same for everybody.
+ * The page with what Rust says that becomes of it (`Changes` in `site.rs`); as it is, where that is nothing. One that is
+ * personal is nobody else's (law 7); the others are the same for everybody.
  * @param {string} [changes]
  */
 export function changed(page, changes) {
   if (!changes) return page;
-  const { edits, head, personal, control, cookies, location, gpc } = JSON.parse(changes);
-  if (gpc) return Response.json({ gpc }, { headers: { "Cache-Control": "no-store" } });
+  const [personal, control, location, head, edits, ...cookies] = changes.split("\n");
+  if (personal === "gpc") return Response.json({ gpc: true }, { headers: { "Cache-Control": "no-store" } });
   const answer = location
     ? new Response(null, { status: 302, headers: { Location: location } })
-    : head ? rewritten(page, edits, head) : new Response(page.body, page);
+    : head ? rewritten(page, JSON.parse(edits), head) : new Response(page.body, page);
   const { headers } = answer;
   if (head) for (const name of OF_BYTES) headers.delete(name);
   if (personal) {

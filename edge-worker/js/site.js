@@ -14,6 +14,10 @@ const CONDITIONS = ["if-none-match", "if-modified-since", "range"];
 /** What Rust plans with, in its order. */
 const TOLD = ["cookie", "sec-gpc", "accept", "sec-fetch-dest", "upgrade", ...CONDITIONS];
 
+/** Letters of a plan. */
+const WHOLE = "w";
+const READS = "r";
+
 /** Numbers the requests. */
 let asked = 0;
 
@@ -26,23 +30,19 @@ export async function visit(request, env) {
   const id = ++asked;
   let plan = atOnce(() => glue.plan(id, `${request.method}\n${request.url}${lines(request, TOLD)}`));
   if (plan === "") plan = await answered(() => glue.prepare(id, env), () => undefined);
-  const { whole, reads, key, deadline } = plan ? JSON.parse(plan) : NOTHING;
-  const profile = reads && new Profile(id, env, key);
+  const profile = plan?.[1] === READS ? new Profile(id, env, plan.slice(2)) : undefined;
   let page;
   try {
-    page = await ask(request, env, whole);
+    page = await ask(request, env, plan?.[0] === WHOLE);
   } catch (error) {
     console.error("the site does not answer:", error);
     return unanswered(id, request);
   }
   if (plan === undefined) return page;
-  if (profile) await profile.within(deadline);
+  await profile?.inTime();
   const type = page.headers.get("content-type") ?? "";
   return atOnce(() => changed(page, glue.answer(id, page.status, type, page, env))) ?? page;
 }
-
-/** @type {{ whole?: boolean, reads?: boolean, key?: string, deadline?: any }} */
-const NOTHING = {};
 
 /** @param {number} id @param {Request} request */
 function unanswered(id, { headers }) {
@@ -54,38 +54,41 @@ function unanswered(id, { headers }) {
 
 /** A visitor's profile, on its way here beside the page. */
 class Profile {
+  #id;
+  #read;
   /** Nobody waits for it any more, or has to. */
   #over = false;
-  #read;
 
-  /** @param {number} id @param {Env} env @param {string | null} key where it stands in KV */
+  /** @param {number} id @param {Env} env @param {string} key where it stands in KV; empty where only an object can tell */
   constructor(id, env, key) {
-    this.#read = this.#decide(id, env, key);
+    this.#id = id;
+    this.#read = this.#decide(env, key);
   }
 
-  /** @param {number} id @param {Env} env @param {string | null} key */
-  async #decide(id, env, key) {
-    if (key === null || !(await this.#kept(id, env, key))) await answered(() => glue.ask(id, env), () => {});
+  /** @param {Env} env @param {string} key */
+  async #decide(env, key) {
+    if (!key || !(await this.#kept(env, key))) await answered(() => glue.ask(this.#id, env), () => {});
     this.#over = true;
   }
 
-  /** Whether what KV has is enough. @param {number} id @param {Env} env @param {string} key */
-  async #kept(id, env, key) {
+  /** Whether what KV has is enough. @param {Env} env @param {string} key */
+  async #kept(env, key) {
+    /** @type {string | null | undefined} */
+    let text;
     try {
-      const text = await env.SNAPSHOTS.get(key);
-      return this.#over || atOnce(() => glue.decide(id, true, text));
+      text = await env.SNAPSHOTS.get(key);
     } catch (error) {
       console.error("KV did not answer:", error);
-      return this.#over || atOnce(() => glue.decide(id, false));
     }
+    return this.#over || atOnce(() => glue.decide(this.#id, text !== undefined, text));
   }
 
-  /** Waits for it no longer than that. @param {number} deadline milliseconds */
-  async within(deadline) {
+  /** Waits for it no longer than until the deadline, which counts from now. */
+  async inTime() {
     if (this.#over) return;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
-    const late = new Promise((resolve) => (timer = setTimeout(resolve, deadline)));
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, atOnce(() => glue.deadline(this.#id)))));
     await Promise.race([this.#read, late]);
     clearTimeout(timer);
     this.#over = true;

@@ -17,7 +17,6 @@ use msci_core::page::{self, Edit, Exposure};
 use msci_core::persona::Viewer;
 use msci_core::snapshot::Snapshot;
 use msci_core::time::{SECOND_MS, Timestamp};
-use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 use web_sys::Response;
@@ -59,7 +58,8 @@ fn kept(id: u32) -> Option<Rc<Asked>> {
 }
 
 /// What is to be done about a request; none where nothing is, and the site's answer is the answer. Empty where the
-/// definitions are to be asked for first: by `prepare`.
+/// definitions are to be asked for first, by `prepare`. Else one letter for the page, `w` where the request's conditions
+/// are to be left out, and where a profile is needed, `r` and its key in KV; without a key an object is to be asked.
 ///
 /// `lines`: method, address, and the headers `cookie`, `sec-gpc`, `accept`, `sec-fetch-dest`, `upgrade`,
 /// `if-none-match`, `if-modified-since`, `range`.
@@ -86,6 +86,12 @@ pub fn prepare(id: u32, env: Env) -> js_sys::Promise {
         }
         Ok(asked.steps().into())
     })
+}
+
+/// How much later than the page's headers the profile may be, in milliseconds.
+#[wasm_bindgen]
+pub fn deadline(id: u32) -> u32 {
+    kept(id).and_then(|asked| asked.plan.get().map(Plan::deadline)).unwrap_or_default()
 }
 
 /// Decides by what KV has, if it answered. Whether that is enough; else `ask` does.
@@ -122,8 +128,8 @@ pub fn answer(id: u32, status: u16, content_type: &str, page: &Response, env: &E
         Subject::Preview(viewer) => asked.preview(kind, viewer),
         Subject::Gpc => {
             // Unless the site has something to say itself.
-            let gpc = plan.configuration.settings().consent.honour_gpc && status == 404;
-            Changes { gpc, ..Changes::default() }.told()
+            let honours = plan.configuration.settings().consent.honour_gpc;
+            (honours && status == 404).then(|| GPC.to_owned())
         }
     }
 }
@@ -151,19 +157,6 @@ struct Asked {
     seen: OnceCell<Seen>,
     /// What KV could not tell.
     unsettled: Cell<Option<Unsettled>>,
-}
-
-/// What JavaScript does about it.
-#[derive(Default, Serialize)]
-struct Steps {
-    /// Asks for the whole page, whatever the request's conditions: the browser's copy may be of another version of it.
-    whole: bool,
-    /// Waits for a profile,
-    reads: bool,
-    /// which stands in KV under this key, or else with an object,
-    key: Option<String>,
-    /// and may be so much later than the page's headers, in milliseconds.
-    deadline: u32,
 }
 
 /// What these definitions make of it.
@@ -279,18 +272,18 @@ impl Asked {
     /// Empty where there is no plan.
     fn steps(&self) -> String {
         let Some(plan) = self.plan.get() else { return String::new() };
-        let steps = Steps {
-            whole: plan.is_whole(),
-            reads: !self.is_decided(),
-            key: match &plan.subject {
-                Subject::Visitor(visitor) if !self.is_decided() => {
-                    reader::name(&plan.configuration, &visitor.cookies).map(snapshots::key)
-                }
-                _ => None,
-            },
-            deadline: plan.deadline(),
-        };
-        serde_json::to_string(&steps).unwrap_or_default()
+        let [.., same, since, range] = self.lines();
+        let less = !(same.is_empty() && since.is_empty() && range.is_empty());
+        let mut steps = String::from(if less && plan.is_whole() { WHOLE } else { "-" });
+        if !self.is_decided() {
+            steps.push_str(READS);
+            if let Subject::Visitor(visitor) = &plan.subject
+                && let Some(name) = reader::name(&plan.configuration, &visitor.cookies)
+            {
+                steps.push_str(&snapshots::key(name));
+            }
+        }
+        steps
     }
 
     /// Whether there is nothing to wait for but the page.
@@ -402,12 +395,22 @@ impl Asked {
     }
 }
 
+/// The whole page is asked for, without the request's conditions: the browser's copy may be of another version of it.
+const WHOLE: &str = "w";
+/// A profile is waited for.
+const READS: &str = "r";
+
+/// Of changes: they are one visitor's alone.
+const PERSONAL: &str = "personal";
+/// In place of the site's answer: that Global Privacy Control is honoured.
+const GPC: &str = "gpc";
+
 const PRIVATE: &str = "private, no-store";
 
 /// What becomes of a page, carried out by `js/rewriter.js`.
-#[derive(Default, Serialize)]
+#[derive(Default)]
 struct Changes<'a> {
-    edits: Vec<&'a Edit>,
+    exposures: &'a [Exposure],
     /// HTML of ours for the head.
     head: String,
     /// It is one visitor's alone, and says so.
@@ -418,17 +421,14 @@ struct Changes<'a> {
     cookies: Vec<String>,
     /// Another page in its place.
     location: Option<&'a str>,
-    /// In its place, that Global Privacy Control is honoured.
-    gpc: bool,
 }
 
 impl<'a> Changes<'a> {
     /// The edits of all exposures, and the marker that says which they are, and what a redirect on the way here showed.
     fn of(exposures: &'a [Exposure], carried: Option<&str>) -> Self {
-        let mut changes = Self::default();
+        let mut changes = Self { exposures, ..Self::default() };
         if !exposures.is_empty() || carried.is_some() {
             let marker = attribute(&page::marker(exposures, carried));
-            changes.edits = exposures.iter().flat_map(|exposure| &exposure.changes).collect();
             changes.head = ["<meta name=\"msci-x\" content=\"", &marker, "\">"].concat();
             changes.personal = true;
             PRIVATE.clone_into(&mut changes.control);
@@ -436,10 +436,24 @@ impl<'a> Changes<'a> {
         changes
     }
 
-    /// In JSON; none where there are none.
+    /// A line each: whether it is personal, `Cache-Control`, location, head, edits in JSON, and a line for every cookie.
+    /// None where there is nothing.
     fn told(&self) -> Option<String> {
-        let nothing = self.head.is_empty() && self.control.is_empty() && self.cookies.is_empty() && !self.gpc;
-        (!nothing).then(|| serde_json::to_string(self).ok()).flatten()
+        let Self { exposures, head, personal, control, cookies, location } = self;
+        let location = location.unwrap_or_default();
+        // No header could hold a location of two lines.
+        if head.is_empty() && control.is_empty() && cookies.is_empty() || location.contains('\n') {
+            return None;
+        }
+        let edits: Vec<&Edit> = exposures.iter().flat_map(|exposure| &exposure.changes).collect();
+        let edits = serde_json::to_string(&edits).ok()?;
+        let personal = if *personal { PERSONAL } else { "" };
+        let mut told = [personal, control, location, head, &edits].join("\n");
+        for cookie in cookies {
+            told.push('\n');
+            told.push_str(cookie);
+        }
+        Some(told)
     }
 }
 
@@ -453,5 +467,15 @@ fn script(env: &Env, policy: &str) -> String {
 }
 
 pub(crate) fn attribute(text: &str) -> String {
-    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '"' => safe.push_str("&quot;"),
+            '<' => safe.push_str("&lt;"),
+            '\n' => safe.push_str("&#10;"),
+            c => safe.push(c),
+        }
+    }
+    safe
 }

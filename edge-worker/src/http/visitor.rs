@@ -12,9 +12,9 @@ pub(crate) fn is_https(request: &Request) -> bool {
 
 /// The path of an address as the runtime writes it.
 pub(crate) fn path(url: &str) -> &str {
-    let host = url.split_once("://").map_or(url, |(_, host)| host);
-    let path = host.find('/').and_then(|at| host.get(at..)).unwrap_or("/");
-    path.find(['?', '#']).and_then(|end| path.get(..end)).unwrap_or(path)
+    // Behind `https://` the first slash begins it.
+    let path = url.match_indices('/').nth(2).and_then(|(at, _)| url.get(at..)).unwrap_or("/");
+    path.split(['?', '#']).next().unwrap_or(path)
 }
 
 /// Whether the browser sends Global Privacy Control.
