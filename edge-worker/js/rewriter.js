@@ -51,14 +51,14 @@ const OF_COPIES = ["etag", "last-modified", "expires", "age", "cdn-cache-control
  */
 export function changed(page, changes) {
   if (!changes) return page;
-  const [personal, control, location, head, edits, ...cookies] = changes.split("\n");
-  if (personal === "gpc") return Response.json({ gpc: true }, { headers: { "Cache-Control": "no-store" } });
+  const [kind, control, location, head, edits, ...cookies] = changes.split("\n");
+  if (kind === "gpc") return Response.json({ gpc: true }, { headers: { "Cache-Control": "no-store" } });
   const answer = location
     ? new Response(null, { status: 302, headers: { Location: location } })
     : head ? rewritten(page, JSON.parse(edits), head) : new Response(page.body, page);
   const { headers } = answer;
   if (head) for (const name of OF_BYTES) headers.delete(name);
-  if (personal) {
+  if (kind === "personal") {
     for (const name of OF_COPIES) headers.delete(name);
   } else if (head) {
     const validator = headers.get("etag");

@@ -436,7 +436,7 @@ impl<'a> Changes<'a> {
         changes
     }
 
-    /// A line each: whether it is personal, `Cache-Control`, location, head, edits in JSON, and a line for every cookie.
+    /// A line each: `personal` or nothing, `Cache-Control`, location, head, edits in JSON, and a line for every cookie.
     /// None where there is nothing.
     fn told(&self) -> Option<String> {
         let Self { exposures, head, personal, control, cookies, location } = self;
