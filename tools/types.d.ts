@@ -6,6 +6,7 @@ declare module "msci:glue" {
     SITE?: { fetch(request: Request): Promise<Response> };
     MSCI_ORIGIN?: string;
     MSCI_PREFIX?: string;
+    SNAPSHOTS: { get(key: string): Promise<string | null> };
   }
   export interface ObjectState {
     storage: { setAlarm(time: number): Promise<void> };
@@ -19,6 +20,13 @@ declare module "msci:glue" {
   export const ConfigObject: ObjectClass;
   export const JobObject: ObjectClass;
   export function fetch(request: Request, env: Env, context: unknown): Promise<Response>;
+  export function plan(id: number, lines: string): string | undefined;
+  export function prepare(id: number, env: Env): Promise<string | undefined>;
+  export function deadline(id: number): number;
+  export function decide(id: number, answered: boolean, text?: string | null): boolean;
+  export function ask(id: number, env: Env): Promise<void>;
+  export function answer(id: number, status: number, type: string, page: Response, env: Env): string | undefined;
+  export function unanswered(id: number, accept: string, destination: string): string | undefined;
   export function __worker_init_state(): object;
   export function __wbg_reset_state(): void;
 }

@@ -10,28 +10,49 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[error("not a valid {0}")]
 pub struct BadId(&'static str);
 
-/// 128 bits written as a GUID, lower case: `3f43317e-d1ef-4cd3-9917-2d3342111d1a`.
+/// Hex digits of 128 bits, lower case. By hand, like reading them: each page does both several times, and what the
+/// standard library has for numbers of this size is slow and large in WebAssembly.
+fn digits(bits: u128) -> impl Iterator<Item = u8> {
+    let digit = |n: u8| if n < 10 { b'0' + n } else { b'a' + (n - 10) };
+    bits.to_be_bytes().into_iter().flat_map(move |byte| [digit(byte >> 4), digit(byte & 0xf)])
+}
+
+/// As a GUID: `3f43317e-d1ef-4cd3-9917-2d3342111d1a`.
 fn write_guid(bits: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(
-        f,
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        bits >> 96,
-        (bits >> 80) & 0xffff,
-        (bits >> 64) & 0xffff,
-        (bits >> 48) & 0xffff,
-        bits & 0xffff_ffff_ffff
-    )
+    let mut text = [b'-'; 36];
+    let places = text.iter_mut().enumerate().filter(|(at, _)| !is_dash(*at));
+    for ((_, place), digit) in places.zip(digits(bits)) {
+        *place = digit;
+    }
+    f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+}
+
+/// Whether a GUID has a dash there.
+fn is_dash(at: usize) -> bool {
+    matches!(at, 8 | 13 | 18 | 23)
+}
+
+fn write_hex(bits: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut text = [0; 32];
+    for (place, digit) in text.iter_mut().zip(digits(bits)) {
+        *place = digit;
+    }
+    f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
 }
 
 fn read_hex(text: &str) -> Option<u128> {
-    let plain = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
-    plain.then(|| u128::from_str_radix(text, 16).ok()).flatten()
+    (text.len() == 32).then(|| text.bytes().try_fold(0, with_digit)).flatten()
 }
 
 fn read_guid(text: &str) -> Option<u128> {
-    let dashes_stand = text.len() == 36
-        && text.bytes().enumerate().all(|(i, b)| matches!(i, 8 | 13 | 18 | 23) == (b == b'-'));
-    dashes_stand.then(|| read_hex(&text.replace('-', ""))).flatten()
+    let mut places = text.bytes().enumerate();
+    let read =
+        |bits, (at, byte)| if is_dash(at) { (byte == b'-').then_some(bits) } else { with_digit(bits, byte) };
+    (text.len() == 36).then(|| places.try_fold(0, read)).flatten()
+}
+
+fn with_digit(bits: u128, byte: u8) -> Option<u128> {
+    Some((bits << 4) | u128::from(char::from(byte).to_digit(16)?))
 }
 
 macro_rules! text_id {
@@ -123,7 +144,7 @@ impl FromStr for LogId {
 
 impl fmt::Display for LogId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        write_hex(self.0, f)
     }
 }
 
@@ -159,7 +180,7 @@ impl fmt::Display for CustomerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(bits) => write_guid(*bits, f),
-            Self::Known(bits) => write!(f, "{bits:032x}"),
+            Self::Known(bits) => write_hex(*bits, f),
         }
     }
 }

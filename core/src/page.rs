@@ -226,8 +226,12 @@ impl<'a> Place<'a> {
 
 /// The variant that this key gets, by weight; none is held out.
 fn bucket<'a>(experience: &'a CompiledExperience, key: &str) -> Option<(&'a str, &'a [CompiledChange])> {
-    if share(&[key, "\0", &experience.name, "\0holdout"]) < experience.holdout {
+    // Where there is nothing to choose, nothing is hashed.
+    if experience.holdout > 0.0 && share(&[key, "\0", &experience.name, "\0holdout"]) < experience.holdout {
         return None;
+    }
+    if let [(name, 1.., changes)] = experience.variants.as_slice() {
+        return Some((name, changes));
     }
     let total: f64 = experience.variants.iter().map(|(_, weight, _)| f64::from(*weight)).sum();
     let mut point = share(&[key, "\0", &experience.name]) * total;

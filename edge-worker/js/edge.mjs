@@ -1,9 +1,9 @@
 // @ts-check
 /// <reference path="../../tools/types.d.ts" />
-// The edge Worker's entry: where the Rust half does not answer, a page is the site's own.
+// The edge Worker's entry: what is below the prefix is ours, everything else the site's.
 import * as glue from "msci:glue";
 import { answered, guarded } from "./guard.mjs";
-import { ask } from "./site.js";
+import { visit } from "./site.js";
 
 /** Routes that a visitor waits for, and that never stream for long. */
 const LIMITED = ["/collect", "/decisions"];
@@ -16,17 +16,13 @@ export default {
    * @param {unknown} context
    */
   fetch(request, env, context) {
-    const prefix = env.MSCI_PREFIX ?? "/_msci";
-    const { pathname } = new URL(request.url);
-    const own = pathname.startsWith(`${prefix}/`);
-    const limited = own && LIMITED.some((route) => pathname.startsWith(prefix + route));
-    // Only these can be asked again without doing something twice, and have no body that is already read.
-    const repeatable = request.method === "GET" || request.method === "HEAD";
-    return answered(
-      () => glue.fetch(request, env, context),
-      (refusal) => (own || !repeatable ? refusal() : ask(request, env)),
-      limited ? LIMIT_MS : undefined,
-    );
+    const { url } = request;
+    const own = `${env.MSCI_PREFIX ?? "/_msci"}/`;
+    // Behind `https://` the first slash begins the path.
+    const path = url.indexOf("/", url.indexOf("//") + 2);
+    if (!url.startsWith(own, path)) return visit(request, env);
+    const limited = LIMITED.some((route) => url.startsWith(route, path + own.length - 1));
+    return answered(() => glue.fetch(request, env, context), (refusal) => refusal(), limited ? LIMIT_MS : undefined);
   },
 };
 

@@ -66,6 +66,23 @@ function revive() {
 }
 
 /**
+ * What `call` gives, which waits for nothing; undefined where it throws, or its instance ends.
+ * @template T
+ * @param {() => T} call
+ * @returns {T | undefined}
+ */
+export function atOnce(call) {
+  try {
+    revive();
+    return call();
+  } catch (error) {
+    notice(error);
+    if (!dead) console.error(error);
+    return undefined;
+  }
+}
+
+/**
  * What `call` answers; where it does not, what `otherwise` makes of the refusal.
  * @template T
  * @param {() => Promise<T>} call

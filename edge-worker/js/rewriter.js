@@ -1,3 +1,4 @@
+// @ts-nocheck The runtime's rewriter and its streams have no types here.
 // Applies a plain list of edits to an HTML stream. Rust decides what the edits are; closures from Rust
 // as handlers would outlive the request and leak.
 //
@@ -44,52 +45,69 @@ const OF_BYTES = ["content-length", "content-md5", "digest", "repr-digest", "con
 const OF_COPIES = ["etag", "last-modified", "expires", "age", "cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"];
 
 /**
- * The page with these edits, and with HTML of ours in its head. One that is `personal` is nobody else's (law 7); the others
- * are the same for everybody.
+ * The page with what Rust says that becomes of it (`Changes` in `site.rs`); as it is, where that is nothing. One that is
+ * personal is nobody else's (law 7); the others are the same for everybody.
+ * @param {string} [changes]
  */
-export function rewrite(page, edits, head, personal) {
-  let rewriter = new HTMLRewriter();
-  for (const edit of JSON.parse(edits)) {
-    if (edit.action === "replaceText") {
-      rewriter = rewriter.on(edit.selector, { text: replaced(edit) });
-      continue;
-    }
-    try {
-      rewriter = rewriter.on(edit.selector, {
-        element: (element) => {
-          try {
-            actions[edit.action](element, edit);
-          } catch (error) {
-            // An edit that this element cannot take leaves the element alone; thrown on, it would end the page.
-            console.warn(`${edit.action} on ${edit.selector}: ${error}`);
-          }
-        },
-      });
-    } catch (error) {
-      // A selector that the rewriter does not know takes its own edit with it, not the page.
-      console.warn(`selector ${edit.selector} is not supported: ${error}`);
-    }
-  }
-  const answer = new Response(page.body && rewritten(page, rewriter, head), page);
+export function changed(page, changes) {
+  if (!changes) return page;
+  const [kind, control, location, head, edits, ...cookies] = changes.split("\n");
+  if (kind === "gpc") return Response.json({ gpc: true }, { headers: { "Cache-Control": "no-store" } });
+  const answer = location
+    ? new Response(null, { status: 302, headers: { Location: location } })
+    : head ? rewritten(page, JSON.parse(edits), head) : new Response(page.body, page);
   const { headers } = answer;
-  for (const name of OF_BYTES) headers.delete(name);
-  if (personal) {
+  if (head) for (const name of OF_BYTES) headers.delete(name);
+  if (kind === "personal") {
     for (const name of OF_COPIES) headers.delete(name);
-    headers.set("Cache-Control", "private, no-store");
-  } else {
+  } else if (head) {
     const validator = headers.get("etag");
     if (validator?.startsWith('"')) headers.set("ETag", "W/" + validator);
   }
+  if (control) headers.set("Cache-Control", control);
+  for (const cookie of cookies) headers.append("Set-Cookie", cookie);
   return answer;
 }
 
-function rewritten(page, rewriter, head) {
+/** The page through the rewriter. */
+function rewritten(page, edits, head) {
+  const rewriter = new HTMLRewriter();
+  // Each handler costs a turn: edits of the same elements that follow each other are one.
+  for (let i = 0; i < edits.length; ) {
+    const { selector, action } = edits[i];
+    const first = i++;
+    if (action === "replaceText") {
+      rewriter.on(selector, { text: replaced(edits[first]) });
+      continue;
+    }
+    while (edits[i]?.selector === selector && edits[i].action !== "replaceText") i++;
+    edited(rewriter, selector, edits.slice(first, i));
+  }
   const place = followed.get(name(page));
-  if (!place) return piped(page, rewriter, head);
-  // Each handler costs a turn: here one is enough, since it is known that the head's end is there to be seen.
-  if (place === "head" && head) rewriter.on("head", { element: (element) => element.append(head, HTML) });
-  else if (head) places[place](rewriter, (_, put) => put(head));
-  return rewriter.transform(page).body;
+  if (!place) return page.body ? new Response(piped(page, rewriter, head), page) : new Response(null, page);
+  // Here one for the head is enough, since it is known that its end is there to be seen.
+  if (place === "head") rewriter.on("head", { element: (element) => void element.append(head, HTML) });
+  else places[place](rewriter, (_, put) => put(head));
+  return rewriter.transform(page);
+}
+
+function edited(rewriter, selector, edits) {
+  const element = (element) => {
+    for (const edit of edits) {
+      try {
+        actions[edit.action](element, edit);
+      } catch (error) {
+        // An edit that this element cannot take leaves the element alone; thrown on, it would end the page.
+        console.warn(`${edit.action} on ${selector}: ${error}`);
+      }
+    }
+  };
+  try {
+    rewriter.on(selector, { element });
+  } catch (error) {
+    // A selector that the rewriter does not know takes its own edits with it, not the page.
+    console.warn(`selector ${selector} is not supported: ${error}`);
+  }
 }
 
 /** Of a page that says by a strong validator which bytes it has. @returns {string | undefined} */
@@ -111,7 +129,7 @@ function piped(page, rewriter, head) {
   const seen = { cut: false };
   for (const one of Object.values(places)) {
     one(rewriter, (name, put) => {
-      if (!seen.place && !seen.cut && head) put(head);
+      if (!seen.place && !seen.cut) put(head);
       seen.place ??= name;
     });
   }

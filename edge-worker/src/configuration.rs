@@ -103,10 +103,17 @@ fn keep(configuration: &Rc<Configuration>, checked: Timestamp) {
     });
 }
 
+/// The configuration, if it was asked about at most [`FRESH_MS`] ago.
+pub(crate) fn fresh(now: Timestamp) -> Option<Rc<Configuration>> {
+    cached().filter(|(_, checked)| now < checked.plus(FRESH_MS)).map(|(configuration, _)| configuration)
+}
+
 /// The configuration, asked about at most [`FRESH_MS`] ago.
 pub(crate) async fn current(env: &Env, now: Timestamp) -> Result<Rc<Configuration>> {
+    if let Some(configuration) = fresh(now) {
+        return Ok(configuration);
+    }
     match cached() {
-        Some((configuration, checked)) if now < checked.plus(FRESH_MS) => Ok(configuration),
         Some((configuration, _)) => match calls::config_state(env).await {
             // A key that was removed opens nothing any more, whatever else stayed as it was.
             Ok((_, revision)) if !configuration.has_ring(revision) => fetch(env, now).await,

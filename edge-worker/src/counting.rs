@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use worker::{Context, Delay, Env};
 
 use crate::calls;
+use crate::error::Result;
 use crate::platform::now;
 
 /// How long what was counted is kept here.
@@ -29,6 +30,8 @@ thread_local! {
     static WATCHED: Cell<bool> = const { Cell::new(false) };
     /// Until then somebody has taken it on to tell; who was ended meanwhile does not.
     static TELLING: Cell<Timestamp> = const { Cell::new(Timestamp(0)) };
+    /// When something was told.
+    static TOLD: Cell<Timestamp> = const { Cell::new(Timestamp(0)) };
 }
 
 /// Counts something.
@@ -83,15 +86,36 @@ pub(crate) fn later(env: &Env, context: &Context) {
     context.wait_until(async move {
         Delay::from(Duration::from_millis(wait.unsigned_abs())).await;
         TELLING.set(Timestamp(0));
-        let counters = COUNTERS.with_borrow_mut(std::mem::take);
-        let signals = SIGNALS_SEEN.with_borrow_mut(std::mem::take);
-        match calls::pulse(&env, Some((&counters, &signals))).await {
-            Ok((.., is)) => watched(is),
-            Err(error) => {
-                worker::console_error!("counters are told later: {error}");
-                COUNTERS
-                    .with_borrow_mut(|now| counters.iter().for_each(|(name, n)| stats::add(now, name, *n)));
-            }
+        if let Err(error) = tell(&env).await {
+            worker::console_error!("counters are told later: {error}");
         }
     });
+}
+
+/// Asks for the versions of the configuration and of the key ring, and tells what was counted where that is due: pages
+/// are decided without a request of their own to the Rust half.
+pub(crate) async fn pulse(env: &Env, now: Timestamp) -> Result<(u64, u64)> {
+    if now < TOLD.get().plus(KEPT_MS) && TOLD.get() <= now {
+        let (n, revision, is) = calls::pulse(env, None).await?;
+        watched(is);
+        return Ok((n, revision));
+    }
+    tell(env).await
+}
+
+async fn tell(env: &Env) -> Result<(u64, u64)> {
+    TOLD.set(now());
+    let counters = COUNTERS.with_borrow_mut(std::mem::take);
+    let signals = SIGNALS_SEEN.with_borrow_mut(std::mem::take);
+    let told = (!counters.is_empty()).then_some((&counters, &signals));
+    let answer = calls::pulse(env, told).await;
+    match &answer {
+        Ok((.., is)) => watched(*is),
+        Err(_) => COUNTERS.with_borrow_mut(|now| {
+            for (name, n) in counters.iter() {
+                stats::add(now, name, *n);
+            }
+        }),
+    }
+    answer.map(|(n, revision, _)| (n, revision))
 }

@@ -52,7 +52,7 @@ mod reader;
 #[cfg(feature = "edge")]
 mod sdk_files;
 #[cfg(feature = "edge")]
-mod site;
+pub mod site;
 
 #[cfg(any(feature = "console", feature = "api"))]
 mod access;

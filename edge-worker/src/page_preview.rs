@@ -6,7 +6,7 @@
 use msci_core::config::Action;
 use msci_core::consent;
 use msci_core::json;
-use msci_core::page::{self, Edit, Exposure, HOLDOUT};
+use msci_core::page::{Edit, Exposure, HOLDOUT};
 use msci_core::persona::Viewer;
 use msci_core::snapshot::Snapshot;
 use msci_core::time::{SECOND_MS, Timestamp};
@@ -32,6 +32,9 @@ const CSS: &str = "#msci-preview{all:initial;position:sticky;top:0;z-index:21474
     background:#ffd400;color:#000;font:1rem/1.4 system-ui,sans-serif}\
     #msci-preview a{all:initial;font:inherit;color:#000;text-decoration:underline;cursor:pointer}\
     #msci-preview a:focus-visible{outline:2px solid #000}";
+
+/// How long a page waits for the profile of its viewer, in milliseconds.
+pub(crate) const PATIENCE_MS: u32 = 10_000;
 
 /// `GET /_msci/preview/<secret>`: the one visit. `GET /_msci/preview/end`: the browser is itself again.
 pub(crate) async fn open(
@@ -118,48 +121,8 @@ pub(crate) async fn snapshot(
     })
 }
 
-/// A page of the site, as the viewer would see it, with a line that says so. Everything else as it is.
-pub(crate) async fn show(
-    request: &Request,
-    env: &Env,
-    configuration: &Configuration,
-    viewer: &Viewer,
-    now: Timestamp,
-) -> Result<web_sys::Response> {
-    let header = |name: &str| header(request, name);
-    let is_page = request.method() == worker::Method::Get
-        && site::wants_page(&header("accept"), &header("sec-fetch-dest"))
-        && header("upgrade").is_empty();
-    let response = site::shown(site::ask(request.inner(), env, is_page), request).await?;
-    if !is_page {
-        return Ok(response);
-    }
-    let mut exposures = Vec::new();
-    if response.status() == 200 && site::Said::of(&response).is_rewritable() {
-        let path = request.path();
-        let candidates = page::candidates(&configuration.definitions, &path, now);
-        match snapshot(env, configuration, viewer, now).await {
-            Ok(snapshot) => exposures = page::decide(&candidates, &snapshot),
-            Err(error) => worker::console_error!("previewed as for a stranger: {error}"),
-        }
-        let note = note(viewer, &exposures);
-        exposures.push(note);
-    }
-    if let Some((_, to)) = page::redirect(&exposures) {
-        // Not told of by the next page.
-        let builder = ResponseBuilder::new().with_status(302).with_header("Location", to)?;
-        return Ok(builder.with_header("Cache-Control", "private, no-store")?.empty().into());
-    }
-    let response = match site::personalised(request, &response, &exposures, None, None)? {
-        Some(personal) => personal,
-        None => site::changeable(&response)?,
-    };
-    response.headers().set("Cache-Control", "private, no-store")?;
-    Ok(response)
-}
-
 /// The line on top of the page, and its tracking script exchanged for an empty one.
-fn note(viewer: &Viewer, exposures: &[Exposure]) -> Exposure {
+pub(crate) fn note(viewer: &Viewer, exposures: &[Exposure]) -> Exposure {
     let held: Vec<&str> = exposures
         .iter()
         .filter(|exposure| exposure.bucket == HOLDOUT)

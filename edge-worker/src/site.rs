@@ -1,269 +1,468 @@
 //! The site behind, with its HTML personalised on the way. The site's answer passes through byte for
 //! byte unless an experience applies, and whatever fails here, the page goes out (law 6).
+//!
+//! Rust decides, JavaScript waits (`js/site.js`): a promise that Rust waits for costs closures and turns. Of most
+//! pages nothing here is asynchronous: [`plan`], [`decide`] and [`answer`] are all. What is left is rare: new
+//! definitions ([`prepare`]), and profiles that an object must be asked for ([`ask`]).
 
-use std::pin::pin;
+pub(crate) mod said;
 
-use futures_util::future::{Either, select};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+
+use msci_core::collections::Map;
+use msci_core::config::ConsentMode;
 use msci_core::ids::CookieId;
 use msci_core::page::{self, Edit, Exposure};
-use msci_core::time::Timestamp;
-use wasm_bindgen::JsCast;
+use msci_core::persona::Viewer;
+use msci_core::snapshot::Snapshot;
+use msci_core::time::{SECOND_MS, Timestamp};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::future_to_promise;
 use web_sys::Response;
-use worker::{Delay, Env, Request, ResponseBuilder};
+use worker::Env;
 
-use crate::collect::refuses_tracking;
-use crate::configuration::Configuration;
+use crate::collect::{refuses_personal, refuses_tracking};
+use crate::configuration::{self, Configuration};
 use crate::cookies::{self, Cookies};
 use crate::counting;
 use crate::error::Result;
-use crate::http::{self, header};
-use crate::names;
-use crate::page_preview;
-use crate::platform::random_bits;
-use crate::reader::{self, Kept, Visit};
+use crate::platform::{now, random_bits};
+use crate::reader::{self, Kept, Unsettled};
 use crate::storage::snapshots;
+use crate::{http, names, page_preview};
+use said::{Caching, Kind, headers, wants_page};
 
-#[wasm_bindgen(module = "msci:rewriter")]
-extern "C" {
-    #[wasm_bindgen(catch)]
-    fn rewrite(
-        page: &Response,
-        edits: &str,
-        head: &str,
-        personal: bool,
-    ) -> std::result::Result<Response, JsValue>;
+thread_local! {
+    /// Requests for pages on their way, by the numbers that JavaScript gives them. Handles, as the bindings make them,
+    /// cost more than what is done here.
+    static ASKED: RefCell<Map<u32, Rc<Asked>>> = RefCell::default();
 }
 
-#[wasm_bindgen(module = "msci:site")]
-extern "C" {
-    pub(crate) fn ask(request: &web_sys::Request, env: &Env, whole: bool) -> js_sys::Promise;
-    fn told(of: &JsValue, names: &str) -> String;
-    fn visit(request: &web_sys::Request, env: &Env, key: &str, deadline: u32) -> js_sys::Array;
-}
+/// Beyond so many it is looked for those that nobody asks about any more: the runtime forgets a request when its
+/// browser goes.
+const MANY: usize = 1_000;
+/// As long as no request takes.
+const LONGEST_MS: i64 = 15 * 60 * SECOND_MS;
 
-/// Answers for the site.
-pub(crate) async fn any(
-    request: Request,
-    env: &Env,
-    configuration: Option<&Configuration>,
-    now: Timestamp,
-) -> Result<Response> {
-    // Without a configuration nothing can be decided, but the site can be shown.
-    let Some(configuration) = configuration else {
-        return shown(ask(request.inner(), env, false), &request).await;
-    };
-    let [cookie, gpc_said, accept, destination, upgrade] =
-        headers(request.inner(), "cookie sec-gpc accept sec-fetch-dest upgrade");
-    if let Some(viewer) = page_preview::viewer(&cookie, configuration, now) {
-        return page_preview::show(&request, env, configuration, &viewer, now).await;
-    }
-    let cookies = Cookies::read(&cookie, configuration, now);
-    let refuses = refuses_tracking(gpc_said == "1", &cookies, configuration);
-    let path = request.path();
-    if path == names::GPC && configuration.settings().consent.honour_gpc {
-        return gpc(&request, env).await;
-    }
-    let is_page =
-        request.method() == worker::Method::Get && wants_page(&accept, &destination) && upgrade.is_empty();
-    let candidates = if is_page && !refuses {
-        page::candidates(&configuration.definitions, &path, now)
-    } else {
-        Vec::new()
-    };
-    let injects = is_page && configuration.settings().inject_script;
-    let carried = cookies.carried.clone().filter(|_| is_page && !refuses);
-    let (response, visit) = if candidates.is_empty() {
-        (shown(ask(request.inner(), env, injects || carried.is_some()), &request).await?, None)
-    } else {
-        beside(&request, env, configuration, &cookies, now).await?
-    };
-    let said = Said::of(&response);
-    if response.status() != 200 || !is_page || !said.is_html() {
-        return Ok(response);
-    }
-    if !candidates.is_empty() {
-        counting::count("pages decided", 1);
-        counting::count("pages late", visit.is_none().into());
-        counting::timed("pages", now);
-    }
-    let exposures = match &visit {
-        Some(visit) if said.is_rewritable() => page::decide(&candidates, &visit.snapshot),
-        _ => Vec::new(),
-    };
-    let script = (injects && said.is_rewritable()).then(|| script(env, &said.policy));
-    let carried = carried.filter(|_| said.is_rewritable());
-    let personal = !exposures.is_empty() || carried.is_some();
-    counting::count("pages personalised", (!exposures.is_empty()).into());
-    let rewritten = personalised(&request, &response, &exposures, carried.as_deref(), script)?;
-    let ours = rewritten.is_some();
-    let page = Page { response: rewritten.unwrap_or(response), ours, personal: ours && personal };
-    let behind = visit.is_some_and(|visit| visit.behind);
-    let cookies = Cookies { version: cookies.version.filter(|_| behind), ..cookies };
-    Ok(with_visitor_cookie(page, &said, &request, configuration, &cookies, refuses))
-}
-
-/// That the site honours Global Privacy Control, unless it has something to say itself.
-async fn gpc(request: &Request, env: &Env) -> Result<Response> {
-    let response = shown(ask(request.inner(), env, false), request).await?;
-    let silent = response.status() == 404 && request.method() == worker::Method::Get;
-    if silent { Ok(http::json(&serde_json::json!({ "gpc": true }))?.into()) } else { Ok(response) }
-}
-
-/// A navigation, not an image or a script: those that name what they want do not want HTML.
-pub(crate) fn wants_page(accept: &str, destination: &str) -> bool {
-    accept.contains("text/html")
-        || (accept.is_empty() || accept.contains("*/*"))
-            && !matches!(destination, "image" | "script" | "style" | "font" | "video" | "audio")
-}
-
-/// Headers of a request or an answer by their names; empty where there is none.
-fn headers<const N: usize>(of: &JsValue, names: &str) -> [String; N] {
-    let told = told(of, names);
-    let mut lines = told.split('\n').map(str::to_owned);
-    std::array::from_fn(|_| lines.next().unwrap_or_default())
-}
-
-/// What an answer of the site says of itself.
-pub(crate) struct Said {
-    content_type: String,
-    cache_control: String,
-    /// Others that let shared caches keep it.
-    shared: bool,
-    policy: String,
-}
-
-impl Said {
-    pub(crate) fn of(response: &Response) -> Self {
-        let [mut content_type, cache_control, expires, surrogate, cdn, policy] = headers(
-            response,
-            "content-type cache-control expires surrogate-control cdn-cache-control content-security-policy",
-        );
-        content_type.make_ascii_lowercase();
-        let shared = !(expires.is_empty() && surrogate.is_empty() && cdn.is_empty());
-        Self { content_type, cache_control, shared, policy }
-    }
-
-    fn is_html(&self) -> bool {
-        self.content_type.trim_start().starts_with("text/html")
-    }
-
-    /// The rewriter reads bytes as ASCII; charsets that reuse those bytes for others pass through.
-    pub(crate) fn is_rewritable(&self) -> bool {
-        let charset =
-            self.content_type.split("charset=").nth(1).map(|c| c.trim_matches(['"', '\'', ' ', ';']));
-        self.is_html()
-            && charset.is_none_or(|charset| {
-                ["utf-8", "utf8", "us-ascii", "iso-8859-", "windows-125"]
-                    .iter()
-                    .any(|known| charset.starts_with(known))
-            })
-    }
-
-    fn controls(&self, words: &[&str]) -> bool {
-        let control = self.cache_control.to_ascii_lowercase();
-        words.iter().any(|word| control.contains(word))
-    }
-
-    /// Whether only this browser keeps it.
-    fn is_private(&self) -> bool {
-        !(self.shared
-            || self.controls(&["public", "s-maxage", "stale-while-revalidate"])
-            || self.controls(&["max-age"]) && !self.controls(&["private"]))
-    }
-}
-
-/// Asks the site and reads the profile side by side. The profile may be late by the deadline after the
-/// site's headers; past it the page goes out as it is.
-async fn beside(
-    request: &Request,
-    env: &Env,
-    configuration: &Configuration,
-    cookies: &Cookies,
-    now: Timestamp,
-) -> Result<(Response, Option<Visit>)> {
-    let Some(name) = reader::name(configuration, cookies) else {
-        let response = shown(ask(request.inner(), env, true), request).await?;
-        return Ok((response, Some(Visit::of_a_stranger(configuration, now))));
-    };
-    let deadline = configuration.settings().profile_deadline_ms;
-    let asked = visit(request.inner(), env, &snapshots::key(name), deadline);
-    let page: js_sys::Promise = asked.get(0).unchecked_into();
-    let kept = match JsFuture::from(asked.get(1).unchecked_into::<js_sys::Promise>()).await {
-        Ok(late) if late.is_undefined() => return Ok((shown(page, request).await?, None)),
-        Ok(text) => snapshots::read(text.as_string()),
-        Err(error) => {
-            worker::console_error!("KV did not answer: {error:?}");
-            Kept::NoAnswer
+fn keep(id: u32, asked: &Rc<Asked>) {
+    ASKED.with_borrow_mut(|all| {
+        if all.len() >= MANY {
+            all.retain(|_, old| asked.now < old.now.plus(LONGEST_MS));
         }
-    };
-    let response = pin!(shown(page, request));
-    match reader::at_once(configuration, cookies, now, kept) {
-        Ok(visit) => Ok((response.await?, Some(visit))),
-        Err(rest) => {
-            let profile = pin!(rest.of(env, configuration, cookies, now));
-            let (response, profile) = match select(response, profile).await {
-                Either::Right((profile, response)) => (response.await?, Some(profile)),
-                Either::Left((response, profile)) => {
-                    let deadline = Delay::from(std::time::Duration::from_millis(deadline.into()));
-                    match select(profile, pin!(deadline)).await {
-                        Either::Left((profile, _)) => (response?, Some(profile)),
-                        Either::Right(_) => (response?, None),
-                    }
+        all.insert(id, Rc::clone(asked));
+    });
+}
+
+fn kept(id: u32) -> Option<Rc<Asked>> {
+    ASKED.with_borrow(|all| all.get(&id).map(Rc::clone))
+}
+
+/// What is to be done about a request; none where nothing is, and the site's answer is the answer. Empty where the
+/// definitions are to be asked for first, by `prepare`. Else one letter for the page, `w` where the request's conditions
+/// are to be left out, and where a profile is needed, `r` and its key in KV; without a key an object is to be asked.
+///
+/// `lines`: method, address, and the headers `cookie`, `sec-gpc`, `accept`, `sec-fetch-dest`, `upgrade`,
+/// `if-none-match`, `if-modified-since`, `range`.
+#[wasm_bindgen]
+pub fn plan(id: u32, lines: String) -> Option<String> {
+    let asked = Asked::read(now(), lines)?;
+    if let Some(configuration) = configuration::fresh(asked.now) {
+        asked.plan(configuration);
+    }
+    let asked = Rc::new(asked);
+    keep(id, &asked);
+    Some(asked.steps())
+}
+
+/// Asks for the definitions, and plans with them. Without any the site is shown as it is.
+#[wasm_bindgen]
+pub fn prepare(id: u32, env: Env) -> js_sys::Promise {
+    let asked = kept(id);
+    future_to_promise(async move {
+        let Some(asked) = asked else { return Ok(JsValue::UNDEFINED) };
+        match configuration::current(&env, asked.now).await {
+            Ok(configuration) => asked.plan(configuration),
+            Err(error) => worker::console_error!("the site is shown as it is: {error}"),
+        }
+        Ok(asked.steps().into())
+    })
+}
+
+/// How much later than the page's headers the profile may be, in milliseconds.
+#[wasm_bindgen]
+pub fn deadline(id: u32) -> u32 {
+    kept(id).and_then(|asked| asked.plan.get().map(Plan::deadline)).unwrap_or_default()
+}
+
+/// Decides by what KV has, if it answered. Whether that is enough; else `ask` does.
+#[wasm_bindgen]
+pub fn decide(id: u32, answered: bool, text: Option<String>) -> bool {
+    kept(id).is_none_or(|asked| {
+        asked.decide(if answered { snapshots::read(text) } else { Kept::NoAnswer });
+        asked.is_decided()
+    })
+}
+
+/// Decides by what objects say.
+#[wasm_bindgen]
+pub fn ask(id: u32, env: Env) -> js_sys::Promise {
+    let asked = kept(id);
+    future_to_promise(async move {
+        if let Some(asked) = asked
+            && let Err(error) = asked.ask(&env).await
+        {
+            worker::console_error!("the page is decided without its profile: {error}");
+        }
+        Ok(JsValue::UNDEFINED)
+    })
+}
+
+/// What becomes of the site's answer; none where it stays as it is. Of the request nothing is known after it.
+#[wasm_bindgen]
+pub fn answer(id: u32, status: u16, content_type: &str, page: &Response, env: &Env) -> Option<String> {
+    let asked = ASKED.with_borrow_mut(|all| all.remove(&id))?;
+    let plan = asked.plan.get()?;
+    let kind = Kind::of(status, content_type);
+    match &plan.subject {
+        Subject::Visitor(visitor) => asked.personal(kind, page, env, &plan.configuration, visitor),
+        Subject::Preview(viewer) => asked.preview(kind, viewer),
+        Subject::Gpc => {
+            // Unless the site has something to say itself.
+            let honours = plan.configuration.settings().consent.honour_gpc;
+            (honours && status == 404).then(|| GPC.to_owned())
+        }
+    }
+}
+
+/// The page where the site does not answer: for people, nothing for programs.
+#[wasm_bindgen]
+pub fn unanswered(id: u32, accept: &str, destination: &str) -> Option<String> {
+    ASKED.with_borrow_mut(|all| all.remove(&id));
+    wants_page(accept, destination).then(|| {
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>This site does not answer</title>\
+         <meta name=\"viewport\" content=\"width=device-width\">\
+         <style>body{font:1.1rem/1.6 system-ui;max-width:34rem;margin:15vh auto;padding:0 1rem}</style>\
+         <h1>This site does not answer</h1><p>Please try again in a moment.</p></html>"
+            .to_owned()
+    })
+}
+
+/// What a browser asked, and what is known by now.
+struct Asked {
+    now: Timestamp,
+    lines: String,
+    /// It wants a page; else it is here for what the site says of Global Privacy Control.
+    is_page: bool,
+    plan: OnceCell<Plan>,
+    seen: OnceCell<Seen>,
+    /// What KV could not tell.
+    unsettled: Cell<Option<Unsettled>>,
+}
+
+/// What these definitions make of it.
+struct Plan {
+    configuration: Rc<Configuration>,
+    subject: Subject,
+}
+
+enum Subject {
+    Visitor(Visitor),
+    Preview(Viewer),
+    Gpc,
+}
+
+struct Visitor {
+    cookies: Cookies,
+    refuses: bool,
+    /// There are experiences that could apply.
+    decides: bool,
+}
+
+/// What is decided, whatever the page is.
+struct Seen {
+    exposures: Vec<Exposure>,
+    /// KV has not held the visitor's last action yet.
+    behind: bool,
+}
+
+impl Plan {
+    /// Whether the page is needed whole.
+    fn is_whole(&self) -> bool {
+        match &self.subject {
+            Subject::Visitor(Visitor { cookies, decides, .. }) => {
+                *decides || cookies.carried.is_some() || self.configuration.settings().inject_script
+            }
+            Subject::Preview(_) => true,
+            Subject::Gpc => false,
+        }
+    }
+
+    /// Whether a profile is needed.
+    fn reads(&self) -> bool {
+        match &self.subject {
+            Subject::Visitor(visitor) => visitor.decides,
+            Subject::Preview(_) => true,
+            Subject::Gpc => false,
+        }
+    }
+
+    fn deadline(&self) -> u32 {
+        match self.subject {
+            Subject::Visitor(_) | Subject::Gpc => self.configuration.settings().profile_deadline_ms,
+            Subject::Preview(_) => page_preview::PATIENCE_MS,
+        }
+    }
+}
+
+impl Asked {
+    /// None where nothing is to be done.
+    fn read(now: Timestamp, lines: String) -> Option<Self> {
+        let (plan, seen, unsettled) = (OnceCell::new(), OnceCell::new(), Cell::new(None));
+        let mut asked = Self { now, lines, is_page: false, plan, seen, unsettled };
+        let [method, _, _, _, accept, destination, upgrade, ..] = asked.lines();
+        let is_get = method == "GET";
+        let is_page = wants_page(accept, destination) && upgrade.is_empty();
+        asked.is_page = is_page;
+        (is_get && (is_page || asked.path() == names::GPC)).then_some(asked)
+    }
+
+    fn lines(&self) -> [&str; 10] {
+        let mut lines = self.lines.split('\n');
+        std::array::from_fn(|_| lines.next().unwrap_or_default())
+    }
+
+    fn path(&self) -> &str {
+        let [_, url, ..] = self.lines();
+        http::path(url)
+    }
+
+    fn is_https(&self) -> bool {
+        let [_, url, ..] = self.lines();
+        url.starts_with("https:")
+    }
+
+    fn plan(&self, configuration: Rc<Configuration>) {
+        let subject = self.subject(&configuration);
+        if let Subject::Visitor(Visitor { cookies, decides: true, .. }) = &subject
+            && reader::name(&configuration, cookies).is_none()
+        {
+            self.see(&configuration, &Snapshot::stranger(&configuration.definitions, self.now), false);
+        }
+        let _ = self.plan.set(Plan { configuration, subject });
+    }
+
+    fn subject(&self, configuration: &Configuration) -> Subject {
+        let [_, _, cookie, gpc, ..] = self.lines();
+        if self.path() == names::GPC && (configuration.settings().consent.honour_gpc || !self.is_page) {
+            return Subject::Gpc;
+        }
+        if let Some(viewer) = page_preview::viewer(cookie, configuration, self.now) {
+            return Subject::Preview(viewer);
+        }
+        let mut cookies = Cookies::read(cookie, configuration, self.now);
+        let refuses = refuses_tracking(gpc == "1", &cookies, configuration);
+        let impersonal = refuses_personal(gpc == "1", &cookies, configuration);
+        if impersonal {
+            cookies.carried = None;
+        }
+        let decides =
+            !impersonal && !page::candidates(&configuration.definitions, self.path(), self.now).is_empty();
+        Subject::Visitor(Visitor { cookies, refuses, decides })
+    }
+
+    /// Empty where there is no plan.
+    fn steps(&self) -> String {
+        let Some(plan) = self.plan.get() else { return String::new() };
+        let [.., same, since, range] = self.lines();
+        let less = !(same.is_empty() && since.is_empty() && range.is_empty());
+        let mut steps = String::from(if less && plan.is_whole() { WHOLE } else { "-" });
+        if !self.is_decided() {
+            steps.push_str(READS);
+            if let Subject::Visitor(visitor) = &plan.subject
+                && let Some(name) = reader::name(&plan.configuration, &visitor.cookies)
+            {
+                steps.push_str(&snapshots::key(name));
+            }
+        }
+        steps
+    }
+
+    /// Whether there is nothing to wait for but the page.
+    fn is_decided(&self) -> bool {
+        self.seen.get().is_some() || !self.plan.get().is_some_and(Plan::reads)
+    }
+
+    fn see(&self, configuration: &Configuration, snapshot: &Snapshot, behind: bool) {
+        let candidates = page::candidates(&configuration.definitions, self.path(), self.now);
+        let _ = self.seen.set(Seen { exposures: page::decide(&candidates, snapshot), behind });
+    }
+
+    fn decide(&self, kept: Kept) {
+        let Some(Plan { configuration, subject: Subject::Visitor(visitor) }) = self.plan.get() else {
+            return;
+        };
+        match reader::at_once(configuration, &visitor.cookies, self.now, kept) {
+            Ok(visit) => self.see(configuration, &visit.snapshot, visit.behind),
+            Err(rest) => self.unsettled.set(Some(rest)),
+        }
+    }
+
+    async fn ask(&self, env: &Env) -> Result<()> {
+        match self.plan.get() {
+            Some(Plan { configuration, subject: Subject::Visitor(visitor) }) => {
+                if let Some(rest) = self.unsettled.take() {
+                    let visit = rest.of(env, configuration, &visitor.cookies, self.now).await?;
+                    self.see(configuration, &visit.snapshot, visit.behind);
                 }
-            };
-            let visit = profile.and_then(|profile| {
-                profile.map_err(|error| worker::console_error!("page goes out as it is: {error}")).ok()
-            });
-            Ok((response, visit))
+            }
+            Some(Plan { configuration, subject: Subject::Preview(viewer) }) => {
+                let snapshot = page_preview::snapshot(env, configuration, viewer, self.now).await?;
+                self.see(configuration, &snapshot, false);
+            }
+            Some(Plan { subject: Subject::Gpc, .. }) | None => {}
         }
+        Ok(())
+    }
+
+    /// The page with what is decided for this visitor, and with `_msci` set or renewed on HTML that no shared cache may
+    /// keep, never on one that it may. So too the version of the last action, where there is one to be renewed.
+    fn personal(
+        &self,
+        kind: Kind,
+        page: &Response,
+        env: &Env,
+        configuration: &Configuration,
+        visitor: &Visitor,
+    ) -> Option<String> {
+        let Visitor { cookies, refuses, decides } = visitor;
+        let settings = configuration.settings();
+        if kind == Kind::Other {
+            return None;
+        }
+        let rewritable = kind == Kind::Page;
+        let seen = self.seen.get();
+        let exposures = match seen {
+            Some(seen) if rewritable => seen.exposures.as_slice(),
+            _ => &[],
+        };
+        if *decides {
+            counting::count("pages decided", 1);
+            counting::count("pages late", seen.is_none().into());
+            counting::count("pages personalised", (!exposures.is_empty()).into());
+            counting::timed("pages", self.now);
+        }
+        let carried = cookies.carried.as_deref().filter(|_| rewritable);
+        let redirect = page::redirect(exposures);
+        let mut changes = Changes::of(exposures, carried);
+        if settings.inject_script && rewritable {
+            let [policy] = headers(page, "content-security-policy");
+            changes.head.insert_str(0, &script(env, &policy));
+        }
+        if let Some((exposure, _)) = &redirect {
+            changes.cookies.push(cookies::carried(exposure, self.is_https()));
+        } else if carried.is_some() {
+            changes.cookies.push(cookies::expired(names::COOKIE_CARRIED));
+        }
+        let implied = settings.consent.mode == ConsentMode::Implied;
+        let caching = (!changes.personal).then(|| Caching::of(page));
+        // Where consent is required only a cookie that is there already is renewed: the SDK mints it once
+        // it is granted.
+        if !refuses && (implied || cookies.id.is_some()) && caching.as_ref().is_none_or(Caching::is_private) {
+            let id = cookies.id.unwrap_or_else(|| CookieId::from_bits(random_bits()));
+            changes.cookies.push(cookies::id(id, settings, self.is_https()));
+            if let Some((tag, version)) = &cookies.version
+                && seen.is_some_and(|seen| seen.behind)
+            {
+                changes.cookies.push(cookies::version(tag, *version, self.is_https()));
+            }
+            // An answer that came after a `reset()` may have left one.
+            if cookies.void_proof {
+                changes.cookies.push(cookies::expired(names::COOKIE_PROOF));
+            }
+            if let Some(control) = caching.and_then(Caching::made_private) {
+                changes.control = control;
+            }
+        }
+        changes.location = redirect.map(|(_, to)| to);
+        changes.told()
+    }
+
+    /// The page as the viewer would see it, with a line that says so.
+    fn preview(&self, kind: Kind, viewer: &Viewer) -> Option<String> {
+        let mut exposures = Vec::new();
+        if kind == Kind::Page {
+            exposures.extend(self.seen.get().iter().flat_map(|seen| seen.exposures.iter().cloned()));
+            exposures.push(page_preview::note(viewer, &exposures));
+        }
+        let mut changes = Changes::of(&exposures, None);
+        PRIVATE.clone_into(&mut changes.control);
+        // Not told of by the next page.
+        changes.location = page::redirect(&exposures).map(|(_, to)| to);
+        changes.told()
     }
 }
 
-/// What the site answered; a page of ours where there is nothing.
-pub(crate) async fn shown(answer: js_sys::Promise, request: &Request) -> Result<Response> {
-    match JsFuture::from(answer).await.and_then(JsCast::dyn_into::<Response>) {
-        Ok(response) => Ok(response),
-        Err(error) => {
-            worker::console_error!("the site does not answer: {error:?}");
-            unreachable_page(request)
-        }
-    }
+/// The whole page is asked for, without the request's conditions: the browser's copy may be of another version of it.
+const WHOLE: &str = "w";
+/// A profile is waited for.
+const READS: &str = "r";
+
+/// Of changes: they are one visitor's alone.
+const PERSONAL: &str = "personal";
+/// In place of the site's answer: that Global Privacy Control is honoured.
+const GPC: &str = "gpc";
+
+const PRIVATE: &str = "private, no-store";
+
+/// What becomes of a page, carried out by `js/rewriter.js`.
+#[derive(Default)]
+struct Changes<'a> {
+    exposures: &'a [Exposure],
+    /// HTML of ours for the head.
+    head: String,
+    /// It is one visitor's alone, and says so.
+    personal: bool,
+    /// `Cache-Control`; empty where it stays.
+    control: String,
+    /// `Set-Cookie`.
+    cookies: Vec<String>,
+    /// Another page in its place.
+    location: Option<&'a str>,
 }
 
-/// The page with the edits of all exposures, the marker that says which they are, and what a redirect on the way
-/// here showed, and the tracking script where the site wants it; nothing where it stays as it is.
-pub(crate) fn personalised(
-    request: &Request,
-    page: &Response,
-    exposures: &[Exposure],
-    carried: Option<&str>,
-    script: Option<String>,
-) -> Result<Option<Response>> {
-    if let Some((exposure, to)) = page::redirect(exposures) {
-        let cookie = cookies::carried(&exposure, http::is_https(request));
-        let response = ResponseBuilder::new().with_status(302).with_header("Location", to)?;
-        let response = response.with_header("Set-Cookie", &cookie)?;
-        return Ok(Some(response.with_header("Cache-Control", "private, no-store")?.empty().into()));
+impl<'a> Changes<'a> {
+    /// The edits of all exposures, and the marker that says which they are, and what a redirect on the way here showed.
+    fn of(exposures: &'a [Exposure], carried: Option<&str>) -> Self {
+        let mut changes = Self { exposures, ..Self::default() };
+        if !exposures.is_empty() || carried.is_some() {
+            let marker = attribute(&page::marker(exposures, carried));
+            changes.head = ["<meta name=\"msci-x\" content=\"", &marker, "\">"].concat();
+            changes.personal = true;
+            PRIVATE.clone_into(&mut changes.control);
+        }
+        changes
     }
-    let personal = !exposures.is_empty() || carried.is_some();
-    let mut head = script.unwrap_or_default();
-    if personal {
-        let marker = attribute(&page::marker(exposures, carried));
-        head = format!("{head}<meta name=\"msci-x\" content=\"{marker}\">");
+
+    /// A line each: `personal` or nothing, `Cache-Control`, location, head, edits in JSON, and a line for every cookie.
+    /// None where there is nothing.
+    fn told(&self) -> Option<String> {
+        let Self { exposures, head, personal, control, cookies, location } = self;
+        let location = location.unwrap_or_default();
+        // No header could hold a location of two lines.
+        if head.is_empty() && control.is_empty() && cookies.is_empty() || location.contains('\n') {
+            return None;
+        }
+        let edits: Vec<&Edit> = exposures.iter().flat_map(|exposure| &exposure.changes).collect();
+        let edits = serde_json::to_string(&edits).ok()?;
+        let personal = if *personal { PERSONAL } else { "" };
+        let mut told = [personal, control, location, head, &edits].join("\n");
+        for cookie in cookies {
+            told.push('\n');
+            told.push_str(cookie);
+        }
+        Some(told)
     }
-    if head.is_empty() {
-        return Ok(None);
-    }
-    let edits: Vec<&Edit> = exposures.iter().flat_map(|exposure| &exposure.changes).collect();
-    let rewritten = rewrite(page, &serde_json::to_string(&edits)?, &head, personal);
-    let told = |error| worker::console_error!("the page goes out as it is: {error:?}");
-    let rewritten = rewritten.map_err(told).ok();
-    if let Some(rewritten) = rewritten.as_ref().filter(|_| carried.is_some()) {
-        rewritten.headers().append("Set-Cookie", &cookies::expired(names::COOKIE_CARRIED))?;
-    }
-    Ok(rewritten)
 }
 
 /// The tracking script as an element, the same for every visitor, with the nonce that the page's own policy asks for.
@@ -276,78 +475,15 @@ fn script(env: &Env, policy: &str) -> String {
 }
 
 pub(crate) fn attribute(text: &str) -> String {
-    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;")
-}
-
-/// The same answer with headers that can be changed: those of one that was fetched cannot. A response is also a
-/// description of one; a new one over the same stream copies nothing.
-pub(crate) fn changeable(response: &Response) -> Result<Response> {
-    let (body, same) = (response.body(), response.unchecked_ref());
-    Ok(Response::new_with_opt_readable_stream_and_init(body.as_ref(), same)?)
-}
-
-/// A page on its way to the visitor.
-struct Page {
-    response: Response,
-    /// Its headers can be changed; those of an answer that was fetched cannot.
-    ours: bool,
-    /// It is this visitor's alone, and says so.
-    personal: bool,
-}
-
-/// Sets or renews `_msci` on HTML that no shared cache may keep; never on one that it may. So too the
-/// version of the last action, where there is one to be renewed.
-fn with_visitor_cookie(
-    page: Page,
-    said: &Said,
-    request: &Request,
-    configuration: &Configuration,
-    cookies: &Cookies,
-    refuses: bool,
-) -> Response {
-    let Page { response, ours, personal } = page;
-    let settings = configuration.settings();
-    let implied = settings.consent.mode == msci_core::config::ConsentMode::Implied;
-    // Where consent is required only a cookie that is there already is renewed: the SDK mints it once
-    // it is granted.
-    if refuses || !(implied || cookies.id.is_some()) || !(personal || said.is_private()) {
-        return response;
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '"' => safe.push_str("&quot;"),
+            '<' => safe.push_str("&lt;"),
+            '\n' => safe.push_str("&#10;"),
+            c => safe.push(c),
+        }
     }
-    let id = cookies.id.unwrap_or_else(|| CookieId::from_bits(random_bits()));
-    let https = http::is_https(request);
-    let marked = (|| -> Result<Response> {
-        let copy = if ours { Clone::clone(&response) } else { changeable(&response)? };
-        let headers = copy.headers();
-        headers.append("Set-Cookie", &cookies::id(id, settings, https))?;
-        if let Some((tag, version)) = &cookies.version {
-            headers.append("Set-Cookie", &cookies::version(tag, *version, https))?;
-        }
-        // An answer that came after a `reset()` may have left one.
-        if cookies.void_proof {
-            headers.append("Set-Cookie", &cookies::expired(names::COOKIE_PROOF))?;
-        }
-        if !personal && !said.controls(&["private", "no-store"]) {
-            let control = &said.cache_control;
-            let joined =
-                if control.is_empty() { "private".to_owned() } else { format!("{control}, private") };
-            headers.set("Cache-Control", &joined)?;
-        }
-        Ok(copy)
-    })();
-    marked.unwrap_or(response)
-}
-
-/// A plain page for people, nothing for programs.
-fn unreachable_page(request: &Request) -> Result<Response> {
-    let builder = ResponseBuilder::new().with_status(502).with_header("Cache-Control", "no-store")?;
-    if !wants_page(&header(request, "accept"), &header(request, "sec-fetch-dest")) {
-        return Ok(builder.empty().into());
-    }
-    let page = builder.from_html(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>This site does not answer</title>\
-         <meta name=\"viewport\" content=\"width=device-width\">\
-         <style>body{font:1.1rem/1.6 system-ui;max-width:34rem;margin:15vh auto;padding:0 1rem}</style>\
-         <h1>This site does not answer</h1><p>Please try again in a moment.</p></html>",
-    )?;
-    Ok(page.into())
+    safe
 }

@@ -17,6 +17,8 @@ const FLIGHT = 200;
 const folder = mkdtempSync(join(tmpdir(), "msci-guard-"));
 /** @type {string} */
 let base;
+/** How often the site was. */
+let asked = 0;
 /** @type {(() => Promise<void>) | undefined} */
 let stop;
 
@@ -55,7 +57,13 @@ before(async () => {
     workers: [
       {
         ...worker("edge", "ProfileObject"),
-        serviceBindings: { SITE: () => new Response("the site's own page") },
+        kvNamespaces: ["SNAPSHOTS"],
+        serviceBindings: {
+          SITE: () => {
+            asked += 1;
+            return new Response("the site's own page");
+          },
+        },
       },
       { ...worker("console", "JobObject"), routes: ["*/_msci/admin/*"] },
     ],
@@ -121,9 +129,22 @@ test("a console that ends takes nothing of the edge with it", async () => {
   assert.equal(await instance("/_msci"), before);
 });
 
-test("a request to the site that may have had an effect is refused, not repeated", async () => {
-  refused(await get("/order/panic", { method: "POST", body: "one machine, please" }));
+test("a request to the site that may have an effect reaches it once, whatever becomes of the Rust half", async () => {
+  const before = asked;
+  const answer = await get("/order/panic", { method: "POST", body: "one machine, please" });
+  assert.deepEqual([answer.status, answer.text, asked - before], [200, "the site's own page", 1]);
 });
+
+for (const where of ["plan", "prepare", "decide", "ask", "answer"]) {
+  test(`a page is the site's own, asked for once, where the Rust half fails to ${where}`, async () => {
+    for (const way of ["panic", "trap", "throw"]) {
+      const before = asked;
+      const page = await get(`/shop/${where}/${way}`);
+      assert.deepEqual([page.status, page.text, asked - before], [200, "the site's own page", 1], way);
+    }
+    assert.equal((await get("/shop/alive")).status, 200);
+  });
+}
 
 test("a call that throws is an error of ours, and of the site's page nothing is seen", async () => {
   for (const path of ["/_msci/throw", "/_msci/admin/throw"]) {

@@ -54,6 +54,49 @@ async function act(path, storage) {
   }
 }
 
+/** Paths of pages by their number: `/shop/<way>` or `/shop/<where>/<way>`. @type {Map<number, string[]>} */
+const pages = new Map();
+
+/** What a page's path wants to happen there. @param {number} id @param {string} here */
+function fail(id, here) {
+  const [, , where, way] = pages.get(id) ?? [];
+  const wanted = way ? where === here && way : here === "plan" && where;
+  if (wanted === "panic") panic();
+  if (wanted === "trap") trap();
+  if (wanted === "throw") throw new Error("a plain error");
+}
+
+/** @param {number} id @param {string} lines */
+export function plan(id, lines) {
+  const path = new URL(lines.split("\n")[1] ?? "").pathname.split("/");
+  pages.set(id, path);
+  fail(id, "plan");
+  if (path[2] === "prepare") return "";
+  return path[2] === "decide" ? "-rkey" : ["ask", "hang"].includes(path[2] ?? "") ? "-r" : "-";
+}
+/** @param {number} id */
+export async function prepare(id) {
+  fail(id, "prepare");
+  return "-";
+}
+export const deadline = () => 60_000;
+/** @param {number} id */
+export function decide(id) {
+  fail(id, "decide");
+  return true;
+}
+/** @param {number} id */
+export async function ask(id) {
+  fail(id, "ask");
+  return act(pages.get(id)?.join("/") ?? "", undefined);
+}
+/** @param {number} id @returns {string | undefined} */
+export function answer(id) {
+  fail(id, "answer");
+  return undefined;
+}
+export const unanswered = () => undefined;
+
 /** @param {Request} request @param {any} env */
 export async function fetch(request, env) {
   const { pathname } = new URL(request.url);

@@ -10,6 +10,13 @@ pub(crate) fn is_https(request: &Request) -> bool {
     request.inner().url().starts_with("https:")
 }
 
+/// The path of an address as the runtime writes it.
+pub(crate) fn path(url: &str) -> &str {
+    // Behind `https://` the first slash begins it.
+    let path = url.match_indices('/').nth(2).and_then(|(at, _)| url.get(at..)).unwrap_or("/");
+    path.split(['?', '#']).next().unwrap_or(path)
+}
+
 /// Whether the browser sends Global Privacy Control.
 pub(crate) fn says_gpc(request: &Request) -> bool {
     header(request, "sec-gpc") == "1"

@@ -1,4 +1,4 @@
-//! Addresses of the edge Worker. Under the prefix it answers itself; anything else is the site's.
+//! Addresses of the edge Worker under its prefix; anything else is the site's (`site.rs`).
 
 use msci_core::time::Timestamp;
 use serde_json::json;
@@ -9,19 +9,13 @@ use crate::calls::previews;
 use crate::cors::Origin;
 use crate::error::{Error, Result};
 use crate::platform::now;
-use crate::{collect, configuration, cors, decisions, http, page_preview, sdk_files, site};
+use crate::{collect, configuration, cors, decisions, http, page_preview, sdk_files};
 
 /// Answers a request.
 pub(crate) async fn route(request: Request, env: &Env) -> Result<web_sys::Response> {
     let now = now();
     let path = request.path();
-    let Some(own) = own(&path) else {
-        let configuration = configuration::current(env, now).await;
-        if let Err(error) = &configuration {
-            worker::console_error!("the site is shown as it is: {error}");
-        }
-        return site::any(request, env, configuration.ok().as_deref(), now).await;
-    };
+    let own = own(&path).ok_or_else(Error::not_found)?;
     Ok(under_prefix(request, own, env, now).await?.into())
 }
 

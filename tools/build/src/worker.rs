@@ -106,7 +106,7 @@ fn build_script(place: &Place, script: &Script) -> Result<()> {
             &format!("--alias:msci:assets={}", table.display()),
             // Not local modules of the Worker's crate: those could not import each other.
             &format!("--alias:msci:rewriter={}", js.join("rewriter.js").display()),
-            &format!("--alias:msci:site={}", js.join("site.js").display()),
+            &format!("--alias:msci:headers={}", js.join("headers.js").display()),
             &format!("--alias:msci:transaction={}", js.join("transaction.js").display()),
             // Of the generated classes only those stay that are used.
             "--define:Symbol.dispose=undefined",
