@@ -193,6 +193,54 @@ test("G1 forged, expired and other browsers' proof cookies open nothing and are 
   await until(async () => (await stats()).proofsRefused === before + forged.length + 1, "each is counted");
 });
 
+test("A14 a claim changes nothing of the customer, is told like one of nobody, and is proven later with all that came before", async () => {
+  const customer = async (/** @type {string} */ authId) => {
+    const { body } = await msci.admin("GET", `/customers?kind=known&search=${authId}`);
+    return body.customers.find((/** @type {any} */ row) => row.authId === authId);
+  };
+  await claim("Waits", (cid) => signed("Waits", { cid }));
+  const before = await until(() => customer("Waits"), "the customer is listed");
+  const detail = (await msci.admin("GET", `/customers/${before.customerId}`)).body;
+  const [known, unknown] = [await claim("Waits"), await claim("Waits2")];
+  assert.deepEqual(known.answer.body.user, { status: "claimed" });
+  assert.equal(bare(known), bare(unknown));
+  assert.equal(known.answer.cookies["__Host-msci_p"], undefined);
+  const cookies = { _msci: known.who.cookieId, ...known.answer.cookies };
+  assert.equal((await msci.fetch("/_msci/decisions?uri=/", { cookies })).body.known, false);
+  const { body: visitor } = await profile(msci, known.who.cookieId);
+  assert.equal(visitor.msdynci_known, false);
+  await until(async () => {
+    const { body } = await msci.admin("GET", "/customers?kind=unknown&top=500");
+    return body.customers.some((/** @type {any} */ row) => row.customerId === visitor.msdynci_customerid);
+  }, "the visitor is listed as unknown");
+  const shown = (await msci.admin("GET", `/customers/${visitor.msdynci_customerid}`)).body;
+  assert.deepEqual(shown.claims.map((/** @type {any} */ claim) => [claim.table, claim.authId, claim.times]), [["People", "Waits", 1]]);
+  assert.deepEqual((await msci.admin("GET", `/customers/${before.customerId}`)).body, detail, "the customer is untouched");
+  assert.equal(await customer("Waits2"), undefined, "and none is made");
+
+  const { who } = known;
+  const proven = await msci.collect(who.batch(who.user("Waits", { token: signed("Waits", {}) })), { cookies });
+  assert.equal(proven.body.user.status, "merged");
+  const merged = (await profile(msci, who.cookieId)).body;
+  assert.deepEqual([merged.msdynci_known, merged.unifiedactivity.length], [true, 2]);
+  const timeline = (await msci.admin("GET", `/customers/${before.customerId}/timeline`)).body.activities;
+  assert.equal(timeline.filter((/** @type {any} */ signal) => signal.cookieId === who.cookieId || signal.id?.includes(who.cookieId)).length, 3, "the claim too");
+});
+
+test("F44 a replayed signal with another content is a duplicate, counted as a conflict, and changes nothing", async () => {
+  const her = browser();
+  const first = her.view("/first");
+  await msci.collect(her.batch(first));
+  const before = (await stats()).conflicts;
+  const same = await msci.collect(her.batch({ ...first, time: first.time - 5 }));
+  const other = await msci.collect(her.batch({ ...first, uri: "/other", title: "Other" }));
+  const again = await msci.collect(her.batch({ ...first, title: "Another" }));
+  for (const { body } of [same, other, again]) assert.deepEqual([body.accepted, body.duplicate], [0, 1]);
+  await until(async () => (await stats()).conflicts === before + 2, "two conflicts are counted");
+  const { unifiedactivity } = (await profile(msci, her.cookieId)).body;
+  assert.deepEqual(unifiedactivity.map((/** @type {any} */ a) => a.msdynci_externalurl), ["/first"]);
+});
+
 test("tokens that prove nothing are looked at so often and no more, by network and by authId, and nobody else waits", async () => {
   const from = (/** @type {string} */ address) => ({ headers: { "cf-connecting-ip": address } });
   const send = async (/** @type {string} */ address, /** @type {string} */ proof, authId = "Her") => {
@@ -246,52 +294,4 @@ test("where the keys cannot be asked about, tokens wait after a minute and every
     assert.deepEqual([status, headers.get("retry-after")], [503, "1"]);
   });
   await until(async () => (await msci.collect(batch, as)).body.user?.status === "merged", "the same batch merges later");
-});
-
-test("A14 a claim changes nothing of the customer, is told like one of nobody, and is proven later with all that came before", async () => {
-  const customer = async (/** @type {string} */ authId) => {
-    const { body } = await msci.admin("GET", `/customers?kind=known&search=${authId}`);
-    return body.customers.find((/** @type {any} */ row) => row.authId === authId);
-  };
-  await claim("Waits", (cid) => signed("Waits", { cid }));
-  const before = await until(() => customer("Waits"), "the customer is listed");
-  const detail = (await msci.admin("GET", `/customers/${before.customerId}`)).body;
-  const [known, unknown] = [await claim("Waits"), await claim("Waits2")];
-  assert.deepEqual(known.answer.body.user, { status: "claimed" });
-  assert.equal(bare(known), bare(unknown));
-  assert.equal(known.answer.cookies["__Host-msci_p"], undefined);
-  const cookies = { _msci: known.who.cookieId, ...known.answer.cookies };
-  assert.equal((await msci.fetch("/_msci/decisions?uri=/", { cookies })).body.known, false);
-  const { body: visitor } = await profile(msci, known.who.cookieId);
-  assert.equal(visitor.msdynci_known, false);
-  await until(async () => {
-    const { body } = await msci.admin("GET", "/customers?kind=unknown&top=500");
-    return body.customers.some((/** @type {any} */ row) => row.customerId === visitor.msdynci_customerid);
-  }, "the visitor is listed as unknown");
-  const shown = (await msci.admin("GET", `/customers/${visitor.msdynci_customerid}`)).body;
-  assert.deepEqual(shown.claims.map((/** @type {any} */ claim) => [claim.table, claim.authId, claim.times]), [["People", "Waits", 1]]);
-  assert.deepEqual((await msci.admin("GET", `/customers/${before.customerId}`)).body, detail, "the customer is untouched");
-  assert.equal(await customer("Waits2"), undefined, "and none is made");
-
-  const { who } = known;
-  const proven = await msci.collect(who.batch(who.user("Waits", { token: signed("Waits", {}) })), { cookies });
-  assert.equal(proven.body.user.status, "merged");
-  const merged = (await profile(msci, who.cookieId)).body;
-  assert.deepEqual([merged.msdynci_known, merged.unifiedactivity.length], [true, 2]);
-  const timeline = (await msci.admin("GET", `/customers/${before.customerId}/timeline`)).body.activities;
-  assert.equal(timeline.filter((/** @type {any} */ signal) => signal.cookieId === who.cookieId || signal.id?.includes(who.cookieId)).length, 3, "the claim too");
-});
-
-test("F44 a replayed signal with another content is a duplicate, counted as a conflict, and changes nothing", async () => {
-  const her = browser();
-  const first = her.view("/first");
-  await msci.collect(her.batch(first));
-  const before = (await stats()).conflicts;
-  const same = await msci.collect(her.batch({ ...first, time: first.time - 5 }));
-  const other = await msci.collect(her.batch({ ...first, uri: "/other", title: "Other" }));
-  const again = await msci.collect(her.batch({ ...first, title: "Another" }));
-  for (const { body } of [same, other, again]) assert.deepEqual([body.accepted, body.duplicate], [0, 1]);
-  await until(async () => (await stats()).conflicts === before + 2, "two conflicts are counted");
-  const { unifiedactivity } = (await profile(msci, her.cookieId)).body;
-  assert.deepEqual(unifiedactivity.map((/** @type {any} */ a) => a.msdynci_externalurl), ["/first"]);
 });

@@ -151,9 +151,9 @@ impl CollectAnswer {
 }
 
 /// A batch on its way into the log.
-struct Taking {
+struct Taking<'a> {
     log: CookieLog,
-    taken: Map<(StreamId, u64), Signal>,
+    taken: Map<(StreamId, u64), &'a Signal>,
     streams: Map<StreamId, Stream>,
     answer: CollectAnswer,
     out: Vec<Write>,
@@ -194,7 +194,7 @@ impl Object {
         let mut batch = Taking {
             answer: CollectAnswer { root: Some(log.root), ..CollectAnswer::default() },
             log,
-            taken: present.signals.clone(),
+            taken: present.signals.iter().map(|(id, signal)| (*id, signal)).collect(),
             streams: present.streams.clone(),
             out: Vec::new(),
             folded: false,
@@ -229,7 +229,7 @@ impl Object {
         (answer, out)
     }
 
-    fn take(&mut self, offered: &Offered, batch: &mut Taking, context: Context<'_>) -> Verdict {
+    fn take<'a>(&mut self, offered: &'a Offered, batch: &mut Taking<'a>, context: Context<'_>) -> Verdict {
         let signal = &offered.signal;
         let id = (signal.stream, signal.seq);
         if let Some(first) = batch.taken.get(&id) {
@@ -264,7 +264,7 @@ impl Object {
         batch.log.consent.note(signal.key(batch.log.cookie), signal);
         self.note_age(signal, &mut batch.out);
         batch.out.push(Write::Append { cookie, position, signal: signal.clone() });
-        batch.taken.insert(id, signal.clone());
+        batch.taken.insert(id, signal);
         let stream = batch.streams.get_or_insert_with(signal.stream, Stream::default);
         let missing = stream.missing();
         stream.note(signal.seq);
