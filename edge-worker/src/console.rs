@@ -1,6 +1,7 @@
 //! The console (contract §8): pages for people, written here and escaped by construction. A page knows only
 //! what the admin API answers, and changes only what that API takes: it asks the same functions, in this
-//! Worker, so every bound and every refusal is the API's. Pages work without scripts.
+//! Worker, so every bound and every refusal is the API's. Pages work without scripts; what theirs add they ask
+//! the same API for, under [`DATA`].
 
 mod activations;
 mod ask;
@@ -14,17 +15,21 @@ mod tracking;
 mod work;
 
 use maud::Markup;
+use serde_json::{Value, json};
 use worker::{Env, Method, Request, Response};
 
 use self::ask::Visit;
 use crate::error::{Error, Result};
 use crate::platform::now;
-use crate::{access, assets, configuration};
+use crate::{access, admin, assets, configuration, http};
 use msci_core::session::Session;
 use msci_core::time::Timestamp;
 
 /// Root of the console.
 pub(crate) const ROOT: &str = "/console/";
+
+/// Behind the root: the admin API, for the scripts of the console's pages, in the session of whoever looks at them.
+const DATA: &str = "data/";
 
 /// Largest form, in bytes; and with a file.
 const FORM_BYTES: usize = 256 * 1024;
@@ -34,8 +39,8 @@ const UPLOAD_BYTES: usize = 32 * 1024 * 1024;
 pub(super) enum Answer {
     /// A page: which one, for the navigation; its title; what it shows.
     Page(&'static str, String, Markup),
-    /// A piece of one.
-    Part(Markup),
+    /// What a script has asked.
+    Data(Value),
     /// Something was done, and this address shows it.
     Done(String),
 }
@@ -43,6 +48,9 @@ pub(super) enum Answer {
 /// Answers what stands behind the root.
 pub(crate) async fn any(request: Request, env: &Env, path: &str, now: Timestamp) -> Result<Response> {
     access::at_its_host(&request, env)?;
+    if let Some(asked) = path.strip_prefix(DATA) {
+        return data(request, env, asked, now).await;
+    }
     let post = match request.method() {
         Method::Get | Method::Head => false,
         Method::Post => true,
@@ -63,7 +71,7 @@ pub(crate) async fn any(request: Request, env: &Env, path: &str, now: Timestamp)
     }
     match page(&request, env, path, session, post).await {
         Ok(Answer::Page(at, title, body)) => layout::page(200, at, &title, &body),
-        Ok(Answer::Part(body)) => layout::html(200, body),
+        Ok(Answer::Data(value)) => http::json(&value),
         Ok(Answer::Done(to)) => layout::see(&to),
         Err(error) => {
             let (status, _, message) = error.told();
@@ -72,10 +80,20 @@ pub(crate) async fn any(request: Request, env: &Env, path: &str, now: Timestamp)
     }
 }
 
+/// What the admin API answers, to a script of a page.
+async fn data(request: Request, env: &Env, asked: &str, now: Timestamp) -> Result<Response> {
+    let session = session::of(&request, env, now).ok_or_else(Error::signed_out)?;
+    if request.method() != Method::Get {
+        session::script(&request, &session)?;
+    }
+    let configuration = configuration::current(env, now).await?;
+    admin::answer(request, env, &configuration, asked).await
+}
+
 async fn page(request: &Request, env: &Env, path: &str, session: Session, post: bool) -> Result<Answer> {
     let configuration = configuration::current(env, now()).await?;
     let mut visit = Visit::new(request, env, &configuration, session)?;
-    let parts: Vec<String> = path.split('/').map(crate::http::decoded).collect();
+    let parts: Vec<String> = path.split('/').map(http::decoded).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     if post {
         let limit = if matches!(parts.as_slice(), ["tables", _, "rows"]) { UPLOAD_BYTES } else { FORM_BYTES };
@@ -83,7 +101,7 @@ async fn page(request: &Request, env: &Env, path: &str, session: Session, post: 
         return match parts.as_slice() {
             ["tracking"] => tracking::save(&visit).await,
             ["customers", id, "unlink"] => customers::unlink(&visit, id).await,
-            ["preview"] => definitions::preview(&visit).await,
+            ["tree"] => Ok(Answer::Data(tree(&visit))),
             ["tables", name, "rows"] => work::upload(&visit, name).await,
             ["activations", name, "replay"] => activations::replay(&visit, name).await,
             ["jobs", id, "cancel"] => work::cancel(&visit, id).await,
@@ -101,10 +119,20 @@ async fn page(request: &Request, env: &Env, path: &str, session: Session, post: 
         ["customers", id] => customers::one(&visit, id).await,
         ["jobs"] => work::jobs(&visit).await,
         ["privacy"] => Ok(work::privacy(&visit)),
+        ["names"] => Ok(Answer::Data(configuration.definitions.nameable())),
         ["sign-out"] => Ok(session::leave(&visit)),
         ["new", kind] => definitions::new(&visit, kind),
         [kind] => definitions::list(&visit, kind).await,
         [kind, name] => definitions::one(&visit, kind, name).await,
         _ => Err(Error::not_found()),
+    }
+}
+
+/// `POST tree`: a filter as a tree, `{ tree }`; or where its fault stands, `{ fault, at }`.
+fn tree(visit: &Visit<'_>) -> Value {
+    let of_activities = visit.sent("over") == "activities";
+    match visit.configuration.definitions.tree(&visit.sent("filter"), of_activities) {
+        Ok(tree) => json!({ "tree": tree }),
+        Err(fault) => json!({ "fault": fault.message, "at": fault.at }),
     }
 }

@@ -71,7 +71,7 @@ test("a table is uploaded, the script pasted, a visitor known, a page changed fo
   await page.getByRole("link", { name: "New segment" }).click();
   await page.getByLabel("Name", { exact: true }).fill("Readers");
   await page.getByLabel("Condition").fill("UnifiedActivity/any(a: contains(a/ViewUri,'/reviews'))");
-  await page.locator("#preview").getByText("1 customers are in it now").waitFor();
+  await page.locator("#preview").getByText("1 customer is in it now").waitFor();
   await desk.press("Save");
   await page.getByText("Saved.").waitFor();
 

@@ -331,7 +331,7 @@ test("everything that matters works without scripts", async () => {
   await page.getByLabel("Name", { exact: true }).fill("Plain");
   await page.getByLabel("Condition").fill("Tier eqq 'Gold'");
   await there.press("Save");
-  await page.locator("#preview mark").getByText("eqq").waitFor();
+  await page.locator("pre mark").getByText("eqq").waitFor();
   await page.getByLabel("Condition").fill("Tier eq 'Gold'");
   await there.press("Save");
   await page.getByText("Saved.").waitFor();

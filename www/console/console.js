@@ -1,8 +1,9 @@
 // @ts-check
 // What the console's pages do beyond forms and links. Each of them works without this; with it, a code can be
-// copied by a click, a preview follows the typing, and what changes by itself is asked for again.
+// copied by a click, filters are put together part by part, and what changes by itself is asked for again.
 import htmx from "htmx.org";
-import uPlot from "uplot";
+import { charts } from "./charts.js";
+import { edit } from "./edit.js";
 
 /** Its types know no default export. */
 const { config } = /** @type {any} */ (htmx);
@@ -32,30 +33,8 @@ document.addEventListener("click", async ({ target }) => {
   setTimeout(() => (button.textContent = said), 2000);
 });
 
-/** Draws activities by hour, in the page's own colours. @param {HTMLElement} place */
-function draw(place) {
-  /** @type {[number, number, number][]} */
-  const hours = JSON.parse(place.dataset.hours ?? "[]");
-  const colours = getComputedStyle(document.documentElement);
-  const colour = (/** @type {string} */ name) => colours.getPropertyValue(name).trim();
-  const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
-  const series = (/** @type {string} */ label, /** @type {string} */ name) => ({ label, stroke: colour(name), width: 2, points: { show: true } });
-  place.replaceChildren();
-  new uPlot(
-    {
-      width: place.clientWidth,
-      height: 220,
-      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-      series: [{ label: "Hour (UTC)" }, series("Views", "--accent"), series("Other activities", "--second")],
-      axes: [axis, { ...axis, size: 60 }],
-      scales: { y: { range: (_, __, most) => [0, Math.max(most, 1)] } },
-    },
-    [hours.map(([hour]) => hour * 3600), hours.map(([, views]) => views), hours.map(([, , others]) => others)],
-    place,
-  );
-}
-
-for (const place of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-hours]"))) {
-  new ResizeObserver(() => draw(place)).observe(place);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(place));
+charts();
+for (const area of /** @type {NodeListOf<HTMLTextAreaElement>} */ (document.querySelectorAll("textarea[data-edit]"))) {
+  const what = area.dataset.edit;
+  if (what === "customers" || what === "activities") void edit(area, what);
 }
