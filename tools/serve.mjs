@@ -42,7 +42,7 @@ import { claimState } from "./state.mjs";
 export const EDGE = "msci";
 export const CONSOLE = "msci-console";
 /** What the console Worker answers; everything else goes to the edge Worker. */
-const ROUTES = ["admin", "api", "console"].map((part) => `*/_msci/${part}/*`);
+const ROUTES = [...["admin", "api", "console"].map((part) => `*/_msci/${part}/*`), "*/_msci/console"];
 const DEMO = join(root, "examples/contoso-coffee/worker.mjs");
 
 /**

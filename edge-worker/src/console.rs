@@ -7,6 +7,7 @@ mod activations;
 mod ask;
 mod customers;
 mod definitions;
+mod experiences;
 mod home;
 mod layout;
 mod parts;
@@ -39,10 +40,17 @@ const UPLOAD_BYTES: usize = 32 * 1024 * 1024;
 pub(super) enum Answer {
     /// A page: which one, for the navigation; its title; what it shows.
     Page(&'static str, String, Markup),
+    /// A page in a frame of another page of the console, which shows this address in a frame of its own.
+    Frame(String),
     /// What a script has asked.
     Data(Value),
     /// Something was done, and this address shows it.
     Done(String),
+}
+
+/// Where the slash was left out.
+pub(crate) fn home() -> Result<Response> {
+    layout::see("")
 }
 
 /// Answers what stands behind the root.
@@ -71,6 +79,7 @@ pub(crate) async fn any(request: Request, env: &Env, path: &str, now: Timestamp)
     }
     match page(&request, env, path, session, post).await {
         Ok(Answer::Page(at, title, body)) => layout::page(200, at, &title, &body),
+        Ok(Answer::Frame(of)) => layout::frame(&of),
         Ok(Answer::Data(value)) => http::json(&value),
         Ok(Answer::Done(to)) => layout::see(&to),
         Err(error) => {
@@ -119,6 +128,7 @@ async fn page(request: &Request, env: &Env, path: &str, session: Session, post: 
         ["customers", id] => customers::one(&visit, id).await,
         ["jobs"] => work::jobs(&visit).await,
         ["privacy"] => Ok(work::privacy(&visit)),
+        ["pick"] => experiences::pick(&visit).await,
         ["names"] => Ok(Answer::Data(configuration.definitions.nameable())),
         ["sign-out"] => Ok(session::leave(&visit)),
         ["new", kind] => definitions::new(&visit, kind),

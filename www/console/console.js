@@ -4,6 +4,13 @@
 import htmx from "htmx.org";
 import { charts } from "./charts.js";
 import { edit } from "./edit.js";
+import { experience } from "./experience.js";
+import { live } from "./live.js";
+import { optimizely } from "./optimizely.js";
+import { results } from "./outcome.js";
+import { explain, preview } from "./people.js";
+import { relay } from "./picker.js";
+import { upload } from "./upload.js";
 
 /** Its types know no default export. */
 const { config } = /** @type {any} */ (htmx);
@@ -34,7 +41,15 @@ document.addEventListener("click", async ({ target }) => {
 });
 
 charts();
-for (const area of /** @type {NodeListOf<HTMLTextAreaElement>} */ (document.querySelectorAll("textarea[data-edit]"))) {
-  const what = area.dataset.edit;
-  if (what === "customers" || what === "activities") void edit(area, what);
-}
+/** @param {string} which @param {(place: any) => unknown} work */
+const each = (which, work) => document.querySelectorAll(which).forEach((place) => void work(place));
+each("textarea[data-edit=customers]", (area) => edit(area, "customers"));
+each("textarea[data-edit=activities]", (area) => edit(area, "activities"));
+each("textarea[data-edit=experience]", experience);
+each("[data-results]", results);
+each("[data-preview]", preview);
+each("[data-explain]", explain);
+each("iframe.picked", relay);
+each("[data-live]", live);
+each("form[enctype]", upload);
+each("[data-optimizely]", optimizely);

@@ -54,7 +54,35 @@ export const WORDS = {
   activities: "Has done something on the site",
   member: "Is in a segment",
   these: "Of these activities:",
+  noDefinition: "This text is no definition yet. The editor comes back when it is.",
   property: "A property of the event",
   one: "1 customer is in it now.",
   many: (/** @type {string} */ count) => `${count} customers are in it now.`,
+};
+
+/** What changes do. @type {[string, string][]} */
+export const ACTIONS = [
+  ["setText", "Set the text"],
+  ["setHtml", "Set the HTML"],
+  ["setAttribute", "Set an attribute"],
+  ["append", "Add HTML at its end"],
+  ["prepend", "Add HTML at its beginning"],
+  ["before", "Add HTML before it"],
+  ["after", "Add HTML after it"],
+  ["remove", "Remove it"],
+  ["redirect", "Lead to another page"],
+];
+
+/** Why an experience or one of its changes is on a page, or is not. @type {Record<string, string>} */
+export const WHY = {
+  taken: "it is on the page.",
+  held_out: "they are held out, to compare with.",
+  inactive: "it is not active.",
+  not_yet: "its time has not come.",
+  over: "its time is over.",
+  other_page: "it is for other pages.",
+  other_audience: "it is for others. What does not hold:",
+  lost: "is not made: another experience changes the same",
+  missing_field: "is not made: a field is missing",
+  no_address: "is not made: it leads nowhere",
 };

@@ -19,6 +19,8 @@ pub(super) struct Visit<'a> {
     /// What the form says, if it is one.
     pub(super) form: Option<web_sys::FormData>,
     query: UrlSearchParams,
+    /// Where the console is visited.
+    origin: String,
 }
 
 impl<'a> Visit<'a> {
@@ -28,8 +30,9 @@ impl<'a> Visit<'a> {
         configuration: &'a Configuration,
         session: Session,
     ) -> Result<Self> {
-        let query = http::url(request)?.search_params();
-        Ok(Self { env, configuration, session, form: None, query })
+        let url = http::url(request)?;
+        let (query, origin) = (url.search_params(), url.origin());
+        Ok(Self { env, configuration, session, form: None, query, origin })
     }
 
     /// A parameter of the address; empty when absent.
@@ -66,7 +69,7 @@ impl<'a> Visit<'a> {
         if let Some(body) = body {
             init.set_body(&body);
         }
-        let request = web_sys::Request::new_with_str_and_init(&format!("https://console/{path}"), &init)?;
+        let request = web_sys::Request::new_with_str_and_init(&format!("{}/{path}", self.origin), &init)?;
         request.headers().set("content-type", kind)?;
         let path = path.split('?').next().unwrap_or_default();
         let mut answer = admin::answer(request.into(), self.env, self.configuration, path).await?;

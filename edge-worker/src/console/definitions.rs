@@ -11,7 +11,7 @@ use super::layout::to;
 use super::parts::{
     check, choice, confirmed, done, empty, field, form, items, line, note, number, pager, plain, table, text,
 };
-use super::{activations, customers};
+use super::{activations, customers, experiences};
 use crate::error::{Error, Result};
 use crate::http::encoded;
 use crate::platform;
@@ -258,6 +258,7 @@ pub(super) async fn one(visit: &Visit<'_>, path: &str, name: &str) -> Result<Ans
     let below = match path {
         "segments" => members(visit, name, &definition).await?,
         "tables" => rows(visit, name, &definition),
+        "experiences" => experiences::below(name),
         "activations" => activations::deliveries(visit, name).await?,
         _ => html! {},
     };

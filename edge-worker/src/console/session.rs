@@ -34,7 +34,7 @@ pub(super) fn of(request: &Request, env: &Env, now: Timestamp) -> Option<Session
 /// page loaded again instead.
 pub(super) fn ask(request: &Request, path: &str) -> Result<Response> {
     if !header(request, "hx-request").is_empty() {
-        let response = layout::html(401, html! {})?;
+        let response = layout::html(401, "", html! {})?;
         response.headers().set("HX-Refresh", "true")?;
         return Ok(response);
     }

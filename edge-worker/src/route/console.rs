@@ -16,6 +16,9 @@ pub(crate) async fn route(request: Request, env: &Env) -> Result<web_sys::Respon
         return Err(Error::client(403, "origin_not_allowed", "pages of other origins change nothing here"));
     }
     let own = own(&path).ok_or_else(Error::not_found)?;
+    if own == console::ROOT.trim_end_matches('/') {
+        return Ok(console::home()?.into());
+    }
     if let Some(asked) = odata::root(own) {
         let configuration = configuration::current(env, now).await?;
         return Ok(odata::any(&request, env, &configuration, asked, now).await?.into());

@@ -30,7 +30,7 @@ pub(crate) const SCRIPTS: [Script; 2] = [
         name: "edge",
         program: "msci-edge",
         folder: "worker",
-        serves: &["sdk/assets", "sdk/manifest.json", "sdk/msci.js"],
+        serves: &["sdk/assets", "sdk/manifest.json", "sdk/msci.js", "www/pick.js"],
     },
     Script {
         name: "console",
@@ -42,6 +42,7 @@ pub(crate) const SCRIPTS: [Script; 2] = [
             "sdk/loader.js",
             "www/assets",
             "www/www.json",
+            "www/tokens/msci.php",
             "www/tokens/token.cs",
             "www/tokens/token.mjs",
             "www/tokens/token.py",
@@ -180,7 +181,7 @@ impl Served {
             Some("js") => "text/javascript; charset=utf-8",
             Some("wasm") => "application/wasm",
             Some("json") => "application/json; charset=utf-8",
-            Some("cs" | "mjs" | "py") => "text/plain; charset=utf-8",
+            Some("cs" | "mjs" | "php" | "py") => "text/plain; charset=utf-8",
             _ => bail!("{} has no known media type", self.name),
         })
     }
