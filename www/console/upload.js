@@ -1,7 +1,7 @@
 // @ts-check
 // Rows of a file, uploaded with their progress, and taken back on the way; of any size, since nothing is held. What was
 // written when an upload is cancelled stays: the same file again writes the rest.
-import { ROOT } from "./ask.js";
+import { data, ROOT } from "./ask.js";
 import { button, h } from "./dom.js";
 
 /** @typedef {{ line: number, code: string, message: string }} Rejected */
@@ -40,6 +40,10 @@ function send(form, file, told) {
     const answer = parsed(request.responseText);
     if (request.status !== 200) return failed(answer?.error?.message ?? "That did not work. Please try again.");
     ended(...report(answer, file.name));
+    void data(`tables/${name}`).then(({ body }) => {
+      const count = form.parentElement?.querySelector("p");
+      if (count && typeof body?.rows === "number") count.textContent = `${body.rows} rows are in it.`;
+    });
   });
   request.addEventListener("error", () => failed("The upload was broken off. The same file again writes the rest."));
   request.addEventListener("abort", () => failed("Cancelled. Rows that were written stay; the same file again writes the rest."));
