@@ -83,6 +83,28 @@ test("a timeline shows what arrives, without loading the page again, but not und
   assert.match(readFileSync(await file.path(), "utf8"), /\/second/);
 });
 
+test("customers are sorted by a column, and shown as tiles until they are shown as rows again", async () => {
+  const { page } = desk;
+  await desk.go("Customers");
+  const ids = () => page.getByRole("region", { name: "Customers" }).locator("tbody tr td:nth-child(2)").allTextContents();
+  const found = await ids();
+  const inOrder = [...found].sort((one, other) => one.localeCompare(other, "en", { numeric: true }));
+  await page.getByRole("button", { name: "Id", exact: true }).focus();
+  await page.keyboard.press("Enter");
+  assert.deepEqual(await ids(), inOrder);
+  await page.keyboard.press("Enter");
+  assert.deepEqual(await ids(), inOrder.toReversed());
+  await desk.press("As tiles");
+  await page.reload();
+  await page.locator(".tiles").waitFor();
+  await desk.sound();
+  await page.setViewportSize({ width: 360, height: 740 });
+  await desk.sound();
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await desk.press("As tiles");
+  assert.equal(await page.locator(".tiles").count(), 0);
+});
+
 test("Optimizely is set up: an account, a list as a file, a list uploaded", async (t) => {
   const { page } = desk;
   /** @type {string[]} */

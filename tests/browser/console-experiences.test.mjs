@@ -134,6 +134,28 @@ test("the page in the frame is nobody's: no cookie, no storage, no way to the co
   assert.match(pick?.headers()["content-security-policy"] ?? "", /frame-src http:\/\/localhost:\d+; frame-ancestors 'self'$/);
 });
 
+test("where the console has a host of its own, the shop's pages are picked on in their own origin", async (t) => {
+  const other = await system(t, { adminHost: "admin.localhost" });
+  const { host } = new URL(other.base);
+  const away = await launch(t, { args: [`--host-resolver-rules=MAP admin.localhost ${host}, MAP shop.localhost ${host}`] });
+  const { page, ...there } = await open(away, "http://admin.localhost");
+  await there.open("new/experiences");
+  await page.getByRole("button", { name: "Pick on the page" }).click();
+  await page.getByRole("dialog").getByText("this host is not the site's").waitFor();
+  await page.getByLabel("Page of your site").fill("http://shop.localhost/cart");
+  await page.keyboard.press("Enter");
+  const shop = page.frameLocator("iframe[title='The page to pick on']").frameLocator("iframe[title='Page of the site']");
+  await shop.locator("h1").click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  assert.equal(await page.getByLabel("Selector").inputValue(), "h1");
+  const outer = await page.goto(`${there.root}pick?uri=${encodeURIComponent("http://shop.localhost/")}`);
+  assert.match(outer?.headers()["content-security-policy"] ?? "", /frame-src http:\/\/shop\.localhost; frame-ancestors 'self'$/);
+  // It is remembered for the next pick.
+  await there.open("new/experiences");
+  await page.getByRole("button", { name: "Pick on the page" }).click();
+  assert.equal(await page.getByLabel("Page of your site").inputValue(), "http://shop.localhost/");
+});
+
 test("selectors are short, hold when the page around changes, and are ones the edge knows", async (t) => {
   const { build } = await import("esbuild");
   const bundle = await build({ entryPoints: ["www/pick/selector.js"], bundle: true, format: "iife", globalName: "picked", write: false });

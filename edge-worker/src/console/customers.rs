@@ -104,7 +104,21 @@ pub(super) async fn one(visit: &Visit<'_>, id: &str) -> Result<Answer> {
     let segments: Vec<_> = items(&customer, "segments")
         .iter()
         .map(plain)
-        .map(|name| html! { li { a href=(to(&format!("segments/{name}"))) { (name) } " since " (time(since.get(&name))) } })
+        .map(|name| {
+            let why = visit
+                .configuration
+                .definitions
+                .bundle
+                .segments
+                .get(&name)
+                .map(|segment| segment.filter.as_str());
+            html! {
+                li {
+                    a href=(to(&format!("segments/{name}"))) { (name) } " since " (time(since.get(&name)))
+                    @if let Some(why) = why { ", because " code { (why) } }
+                }
+            }
+        })
         .collect();
     let nothing = |words: &str| html! { p.quiet { (words) } };
     let body = html! {
