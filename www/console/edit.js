@@ -23,9 +23,8 @@ export async function edit(area, over) {
   };
   const place = h("div", { class: "builder", role: "group", "aria-label": "Builder" });
   const told = h("div", { role: "status", class: "told", id: document.getElementById("preview") ? false : "preview" });
-  const parent = /** @type {HTMLElement} */ (area.parentElement);
-  parent.before(place);
-  parent.after(told);
+  area.before(place);
+  area.parentElement?.after(told);
 
   /** @type {AbortController | undefined} */
   let asking;

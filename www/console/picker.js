@@ -78,4 +78,6 @@ export function relay(frame) {
     const [msci, selector, words] = [said?.msci, said?.selector, said?.words].map((one) => String(one ?? "").slice(0, 512));
     parent.postMessage({ msci, selector, words }, location.origin);
   });
+  // Not before somebody listens to it.
+  frame.src = frame.dataset.src ?? "";
 }

@@ -62,7 +62,7 @@ pub(super) fn page(status: u16, at: &str, title: &str, body: &Markup) -> Result<
 /// its policy lets in. It hands on what is picked there.
 pub(super) fn frame(of: &str) -> Result<Response> {
     let origin = web_sys::Url::new(of)?.origin();
-    let body = html! { iframe.picked src=(of) sandbox="allow-scripts" title="Page of the site" referrerpolicy="no-referrer" {} };
+    let body = html! { iframe.picked data-src=(of) sandbox="allow-scripts" title="Page of the site" referrerpolicy="no-referrer" {} };
     let framed = format!("frame-src {origin}; frame-ancestors 'self'");
     document(200, "Pick an element", &body, &framed)
 }
