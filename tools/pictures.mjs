@@ -13,7 +13,7 @@ import { root } from "./lib.mjs";
 import { setUp } from "./setup.mjs";
 
 const FOLDER = join(root, "www/pictures");
-const VISITORS = 60;
+const VISITORS = 300;
 const HOUR = 3_600_000;
 const PAGES = ["/", "/coffee-machines/", "/coffee-machines/premium/aurora-dual-boiler", "/coffee-machines/premium/", "/reviews/", "/reviews/aurora-dual-boiler", "/cart"];
 
@@ -56,7 +56,10 @@ try {
   await take("customer");
   await desk.open("segments/PremiumBrowsers");
   await desk.page.getByText(/in it now/).waitFor();
+  await desk.page.locator(".chart canvas").waitFor();
+  await desk.page.setViewportSize({ width: 1200, height: 1480 });
   await take("segment");
+  await desk.page.setViewportSize({ width: 1200, height: 820 });
   await desk.open("experiences/premium-hero");
   await desk.page.locator("svg.bar").waitFor();
   await desk.page.locator("[data-results]").scrollIntoViewIfNeeded();
