@@ -101,6 +101,21 @@ test("an element is picked by keyboard alone", async () => {
   assert.equal(await page.getByLabel("Selector").last().inputValue(), name);
 });
 
+test("changes are tried on the page while they are typed, as one of the customers", async () => {
+  const { page } = desk;
+  await desk.open("experiences/loyal-welcome");
+  await page.getByLabel("Value", { exact: true }).fill('Ciao {{ FirstName | default("friend") }} <b>');
+  await page.getByRole("button", { name: "Try it on the page" }).click();
+  await site().locator("#welcome").getByText("Ciao friend <b>", { exact: true }).waitFor();
+  await page.getByLabel("As", { exact: true }).last().fill("Abbie");
+  await page.keyboard.press("Enter");
+  await site().locator("#welcome").getByText("Ciao Abbie <b>", { exact: true }).waitFor();
+  await page.getByRole("dialog").getByText("1 elements are changed").waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  // Nothing of it is saved.
+  assert.equal((await msci.admin("GET", "/experiences/loyal-welcome")).body.changes[0].value, "Welcome back, {{ FirstName }}!");
+});
+
 test("the page in the frame is nobody's: no cookie, no storage, no way to the console, and nothing is tracked", async () => {
   const { page } = desk;
   /** @type {string[]} */
@@ -195,6 +210,8 @@ test("selectors are short, hold when the page around changes, and are ones the e
 test("variants are rows too; what the editor does not know stays, and a text that is no definition stays as it is", async () => {
   const { page } = desk;
   await desk.open("experiences/premium-hero");
+  // The builders have their place, so that nothing moves under the click.
+  await page.getByRole("group", { name: "Builder" }).nth(1).getByLabel("Value", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Add variant" }).click();
   const second = page.getByRole("group", { name: "Variant B" });
   await second.getByRole("button", { name: "Add change" }).click();

@@ -93,6 +93,7 @@ export function experience(area) {
   /** Changes, or variants with changes of their own. @param {Experience} own @param {() => void} changed @param {() => string} first */
   function changes(own, changed, first) {
     const whole = h("section", { class: "part" });
+    let tried = 0;
     const draw = (/** @type {string} */ focus = "") => {
       const variants = own.variants ?? [];
       whole.replaceChildren(
@@ -120,6 +121,12 @@ export function experience(area) {
               ),
             )
           : [list((own.changes ??= []), "c", redraw, changed, first)]),
+        h(
+          "div",
+          { class: "line" },
+          variants.length > 1 && select("Variant to try", variants.map(({ name }) => name), variants[tried]?.name ?? "", (name) => (tried = variants.findIndex((one) => one.name === name))),
+          button("Try it on the page", () => pick(first(), { changes: () => own.variants?.[tried]?.changes ?? own.changes ?? own.variants?.[0]?.changes ?? [] })),
+        ),
         h(
           "div",
           { class: "line add" },
@@ -177,7 +184,7 @@ function list(of, id, redraw, changed, first) {
         "div",
         { class: "line" },
         action,
-        change.action !== "redirect" && h("span", { class: "line" }, where, button("Pick on the page", () => pick(first(), picked))),
+        change.action !== "redirect" && h("span", { class: "line" }, where, button("Pick on the page", () => pick(first(), { picked }))),
         change.action === "setAttribute" && text("Attribute", change.name ?? "", (name) => ((change.name = name), changed())),
         change.action !== "remove" && value,
         button(WORDS.remove, () => {

@@ -4,6 +4,7 @@
 // text for a field, and nothing else.
 import { data, reason, ROOT } from "./ask.js";
 import { button, h } from "./dom.js";
+import { WORDS } from "./words.js";
 
 /** Where the page that was shown last is remembered: the site may be on another host than the console. */
 const LAST = "msci-picked-page";
@@ -15,19 +16,34 @@ const first = (page) => {
   return /^https?:/.test(last) && URL.canParse(path, last) ? new URL(path, last).href : path;
 };
 
-/** @param {string} page @param {(selector: string) => void} picked */
-export function pick(page, picked) {
+/** What a page is told of a customer: what templates may name. @param {string} search */
+async function fieldsOf(search) {
+  if (!search) return {};
+  const { body } = await data(`customers?kind=known&top=1&search=${encodeURIComponent(search)}`);
+  return body?.customers?.[0]?.attributes ?? null;
+}
+
+/**
+ * Shows a page of the site: to pick an element of it, or to see changes on it that are not saved yet.
+ * @param {string} page
+ * @param {{ picked: (selector: string) => void } | { changes: () => unknown[] }} work
+ */
+export function pick(page, work) {
+  const tries = "changes" in work;
+  const who = h("input", { id: "pick-who", type: "search", placeholder: "nobody in particular" });
   const address = h("input", { id: "pick-address", value: first(page) });
-  const told = h("p", { role: "status", class: "quiet" }, "Point at an element and click it. With the keyboard: arrow keys lead through the page, Enter picks, Escape leaves.");
+  const told = h("p", { role: "status", class: "quiet" }, tries ? WORDS.trying : WORDS.picking);
   const place = h("div", { class: "frame-place" });
   const dialog = h(
     "dialog",
-    { class: "picker", "aria-label": "Pick an element" },
+    { class: "picker", "aria-label": tries ? "The changes on the page" : "Pick an element" },
     h(
       "form",
       { class: "line", submit: (/** @type {Event} */ event) => (event.preventDefault(), void show()) },
       h("label", { for: "pick-address" }, "Page of your site"),
       address,
+      tries && h("label", { for: "pick-who" }, "As"),
+      tries && who,
       h("button", {}, "Show"),
       button("Close", () => dialog.close()),
     ),
@@ -39,17 +55,21 @@ export function pick(page, picked) {
     const frame = place.querySelector("iframe");
     if (!frame || source !== frame.contentWindow || origin !== location.origin) return;
     const selector = String(said?.selector ?? "").slice(0, 512);
-    if (said?.msci === "ready") {
+    if (said?.msci === "ready" && tries) frame.contentWindow?.postMessage({ msci: "draft", changes: work.changes(), fields }, location.origin);
+    if (said?.msci === "drafted") told.textContent = WORDS.tried(String(said.words).slice(0, 10));
+    if (said?.msci === "ready" && !tries) {
       frame.focus();
       frame.contentDocument?.querySelector("iframe")?.focus();
     }
-    if (said?.msci === "point") told.textContent = `${selector}: ${String(said.words ?? "").slice(0, 80)}`;
+    if (said?.msci === "point" && !tries) told.textContent = `${selector}: ${String(said.words ?? "").slice(0, 80)}`;
     if (said?.msci === "leave") address.focus();
-    if (said?.msci === "pick" && selector) {
+    if (said?.msci === "pick" && selector && !tries) {
       dialog.close();
-      picked(selector);
+      work.picked(selector);
     }
   };
+  /** Of whom the page is shown. @type {Record<string, unknown>} */
+  let fields = {};
   async function show() {
     const uri = address.value.trim();
     // Where it may not be shown, the reason is told here: a frame would stay empty.
@@ -59,6 +79,12 @@ export function pick(page, picked) {
       return;
     }
     localStorage.setItem(LAST, uri);
+    const found = await fieldsOf(who.value.trim());
+    if (!found) {
+      told.textContent = "No known customer is called so.";
+      return;
+    }
+    fields = found;
     place.replaceChildren(h("iframe", { src: `${ROOT}pick?uri=${encodeURIComponent(uri)}`, title: "The page to pick on" }));
   }
   addEventListener("message", heard);
@@ -73,7 +99,9 @@ export function pick(page, picked) {
 
 /** The outer frame: hands on what the inner one says. @param {HTMLIFrameElement} frame */
 export function relay(frame) {
-  addEventListener("message", ({ source, data: said }) => {
+  addEventListener("message", ({ source, origin, data: said }) => {
+    // A sandboxed page has no origin to name; what it is told is of a page that it may see.
+    if (source === parent && origin === location.origin && said?.msci === "draft") frame.contentWindow?.postMessage(said, "*");
     if (source !== frame.contentWindow || parent === window) return;
     const [msci, selector, words] = [said?.msci, said?.selector, said?.words].map((one) => String(one ?? "").slice(0, 512));
     parent.postMessage({ msci, selector, words }, location.origin);

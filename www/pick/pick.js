@@ -2,6 +2,7 @@
 // On a page of the site that the console shows in a frame: what is pointed at is framed, and a click or Enter says
 // which element it is. Nothing else of the page can be used meanwhile. The arrow keys lead through the elements: up
 // and down out of and into them, left and right beside.
+import { draft } from "./draft.js";
 import { selector } from "./selector.js";
 
 const to = document.currentScript?.getAttribute("data-to") ?? "";
@@ -82,4 +83,12 @@ addEventListener(
   },
   true,
 );
-parent.postMessage({ msci: "ready" }, to);
+// What is typed in the console, tried here.
+addEventListener("message", ({ source, data }) => {
+  if (source !== parent || data?.msci !== "draft" || !Array.isArray(data.changes)) return;
+  parent.postMessage({ msci: "drafted", words: String(draft(data.changes, data.fields ?? {})) }, to);
+});
+// The page is whole.
+const ready = () => parent.postMessage({ msci: "ready" }, to);
+if (document.readyState === "loading") addEventListener("DOMContentLoaded", ready);
+else ready();
