@@ -14,7 +14,7 @@ use crate::stamp::{Inputs, step};
 /// Sources below `www/console`, each a file of its own.
 const FILES: [(&str, &str); 2] = [("console", "js"), ("console", "css")];
 
-/// What people of WordPress put on their site.
+/// The plugin of the example, as people copy it.
 const PLUGIN: &str = "examples/wordpress/msci.php";
 
 pub(crate) fn build(place: &Place) -> Result<()> {
