@@ -125,7 +125,7 @@ function consoleWorker({ adminToken, ingestionKey, adminHost, vars, mains }) {
   return {
     ...described,
     ...own,
-    routes: routes("admin", "console"),
+    routes: [...routes("admin", "console"), "*/_msci/console"],
     bindings: {
       ...described.bindings,
       MSCI_ADMIN_TOKEN: adminToken,

@@ -3,6 +3,7 @@
 
 mod order;
 mod reach;
+mod told;
 
 use crate::activity::ActivityField;
 use crate::collections::{Map, in_order, sorted_by_key};

@@ -3,14 +3,13 @@
 // A page of the site, from the request to the answer. What is decided is Rust's (`site.rs`), between the waits that are
 // here: for the site and for KV, side by side. Where Rust does not decide, the page is the site's own (law 6).
 import * as glue from "msci:glue";
+import { CONDITIONS, ask } from "./ask.js";
 import { answered, atOnce } from "./guard.mjs";
 import { lines } from "./headers.js";
 import { changed } from "./rewriter.js";
 
 /** @typedef {import("msci:glue").Env} Env */
 
-/** What makes a site answer with less than its page. */
-const CONDITIONS = ["if-none-match", "if-modified-since", "range"];
 /** What Rust plans with, in its order. */
 const TOLD = ["cookie", "sec-gpc", "accept", "sec-fetch-dest", "upgrade", ...CONDITIONS];
 
@@ -93,22 +92,4 @@ class Profile {
     clearTimeout(timer);
     this.#over = true;
   }
-}
-
-/**
- * The site's own answer, as if this Worker were not there. `whole` leaves out what would make it "not modified".
- * @param {Request} request
- * @param {Env} env
- */
-function ask(request, env, whole = false) {
-  if (env.SITE && !whole) return env.SITE.fetch(request);
-  let address = request.url;
-  if (!env.SITE && env.MSCI_ORIGIN) {
-    const { pathname, search } = new URL(address);
-    address = env.MSCI_ORIGIN.replace(/\/+$/, "") + pathname + search;
-  }
-  // A request is also a description of one: same method, headers, body and redirect mode.
-  const copy = new Request(address, request);
-  if (whole) for (const name of CONDITIONS) copy.headers.delete(name);
-  return env.SITE ? env.SITE.fetch(copy) : fetch(copy);
 }

@@ -92,6 +92,12 @@ impl Error {
         Self::client(404, "not_found", "there is nothing at this address")
     }
 
+    /// 401, of a console's session that is over.
+    #[cfg(feature = "console")]
+    pub(crate) fn signed_out() -> Self {
+        Self::client(401, "signed_out", "please sign in")
+    }
+
     /// 405.
     pub(crate) fn method_not_allowed() -> Self {
         Self::client(405, "method_not_allowed", "this address does not answer that method")

@@ -3,6 +3,8 @@
 //! cookie lives, pages are decided for whom it names, and nothing of this browser is tracked: the script is
 //! served empty, signals are refused, no cookieId is given, no profile is touched.
 
+mod picker;
+
 use msci_core::config::Action;
 use msci_core::consent;
 use msci_core::json;
@@ -51,7 +53,13 @@ pub(crate) async fn open(
         let builder = ResponseBuilder::new().with_header("Content-Type", "text/css; charset=utf-8")?;
         return Ok(builder.with_header("Cache-Control", "max-age=600")?.fixed(CSS.into()));
     }
+    if behind == picker::SCRIPT {
+        return picker::script();
+    }
     let origin = http::url(request)?.origin();
+    if let Some(seal) = behind.strip_prefix(previews::PICK) {
+        return picker::show(request, env, configuration, seal, now).await;
+    }
     if behind == END {
         let gone = cookies::expired(names::COOKIE_PREVIEW);
         return redirect(&format!("{origin}/"), &gone);
@@ -135,14 +143,20 @@ pub(crate) fn note(viewer: &Viewer, exposures: &[Exposure]) -> Exposure {
         "<link rel=\"stylesheet\" href=\"{at}{STYLE}\"><div id=\"msci-preview\" role=\"status\">Preview as {who}.{held} \
          Nothing is tracked. <a href=\"{at}{END}\">End preview</a></div>"
     );
-    let edit = |selector: &str, action, value: &str, name: Option<&str>| {
-        let (selector, value) = (selector.to_owned(), value.to_owned());
-        Edit { selector, action, value, name: name.map(str::to_owned) }
-    };
+    silenced(edit("body", Action::Prepend, &value, None))
+}
+
+fn edit(selector: &str, action: Action, value: &str, name: Option<&str>) -> Edit {
+    let (selector, value) = (selector.to_owned(), value.to_owned());
+    Edit { selector, action, value, name: name.map(str::to_owned) }
+}
+
+/// A page with this edit, and without its tracking script.
+fn silenced(first: Edit) -> Exposure {
     let script = format!("{}/{SCRIPT}", names::PREFIX);
-    let silent = format!("{at}{SCRIPT}");
+    let silent = format!("{}{ROOT}{SCRIPT}", names::PREFIX);
     let changes = vec![
-        edit("body", Action::Prepend, &value, None),
+        first,
         edit(&format!("script[src*=\"{script}\"]"), Action::SetAttribute, &silent, Some("src")),
         edit("script", Action::ReplaceText, &silent, Some(&script)),
     ];

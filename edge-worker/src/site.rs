@@ -417,10 +417,10 @@ const PRIVATE: &str = "private, no-store";
 
 /// What becomes of a page, carried out by `js/rewriter.js`.
 #[derive(Default)]
-struct Changes<'a> {
+pub(crate) struct Changes<'a> {
     exposures: &'a [Exposure],
     /// HTML of ours for the head.
-    head: String,
+    pub(crate) head: String,
     /// It is one visitor's alone, and says so.
     personal: bool,
     /// `Cache-Control`; empty where it stays.
@@ -433,7 +433,7 @@ struct Changes<'a> {
 
 impl<'a> Changes<'a> {
     /// The edits of all exposures, and the marker that says which they are, and what a redirect on the way here showed.
-    fn of(exposures: &'a [Exposure], carried: Option<&str>) -> Self {
+    pub(crate) fn of(exposures: &'a [Exposure], carried: Option<&str>) -> Self {
         let mut changes = Self { exposures, ..Self::default() };
         if !exposures.is_empty() || carried.is_some() {
             let marker = attribute(&page::marker(exposures, carried));
@@ -446,7 +446,7 @@ impl<'a> Changes<'a> {
 
     /// A line each: `personal` or nothing, `Cache-Control`, location, head, edits in JSON, and a line for every cookie.
     /// None where there is nothing.
-    fn told(&self) -> Option<String> {
+    pub(crate) fn told(&self) -> Option<String> {
         let Self { exposures, head, personal, control, cookies, location } = self;
         let location = location.unwrap_or_default();
         // No header could hold a location of two lines.

@@ -30,6 +30,7 @@ pub(crate) fn forms(key: &str, prefix: &str) -> Result<serde_json::Value> {
         "script": called("loader.js", &config)?,
         "gtm": called("gtm.js", &config)?,
         "npm": npm,
+        "wordpress": assets::text("msci.php")?.replace(": 'local'", &format!(": '{key}'")),
         "guard": called("guard.js", &PATIENCE.to_string())?,
     }))
 }

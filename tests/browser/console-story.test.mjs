@@ -70,16 +70,24 @@ test("a table is uploaded, the script pasted, a visitor known, a page changed fo
   await desk.go("Segments");
   await page.getByRole("link", { name: "New segment" }).click();
   await page.getByLabel("Name", { exact: true }).fill("Readers");
-  await page.getByLabel("Condition").fill("UnifiedActivity/any(a: contains(a/ViewUri,'/reviews'))");
-  await page.locator("#preview").getByText("1 customers are in it now").waitFor();
+  await page.getByRole("button", { name: "Add condition" }).click();
+  await page.getByLabel("What").selectOption({ label: "Has done something on the site" });
+  await page.getByLabel("What").nth(1).selectOption({ label: "Address of the page" });
+  await page.getByLabel("How", { exact: true }).selectOption({ label: "contains" });
+  await page.getByLabel("Value", { exact: true }).fill("/reviews");
+  await page.locator("#preview").getByText("1 customer is in it now").waitFor();
   await desk.press("Save");
   await page.getByText("Saved.").waitFor();
 
   await desk.go("Experiences");
   await page.getByRole("link", { name: "New experience" }).click();
   await page.getByLabel("Name", { exact: true }).fill("hello");
-  const changes = [{ selector: "h1", action: "setText", value: "Hello {{ FirstName }}" }];
-  await page.getByLabel("Definition").fill(JSON.stringify({ audience: "Tier eq 'Gold' and IsMemberOfSegment('Readers')", pages: ["/"], changes }));
+  await page.getByLabel("For whom").fill("Tier eq 'Gold' and IsMemberOfSegment('Readers')");
+  await page.getByRole("button", { name: "Pick on the page" }).click();
+  await page.frameLocator("iframe[title='The page to pick on']").frameLocator("iframe[title='Page of the site']").getByRole("heading", { name: "Shop" }).click();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.getByLabel("Value", { exact: true }).last().fill("Hello {{ FirstName }}");
+  await page.getByLabel("Held out").fill("0");
   await desk.press("Save");
   await page.getByText("Saved.").waitFor();
   await idle(msci);

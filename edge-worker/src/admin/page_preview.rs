@@ -1,4 +1,5 @@
 //! `POST /preview { customerId | persona, uri }`: a link to the site as they would see it, good for one visit.
+//! With `pick: true` instead of somebody: the page in a frame of whoever asks, to point at its elements.
 
 use msci_core::json;
 use msci_core::persona::{PERSONA_BYTES, Persona, Viewer};
@@ -6,7 +7,7 @@ use serde_json::{Value, json};
 use worker::{Env, Request, Response};
 
 use super::customers::{invalid, text};
-use crate::calls::previews::{self, LIFE_MS, LINK, Preview, ROOT};
+use crate::calls::previews::{self, LIFE_MS, LINK, PICK, Picked, Preview, ROOT};
 use crate::calls::{self, Seen};
 use crate::configuration::Configuration;
 use crate::error::{Error, Result};
@@ -35,6 +36,13 @@ pub(super) async fn link(
     let apart = !names::var(env, names::VAR_ADMIN_HOST).is_empty();
     if apart && page.host() == here.host() {
         return Err(invalid("send the whole address of a page: this host is not the site's"));
+    }
+    if asked.get("pick") == Some(&Value::Bool(true)) {
+        let picked = Picked { path: format!("{}{}", page.pathname(), page.search()), by: here.origin() };
+        let expires = now().plus(LIFE_MS);
+        let seal = configuration.proofs.seal(PICK, serde_json::to_string(&picked)?.as_bytes(), expires);
+        let url = format!("{}{}{ROOT}{PICK}{seal}", page.origin(), names::PREFIX);
+        return http::json(&json!({ "url": url, "expires": expires.to_rfc3339() }));
     }
     let viewer = viewer(env, configuration, asked).await?;
     let name = viewer.name();

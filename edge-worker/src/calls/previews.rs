@@ -15,6 +15,18 @@ pub(crate) const LIFE_MS: i64 = 10 * 60 * SECOND_MS;
 /// What a link's seal is for.
 pub(crate) const LINK: &str = "preview link";
 
+/// Behind [`ROOT`]: a page to point at its elements, as a stranger sees it. Its seal says all there is to know.
+pub(crate) const PICK: &str = "pick/";
+
+/// A page that elements are picked on.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Picked {
+    /// Path and query.
+    pub(crate) path: String,
+    /// The only origin that may show it in a frame, and is told what was picked: the console's.
+    pub(crate) by: String,
+}
+
 /// What a link stands for; kept where it can be taken once.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Preview {

@@ -22,6 +22,8 @@ pub(super) struct Visit<'a> {
     /// What the form says, if it is one.
     pub(super) form: Option<web_sys::FormData>,
     query: UrlSearchParams,
+    /// Where the console is visited.
+    origin: String,
 }
 
 impl<'a> Visit<'a> {
@@ -31,8 +33,9 @@ impl<'a> Visit<'a> {
         configuration: &'a Configuration,
         (session, caller): (Session, Caller),
     ) -> Result<Self> {
-        let query = http::url(request)?.search_params();
-        Ok(Self { env, configuration, session, caller, form: None, query })
+        let url = http::url(request)?;
+        let (query, origin) = (url.search_params(), url.origin());
+        Ok(Self { env, configuration, session, caller, form: None, query, origin })
     }
 
     /// Whether a page is for whoever visits.
@@ -80,7 +83,7 @@ impl<'a> Visit<'a> {
         if let Some(body) = body {
             init.set_body(&body);
         }
-        let request = web_sys::Request::new_with_str_and_init(&format!("https://console/{path}"), &init)?;
+        let request = web_sys::Request::new_with_str_and_init(&format!("{}/{path}", self.origin), &init)?;
         request.headers().set("content-type", kind)?;
         let path = path.split('?').next().unwrap_or_default();
         let mut answer =

@@ -104,7 +104,21 @@ pub(super) async fn one(visit: &Visit<'_>, id: &str) -> Result<Answer> {
     let segments: Vec<_> = items(&customer, "segments")
         .iter()
         .map(plain)
-        .map(|name| html! { li { a href=(to(&format!("segments/{name}"))) { (name) } " since " (time(since.get(&name))) } })
+        .map(|name| {
+            let why = visit
+                .configuration
+                .definitions
+                .bundle
+                .segments
+                .get(&name)
+                .map(|segment| segment.filter.as_str());
+            html! {
+                li {
+                    a href=(to(&format!("segments/{name}"))) { (name) } " since " (time(since.get(&name)))
+                    @if let Some(why) = why { ", because " code { (why) } }
+                }
+            }
+        })
         .collect();
     let nothing = |words: &str| html! { p.quiet { (words) } };
     let body = html! {
@@ -118,7 +132,11 @@ pub(super) async fn one(visit: &Visit<'_>, id: &str) -> Result<Answer> {
         }
         @if known { section.card { h2 { "Linked browsers" } (links(visit, &customer)) } }
         (timeline(visit, id).await?)
-        @if visit.sees("privacy") { p { a href=(to(&format!("privacy?kind=customerId&id={id}"))) { "Erase this person…" } } }
+        section.card { h2 { "Decisions for a page" } div data-explain=(id) {} input type="hidden" name="form" value=(visit.session.form); }
+        @if visit.sees("privacy") {
+            p { a href=(to(&format!("data/privacy/export?customerId={id}"))) download={ (id) ".jsonl" } { "Download all that is held about this person" } }
+            p { a href=(to(&format!("privacy?kind=customerId&id={id}"))) { "Erase this person…" } }
+        }
     };
     Ok(Answer::Page("customers", name(&customer), body))
 }
@@ -194,8 +212,11 @@ async fn timeline(visit: &Visit<'_>, id: &str) -> Result<Markup> {
         section.card #timeline {
             h2 { "Timeline" }
             (tabs("Kinds of activities", &views))
-            @if shown.is_empty() { p.quiet { "Nothing of this kind is here." } }
-            @else { (table("Timeline", &["When", "What", "Title", "Where"], &shown)) }
+            // What arrives shows on the first page by itself (`www/console/live.js`).
+            div #activities data-live[visit.asked("skiptoken").is_empty()] {
+                @if shown.is_empty() { p.quiet { "Nothing of this kind is here." } }
+                @else { (table("Timeline", &["When", "What", "Title", "Where"], &shown)) }
+            }
             (pager(visit, &format!("{}&skiptoken=", path(&kind)), &answer))
         }
     })

@@ -1,5 +1,6 @@
 //! Tables, measures, segments, experiences and activations: one list and one form for all of them, by what
 //! is said of each kind here. A form that is refused comes back as it was typed, with the fault in its place.
+//! `data-edit` says what a text is, so that the page's script can put an editor beside it (`www/console/edit.js`).
 
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
@@ -11,19 +12,21 @@ use super::parts::{
     check, choice, confirmed, done, empty, field, items, lacking, line, note, number, pager, plain, shown,
     table, text,
 };
-use super::{activations, customers};
+use super::{activations, customers, experiences};
 use crate::error::{Error, Result};
 use crate::http::encoded;
+use crate::platform;
 use crate::storage::index;
+use msci_core::time::{DAY_MS, Timestamp};
 
 /// How a field is typed, and what of the definition it is.
 #[derive(Clone, Copy, PartialEq)]
 enum Shape {
     /// A text.
     Line,
-    /// A filter, with its faults where they stand.
+    /// A filter over activities, with its fault where it stands.
     Filter,
-    /// A filter over customers: as it is typed, how many it holds for.
+    /// A filter over customers, likewise.
     Audience,
     /// A truth value.
     Check,
@@ -256,6 +259,7 @@ pub(super) async fn one(visit: &Visit<'_>, path: &str, name: &str) -> Result<Ans
     let below = match path {
         "segments" => members(visit, name, &definition).await?,
         "tables" => rows(visit, name, &definition),
+        "experiences" => experiences::below(name),
         "activations" => activations::deliveries(visit, name).await?,
         _ => html! {},
     };
@@ -278,14 +282,48 @@ fn rows(visit: &Visit<'_>, name: &str, definition: &Value) -> Markup {
     }
 }
 
+/// How many were in a segment at the end of each day, and are now.
+async fn sizes(visit: &Visit<'_>, name: &str, now: u64) -> Result<Markup> {
+    let today = platform::now().0.div_euclid(DAY_MS);
+    let day = |size: &Value| size.get(0).and_then(Value::as_i64).unwrap_or(today);
+    let mut sizes = index::sizes_by_day(visit.env, name).await?;
+    sizes.retain(|size| day(size) < today);
+    if sizes.is_empty() {
+        return Ok(
+            html! { p.quiet { "Its size is noted once a day, and drawn here from the second day on." } },
+        );
+    }
+    sizes.push(json!([today, now]));
+    let rows: Vec<_> = sizes
+        .iter()
+        .map(|size| {
+            let at = Timestamp(day(size).saturating_mul(DAY_MS)).to_rfc3339();
+            vec![
+                html! { (at.get(..10).unwrap_or_default()) },
+                html! { (plain(size.get(1).unwrap_or(&Value::Null))) },
+            ]
+        })
+        .collect();
+    Ok(html! {
+        section.card {
+            h2 { "Size over time" }
+            div.chart data-days=(msci_core::json::text(&Value::Array(sizes))) role="img"
+                aria-label="Members by day; the numbers stand in the table below." {}
+            details { summary { "As numbers" } (table("Members by day", &["Day (UTC)", "Members"], &rows)) }
+        }
+    })
+}
+
 async fn members(visit: &Visit<'_>, name: &str, definition: &Value) -> Result<Markup> {
     let path = format!("segments/{}", encoded(name));
     let token = encoded(&visit.asked("skiptoken"));
     let answer = visit.get(&format!("{path}/members?skiptoken={token}")).await?;
     let customers = items(&answer, "customers");
+    let count = number(&answer, "count");
     Ok(html! {
+        (sizes(visit, name, count).await?)
         section.card {
-            h2 { "Members (" (number(&answer, "count")) ")" }
+            h2 { "Members (" (count) ")" }
             @if let Some(evaluating) = definition.get("evaluating") {
                 (note("", &html! {
                     "Customers are being brought to it: " (number(evaluating, "done")) " of "
@@ -357,13 +395,11 @@ fn edited(
 
 fn control(visit: &Visit<'_>, of: &Field, value: &str, fault: &str) -> Markup {
     let Field { name, label, help, shape } = of;
-    let area = |rows: u8, preview: bool| {
+    let area = |rows: u8, edits: &str| {
         field(name, label, help, &|id, described| {
             html! {
                 textarea id=(id) name=(name) rows=(rows) spellcheck="false" aria-describedby=(described)
-                    hx-post=[preview.then(|| to("preview"))] hx-target=[preview.then_some("#preview")]
-                    hx-trigger=[preview.then_some("input changed delay:400ms")]
-                    hx-sync=[preview.then_some("this:replace")] { (value) }
+                    data-edit=(edits) { (value) }
             }
         })
     };
@@ -385,13 +421,10 @@ fn control(visit: &Visit<'_>, of: &Field, value: &str, fault: &str) -> Markup {
                 (check("left", "Leaves it", value.contains("left")))
             }
         },
-        Shape::Columns => area(6, false),
-        Shape::Whole => area(20, false),
-        Shape::Filter => html! { (area(3, false)) (marked(value, fault)) },
-        Shape::Audience => html! {
-            (area(4, true))
-            div #preview role="status" { (marked(value, fault)) }
-        },
+        Shape::Columns => area(6, ""),
+        Shape::Whole => area(20, "experience"),
+        Shape::Filter => html! { (area(3, "activities")) (marked(value, fault)) },
+        Shape::Audience => html! { (area(4, "customers")) (marked(value, fault)) },
     }
 }
 
@@ -404,7 +437,7 @@ fn marked(filter: &str, fault: &str) -> Markup {
         rest.char_indices().skip(1).find(|(_, c)| !c.is_alphanumeric()).map_or(rest.len(), |(at, _)| at);
     let (word, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
     let word = if word.is_empty() { "…" } else { word };
-    html! { pre aria-label="Where the fault stands" { (before) mark { (word) } (after) } }
+    html! { pre.told aria-label="Where the fault stands" { (before) mark { (word) } (after) } }
 }
 
 /// What is typed, as a definition; or why it is none.
@@ -494,22 +527,4 @@ pub(super) async fn delete(visit: &Visit<'_>, path: &str, name: &str) -> Result<
     let kind = kind(path)?;
     visit.call("DELETE", &kind.address(name), None).await?;
     Ok(Answer::Done(format!("{path}?done=deleted")))
-}
-
-/// `POST preview`: whom a filter holds for now, or where its fault stands.
-pub(super) async fn preview(visit: &Visit<'_>) -> Result<Answer> {
-    let filter = visit.sent("filter");
-    if filter.trim().is_empty() {
-        return Ok(Answer::Part(html! {}));
-    }
-    Ok(Answer::Part(match visit.call("POST", "segments/preview", Some(&json!({ "filter": filter }))).await {
-        Ok(answer) => {
-            let about = if answer.get("approximate").is_some() { "About " } else { "" };
-            html! { p.note { strong { (about) (number(&answer, "count")) " customers" } " are in it now." } }
-        }
-        Err(error) => {
-            let fault = error.told().2;
-            html! { p.note.bad { (fault) } (marked(&filter, &fault)) }
-        }
-    }))
 }

@@ -12,7 +12,9 @@ use crate::{assets, names};
 
 /// Nothing from elsewhere, and no code or style in a page's own text.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
-                      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+                      connect-src 'self'; form-action 'self'; base-uri 'none'; ";
+/// Nobody shows a page of the console in a frame; pages of it show the one that is made for that, and no other.
+const ALONE: &str = "frame-src 'self'; frame-ancestors 'none'";
 
 /// Every page of the navigation: its address, and how people call it.
 const PAGES: [(&str, &str); 14] = [
@@ -43,6 +45,7 @@ pub(super) fn page(status: u16, role: Role, at: &str, title: &str, body: &Markup
         status,
         title,
         &html! {
+            a.skip href="#main" { "Skip to the page" }
             div.frame {
                 nav.side aria-label="Console" {
                     p.brand { "MSCI" }
@@ -55,12 +58,27 @@ pub(super) fn page(status: u16, role: Role, at: &str, title: &str, body: &Markup
                 main #main tabindex="-1" { h1 { (title) } (body) }
             }
         },
+        ALONE,
     )
+}
+
+/// A page that pages of the console show in a frame, with one of the site in it: sandboxed, and the only origin that
+/// its policy lets in. It hands on what is picked there.
+pub(super) fn frame(of: &str) -> Result<Response> {
+    let origin = web_sys::Url::new(of)?.origin();
+    let body = html! { iframe.picked data-src=(of) sandbox="allow-scripts" title="Page of the site" referrerpolicy="no-referrer" {} };
+    let framed = format!("frame-src {origin}; frame-ancestors 'self'");
+    document(200, "Pick an element", &body, &framed)
 }
 
 /// A page without one.
 pub(super) fn alone(status: u16, title: &str, body: &Markup) -> Result<Response> {
-    document(status, title, &html! { main.alone #main tabindex="-1" { h1 { (title) } (body) } })
+    document(
+        status,
+        title,
+        &html! { a.skip href="#main" { "Skip to the page" } main.alone #main tabindex="-1" { h1 { (title) } (body) } },
+        ALONE,
+    )
 }
 
 /// What could not be done, in words.
@@ -77,11 +95,12 @@ pub(super) fn fault(status: u16, role: Role, words: &str) -> Result<Response> {
     page(status, role, "none", title, &words)
 }
 
-fn document(status: u16, title: &str, body: &Markup) -> Result<Response> {
+fn document(status: u16, title: &str, body: &Markup, framing: &str) -> Result<Response> {
     let files = json::value(&assets::text("www.json")?)?;
     let file = |ending: &str| to(&format!("assets/{}", text(&files, ending)));
     html(
         status,
+        framing,
         html! {
             (DOCTYPE)
             html lang="en" {
@@ -94,19 +113,19 @@ fn document(status: u16, title: &str, body: &Markup) -> Result<Response> {
                     // Nobody asks for an icon that is not there.
                     link rel="icon" href="data:,";
                 }
-                body { a.skip href="#main" { "Skip to the page" } (body) }
+                body { (body) }
             }
         },
     )
 }
 
-/// An answer of ours.
-pub(super) fn html(status: u16, body: Markup) -> Result<Response> {
+/// An answer of ours; who frames whom is said by the end of its policy.
+pub(super) fn html(status: u16, framing: &str, body: Markup) -> Result<Response> {
     let builder = ResponseBuilder::new()
         .with_status(status)
         .with_header("Content-Type", "text/html; charset=utf-8")?
         .with_header("Cache-Control", "no-store")?
-        .with_header("Content-Security-Policy", POLICY)?
+        .with_header("Content-Security-Policy", &format!("{POLICY}{framing}"))?
         // Not less: a form's own origin would be hidden from us too.
         .with_header("Referrer-Policy", "same-origin")?
         .with_header("Cross-Origin-Opener-Policy", "same-origin")?

@@ -19,6 +19,9 @@ use msci_core::access::Scope;
 use msci_core::session::{SESSION_MS, Session};
 use msci_core::time::{SECOND_MS, Timestamp};
 
+/// The header by which scripts say which session they are of; a form says it in a field.
+const FORM: &str = "x-msci-form";
+
 /// Whose request it is: of a session, or of somebody whom Cloudflare Access let in.
 pub(super) async fn of(
     request: &Request,
@@ -72,7 +75,7 @@ fn key(configuration: &Configuration, of: &str) -> String {
 /// page loaded again instead.
 pub(super) fn ask(request: &Request, path: &str) -> Result<Response> {
     if !header(request, "hx-request").is_empty() {
-        let response = layout::html(401, html! {})?;
+        let response = layout::html(401, "", html! {})?;
         response.headers().set("HX-Refresh", "true")?;
         return Ok(response);
     }
@@ -165,6 +168,18 @@ pub(super) async fn form(request: &Request, session: &Session, limit: usize) -> 
         return Ok(form);
     }
     Err(refused("This form is older than your session. Please go back, load the page again and repeat it."))
+}
+
+/// Lets a script of one of this session's pages through.
+///
+/// # Errors
+/// 403 for any other's.
+pub(super) fn script(request: &Request, session: &Session) -> Result<()> {
+    own_page(request)?;
+    if session.made(&header(request, FORM)) {
+        return Ok(());
+    }
+    Err(refused("This page is older than your session. Please load it again."))
 }
 
 /// Browsers say from where a form is sent; whoever does not is no browser.

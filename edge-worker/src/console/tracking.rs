@@ -33,9 +33,10 @@ async fn page(visit: &Visit<'_>, fault: &str) -> Result<Answer> {
             (code("script", "Into the page", text(&snippet, "script")))
             (code("gtm", "Google Tag Manager: a tag of type Custom HTML, on All Pages", text(&snippet, "gtm")))
             (code("npm", "Sites with a bundler: npm install msci-sdk", text(&snippet, "npm")))
-            @if !text(&snippet, "wordpress").is_empty() { (code("wordpress", "WordPress", text(&snippet, "wordpress"))) }
+            (code("wordpress", "WordPress: a plugin of one file, wp-content/plugins/msci.php", text(&snippet, "wordpress")))
         }
         section.card { h2 { "Tell your visitors" } (disclosure(visit)) }
+        section.card { h2 { "Optimizely" } div data-optimizely {} }
     };
     Ok(Answer::Page("tracking", "Web tracking & personalization".to_owned(), body))
 }

@@ -16,6 +16,8 @@ use crate::storage::{index, snapshots};
 const MOVED_DAYS: i64 = 3;
 /// So long a job is remembered, in days.
 const JOB_DAYS: i64 = 30;
+/// So long it is known how many were in a segment, in days.
+const SIZE_DAYS: i64 = 400;
 
 impl JobObject {
     /// Some objects write their rows again; at the end goes what none of them wrote.
@@ -72,6 +74,10 @@ impl JobObject {
         };
         let next = index::tidy_members(&self.env, behind).await?;
         if next.is_none() {
+            let configuration = configuration::current(&self.env, now).await?;
+            let segments = configuration.definitions.bundle.segments.keys().map(String::as_str).collect();
+            let today = now.0.div_euclid(DAY_MS);
+            index::note_sizes(&self.env, &segments, today, today - SIZE_DAYS).await?;
             let statements = Statements::new();
             let before = now.plus(-JOB_DAYS * DAY_MS).0 as f64;
             statements.push("DELETE FROM job WHERE state <> 'running' AND begun < ?", &[before.into()]);

@@ -18,6 +18,9 @@ pub(crate) async fn route(request: Request, env: &Env) -> Result<web_sys::Respon
         return Err(Error::client(403, "origin_not_allowed", "pages of other origins change nothing here"));
     }
     let own = own(&path).ok_or_else(Error::not_found)?;
+    if own == console::ROOT.trim_end_matches('/') {
+        return Ok(console::home()?.into());
+    }
     if let Some(page) = own.strip_prefix(console::ROOT) {
         return Ok(console::any(request, env, page, now).await?.into());
     }

@@ -53,7 +53,7 @@ thread_local! {
     static READY: Cell<bool> = const { Cell::new(false) };
 }
 
-const SCHEMA: [&str; 22] = [
+const SCHEMA: [&str; 23] = [
     "CREATE TABLE IF NOT EXISTS imported_row (source TEXT NOT NULL, key TEXT NOT NULL, \
      version INTEGER NOT NULL, body TEXT, object TEXT NOT NULL, marked INTEGER NOT NULL DEFAULT 0, \
      pushed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (source, key)) WITHOUT ROWID",
@@ -76,6 +76,9 @@ const SCHEMA: [&str; 22] = [
     "CREATE TABLE IF NOT EXISTS membership (segment TEXT NOT NULL, customer TEXT NOT NULL, \
      since INTEGER NOT NULL, PRIMARY KEY (segment, customer)) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS membership_customer ON membership (customer)",
+    // How many were in a segment at the end of a day, in days since the epoch.
+    "CREATE TABLE IF NOT EXISTS segment_size (segment TEXT NOT NULL, day INTEGER NOT NULL, \
+     members INTEGER NOT NULL, PRIMARY KEY (segment, day)) WITHOUT ROWID",
     // What became of whoever was shown an experience. A life of a visitor that has expired leaves its rows:
     // whoever does not come back belongs to a result.
     "CREATE TABLE IF NOT EXISTS outcome (experience TEXT NOT NULL, customer TEXT NOT NULL, life TEXT NOT NULL, \

@@ -30,7 +30,7 @@ pub(crate) const SCRIPTS: [Script; 3] = [
         name: "edge",
         program: "msci-edge",
         folder: "worker",
-        serves: &["sdk/assets", "sdk/manifest.json", "sdk/msci.js"],
+        serves: &["sdk/assets", "sdk/manifest.json", "sdk/msci.js", "www/pick.js"],
     },
     Script {
         name: "console",
@@ -42,6 +42,7 @@ pub(crate) const SCRIPTS: [Script; 3] = [
             "sdk/loader.js",
             "www/assets",
             "www/www.json",
+            "www/tokens/msci.php",
             "www/tokens/token.cs",
             "www/tokens/token.mjs",
             "www/tokens/token.py",
@@ -105,7 +106,7 @@ fn build_script(place: &Place, script: &Script) -> Result<()> {
             &format!("--alias:msci:glue={}", index.display()),
             &format!("--alias:msci:assets={}", table.display()),
             // Not local modules of the Worker's crate: those could not import each other.
-            &format!("--alias:msci:rewriter={}", js.join("rewriter.js").display()),
+            &format!("--alias:msci:picker={}", js.join("picker.js").display()),
             &format!("--alias:msci:headers={}", js.join("headers.js").display()),
             &format!("--alias:msci:transaction={}", js.join("transaction.js").display()),
             // Of the generated classes only those stay that are used.
@@ -181,7 +182,7 @@ impl Served {
             Some("js") => "text/javascript; charset=utf-8",
             Some("wasm") => "application/wasm",
             Some("json") => "application/json; charset=utf-8",
-            Some("cs" | "mjs" | "py") => "text/plain; charset=utf-8",
+            Some("cs" | "mjs" | "php" | "py") => "text/plain; charset=utf-8",
             _ => bail!("{} has no known media type", self.name),
         })
     }

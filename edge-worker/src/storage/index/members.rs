@@ -7,14 +7,43 @@ use msci_core::time::Timestamp;
 use serde_json::Value;
 use worker::Env;
 
-use super::reading::{LOOKED_AT, PAGE_BYTES, rows};
-use super::{ask, database};
+use super::reading::{LOOKED_AT, PAGE_BYTES, listed, rows};
+use super::{ask, database, run};
 use crate::error::{Error, Result};
 
 /// How many customers are in a segment.
 pub(crate) async fn members(env: &Env, segment: &str) -> Result<u64> {
     let query = "SELECT json(count(*)) AS json FROM membership WHERE segment = ?1";
     Ok(ask(&database(env).await?, query, &[segment.into()]).await?.as_u64().unwrap_or(0))
+}
+
+/// Notes how many are in each of these segments today, and forgets what is older than `since`, or of no segment
+/// that there is; both in days since the epoch.
+pub(crate) async fn note_sizes(env: &Env, segments: &Value, today: i64, since: i64) -> Result<()> {
+    let parameters = [json::text(segments).into(), (today as f64).into(), (since as f64).into()];
+    let (noted, old) = (parameters.get(..2).unwrap_or_default(), &parameters);
+    run(
+        env,
+        &[
+            (
+                "INSERT OR REPLACE INTO segment_size SELECT value, ?2, \
+                 (SELECT count(*) FROM membership WHERE segment = value) FROM json_each(?1)",
+                noted,
+            ),
+            (
+                "DELETE FROM segment_size WHERE day < ?3 OR segment NOT IN (SELECT value FROM json_each(?1))",
+                old,
+            ),
+        ],
+    )
+    .await
+}
+
+/// How many were in a segment, day by day: `[day, members]`, the day in days since the epoch.
+pub(crate) async fn sizes_by_day(env: &Env, segment: &str) -> Result<Vec<Value>> {
+    let query = "SELECT json_group_array(json_array(day, members)) AS json FROM \
+                 (SELECT day, members FROM segment_size WHERE segment = ?1 ORDER BY day)";
+    Ok(listed(ask(&database(env).await?, query, &[segment.into()]).await?))
 }
 
 /// Some members of a segment behind this one, as lists show them.

@@ -1,0 +1,177 @@
+// @ts-check
+// Segments and measures, put together part by part: by keyboard alone, with the text beside.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { seed } from "../../examples/contoso-coffee/seed.mjs";
+import { launch } from "../support/chromium.mjs";
+import { console as open } from "../support/console.mjs";
+import { idle } from "../support/jobs.mjs";
+import { system, until } from "../support/system.mjs";
+
+/** @type {Awaited<ReturnType<typeof system>>} */
+let msci;
+/** @type {import("playwright-core").Browser} */
+let chromium;
+/** @type {Awaited<ReturnType<typeof open>>} */
+let desk;
+before(async () => {
+  msci = await system();
+  await seed({ base: msci.base, adminToken: msci.adminToken });
+  await idle(msci);
+  chromium = await launch(undefined);
+  desk = await open(chromium, msci.base);
+});
+after(async () => {
+  await chromium?.close();
+  await msci?.stop();
+});
+
+const area = () => desk.page.getByLabel("Condition", { exact: true });
+const text = () => area().inputValue();
+const builder = () => desk.page.getByRole("group", { name: "Builder" });
+
+/** Moves on by Tab until the keyboard is on what is looked for. @param {string} name of a button, or a label */
+async function tabTo(name) {
+  const { page } = desk;
+  for (let stops = 0; stops < 80; stops++) {
+    await page.keyboard.press("Tab");
+    const here = await page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent ?? "");
+    if (here === name) return;
+  }
+  assert.fail(`no Tab leads to ${name}`);
+}
+
+test("a segment is put together by keyboard: conditions, a group, a count, a window; and counted meanwhile", async () => {
+  const { page } = desk;
+  await desk.open("new/segments");
+  await page.getByLabel("Name", { exact: true }).fill("Keen");
+  await page.getByLabel("Shown as").focus();
+  // A condition on an attribute, with several values.
+  await tabTo("Add condition");
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("Tier");
+  await tabTo("How");
+  await page.keyboard.type("is one of");
+  await tabTo("Values, one a line");
+  await page.keyboard.press("ControlOrMeta+A");
+  await page.keyboard.type("Gold\nit's");
+  assert.equal(await text(), "Tier in ('Gold','it''s')");
+  await page.locator("#preview").getByText(/^\d+ customers? (are|is) in it now/).waitFor();
+  await desk.sound();
+  // A group in it, with a count in a window of time.
+  await tabTo("Add group");
+  await page.keyboard.press("Enter");
+  const inner = builder().getByRole("group", { name: "Group" }).nth(1);
+  await inner.getByLabel("What").selectOption({ label: "Has done something on the site" });
+  const activity = inner.locator("li").first();
+  await activity.getByLabel("How often").fill("3");
+  await activity.getByLabel("When").selectOption({ label: "in the last" });
+  await activity.getByLabel("Length").fill("14");
+  const where = activity.getByRole("group", { name: "Group" });
+  await where.getByRole("button", { name: "Add condition" }).click();
+  await where.getByLabel("What").nth(1).selectOption({ label: "Address of the page" });
+  await where.getByLabel("How", { exact: true }).nth(1).selectOption({ label: "contains" });
+  await where.getByLabel("Value", { exact: true }).nth(1).fill("/reviews/");
+  const count = "UnifiedActivity/$count($filter=ActivityType eq 'View' and contains(ViewUri,'/reviews/') and ActivityTime gt now() sub duration'P14D') ge 3";
+  assert.equal(await text(), `Tier in ('Gold','it''s') and ${count}`);
+  await inner.getByRole("button", { name: "Add condition" }).last().click();
+  await inner.locator(":scope > ul > li").nth(1).getByLabel("What").selectOption({ label: "Is in a segment" });
+  await inner.locator(":scope > ul > li").nth(1).getByLabel("Which segment").selectOption("LoyalCustomers");
+  assert.equal(await text(), `Tier in ('Gold','it''s') and (${count} or IsMemberOfSegment('LoyalCustomers'))`);
+  await desk.sound();
+  await desk.press("Save");
+  await page.getByText("Saved.").waitFor();
+  // What was saved is shown as it was put together.
+  await builder().getByLabel("How often").waitFor();
+  assert.equal(await builder().getByLabel("Length").inputValue(), "14");
+  assert.equal(await builder().getByLabel("Which segment").inputValue(), "LoyalCustomers");
+  assert.equal((await msci.admin("GET", "/segments/Keen")).body.filter, await text());
+  await page.setViewportSize({ width: 360, height: 740 });
+  await desk.sound();
+  await desk.weighs("segments/Keen");
+  await page.setViewportSize({ width: 1280, height: 800 });
+});
+
+test("removing conditions leaves what remains, and the keyboard where it was", async () => {
+  const { page } = desk;
+  await desk.open("segments/Keen");
+  await builder().getByLabel("How often").waitFor();
+  await builder().getByRole("button", { name: "Remove group" }).click();
+  assert.equal(await text(), "Tier in ('Gold','it''s')");
+  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("aria-label")), "What");
+  await builder().getByRole("button", { name: "Remove", exact: true }).click();
+  assert.equal(await text(), "");
+  await builder().getByText("it holds for everybody").waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Add condition");
+});
+
+test("what the builder cannot show stays a text, and a faulty text stays as it was typed", async () => {
+  const { page } = desk;
+  await desk.open("new/segments");
+  await page.getByLabel("Name", { exact: true }).fill("Odd");
+  await builder().getByRole("button", { name: "Add condition" }).waitFor();
+  const odd = "tolower(FirstName) eq 'mia'";
+  await area().fill(odd);
+  await builder().getByText("more than the builder can show").waitFor();
+  await page.locator("#preview").getByText(/\d+ customers? (are|is) in it now/).waitFor();
+  await desk.sound();
+  await area().fill("FirstName eq 'ä' and Teer eq 'x'");
+  await page.locator("#preview mark").getByText("Teer", { exact: true }).waitFor();
+  await builder().getByText("The builder comes back").waitFor();
+  await desk.sound();
+  await area().fill("FirstName eq 'ä' and Tier eq 'x'");
+  await builder().getByLabel("Value", { exact: true }).nth(1).waitFor();
+  await area().fill(odd);
+  await builder().getByText("more than the builder can show").waitFor();
+  await desk.press("Save");
+  await page.getByText("Saved.").waitFor();
+  assert.equal((await msci.admin("GET", "/segments/Odd")).body.filter, odd);
+  assert.equal(await text(), odd);
+});
+
+test("a measure's activities are put together likewise", async () => {
+  const { page } = desk;
+  await desk.open("new/measures");
+  await page.getByLabel("Name", { exact: true }).fill("BigOrders");
+  await builder().getByRole("button", { name: "Add condition" }).click();
+  await builder().getByLabel("Value", { exact: true }).fill("order_completed");
+  await builder().getByRole("button", { name: "Add condition" }).click();
+  await builder().getByLabel("What").nth(1).selectOption({ label: "A property of the event" });
+  await builder().getByLabel("Kind of value").selectOption("number");
+  await builder().getByLabel("How", { exact: true }).nth(1).selectOption({ label: "is at least" });
+  await builder().getByLabel("Value", { exact: true }).nth(1).fill("100");
+  await page.getByLabel("Over which activities").and(page.locator("textarea")).waitFor();
+  await desk.sound();
+  await desk.press("Save");
+  await page.getByText("Saved.").waitFor();
+  assert.equal((await msci.admin("GET", "/measures/BigOrders")).body.filter, "ActivityType eq 'order_completed' and Properties/total ge 100");
+});
+
+test("how large a segment was is noted once a day, and drawn", async () => {
+  const { page } = desk;
+  await desk.open("segments/LoyalCustomers");
+  await page.getByText("Its size is noted once a day").waitFor();
+  await msci.admin("POST", "/index/tidy", {});
+  await idle(msci);
+  const day = Math.floor(Date.now() / 86_400_000);
+  const [noted] = await until(() => msci.index("SELECT day, members FROM segment_size WHERE segment = 'LoyalCustomers'"), "it is noted");
+  const { body } = await msci.admin("GET", "/segments/LoyalCustomers");
+  assert.deepEqual(noted, { day, members: body.members });
+  // As if the days before had passed already.
+  await msci.index("INSERT INTO segment_size VALUES ('LoyalCustomers', ?1, 3), ('LoyalCustomers', ?2, 5)", day - 2, day - 1);
+  await page.reload();
+  await page.locator(".chart canvas").waitFor();
+  await page.locator("summary", { hasText: "As numbers" }).click();
+  const sizes = await page.getByRole("region", { name: "Members by day" }).locator("tbody td:nth-child(2)").allTextContents();
+  assert.deepEqual(sizes, ["3", "5", String(body.members)]);
+  await desk.sound();
+  // Of a segment that is no more, nothing is kept.
+  await msci.admin("DELETE", "/segments/Keen");
+  await msci.admin("POST", "/index/tidy", {});
+  await idle(msci);
+  await until(async () => (await msci.index("SELECT 1 FROM segment_size WHERE segment = 'Keen'")).length === 0, "it is forgotten");
+});
+
+test("no page was refused anything by its policy, and no script threw", () => {
+  assert.deepEqual(desk.faults, []);
+});

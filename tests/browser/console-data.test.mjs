@@ -1,0 +1,166 @@
+// @ts-check
+// What goes in and out by the console: rows with their progress, lists for Optimizely, a timeline that lives, and the
+// script in the form that a site needs.
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { after, before, test } from "node:test";
+import { seed } from "../../examples/contoso-coffee/seed.mjs";
+import { launch } from "../support/chromium.mjs";
+import { console as open } from "../support/console.mjs";
+import { idle } from "../support/jobs.mjs";
+import { browser } from "../support/signals.mjs";
+import { system, until } from "../support/system.mjs";
+
+/** @type {Awaited<ReturnType<typeof system>>} */
+let msci;
+/** @type {import("playwright-core").Browser} */
+let chromium;
+/** @type {Awaited<ReturnType<typeof open>>} */
+let desk;
+before(async () => {
+  msci = await system();
+  await seed({ base: msci.base, adminToken: msci.adminToken });
+  await idle(msci);
+  chromium = await launch(undefined);
+  desk = await open(chromium, msci.base);
+});
+after(async () => {
+  await chromium?.close();
+  await msci?.stop();
+});
+
+test("an upload tells what became of its lines, and those that were not taken are a file", async () => {
+  const { page } = desk;
+  await msci.admin("PUT", "/tables/People", { primaryKey: "Id", columns: { Points: "number" } });
+  await desk.open("tables/People");
+  const csv = "Id,Points\nA1,10\n,20\nA2,many\nA3,30\n";
+  await page.getByLabel("File").setInputFiles({ name: "people.csv", mimeType: "text/csv", buffer: Buffer.from(csv) });
+  await page.getByLabel("File").focus();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Lines that were not taken" }).waitFor();
+  await page.getByText("2 rows are in it.").waitFor();
+  await desk.sound();
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download them as CSV" }).click()]);
+  assert.equal(file.suggestedFilename(), "people.csv.rejected.csv");
+  const lines = readFileSync(await file.path(), "utf8").trim().split("\r\n");
+  assert.equal(lines[0], "line,code,message");
+  assert.deepEqual(lines.slice(1).map((line) => line.split(",")[0]), ["3", "4"]);
+});
+
+test("an upload shows how far it is, and can be cancelled", async () => {
+  const { page } = desk;
+  await desk.open("tables/People");
+  const session = await desk.context.newCDPSession(page);
+  await session.send("Network.enable");
+  await session.send("Network.emulateNetworkConditions", { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 300_000 });
+  const rows = Array.from({ length: 200_000 }, (_, at) => `B${at},${at}`).join("\n");
+  await page.getByLabel("File").setInputFiles({ name: "many.csv", mimeType: "text/csv", buffer: Buffer.from(`Id,Points\n${rows}\n`) });
+  await desk.press("Upload");
+  const bar = page.getByRole("progressbar");
+  await until(async () => Number(await bar.getAttribute("value")) > 0, "some of it has gone");
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Cancel");
+  await page.keyboard.press("Enter");
+  await page.getByText("Cancelled. Rows that were written stay").waitFor();
+  await session.send("Network.emulateNetworkConditions", { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: -1 });
+  await desk.sound();
+});
+
+test("a timeline shows what arrives, without loading the page again, but not under somebody's hands", async () => {
+  const { page } = desk;
+  const her = browser();
+  await msci.collect(her.batch(her.view("/first")), { cookies: { _msci: her.cookieId } });
+  const customer = await until(async () => (await msci.admin("GET", `/customers?kind=unknown&search=${her.cookieId}`)).body.customers[0], "she is listed");
+  await desk.open(`customers/${customer.customerId}`);
+  await page.locator("#activities").getByText("Page /first").waitFor();
+  await page.locator("#activities [tabindex]").focus();
+  await msci.collect(her.batch(her.view("/second")), { cookies: { _msci: her.cookieId } });
+  await page.getByLabel("Page", { exact: true }).focus();
+  await page.locator("#activities").getByText("Page /second").waitFor();
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download all that is held" }).click()]);
+  assert.match(readFileSync(await file.path(), "utf8"), /\/second/);
+});
+
+test("customers are sorted by a column, and shown as tiles until they are shown as rows again", async () => {
+  const { page } = desk;
+  await desk.go("Customers");
+  const ids = () => page.getByRole("region", { name: "Customers" }).locator("tbody tr td:nth-child(2)").allTextContents();
+  const found = await ids();
+  const inOrder = [...found].sort((one, other) => one.localeCompare(other, "en", { numeric: true }));
+  await page.getByRole("button", { name: "Id", exact: true }).focus();
+  await page.keyboard.press("Enter");
+  assert.deepEqual(await ids(), inOrder);
+  await page.keyboard.press("Enter");
+  assert.deepEqual(await ids(), inOrder.toReversed());
+  await desk.press("As tiles");
+  await page.reload();
+  await page.locator(".tiles").waitFor();
+  await desk.sound();
+  await page.setViewportSize({ width: 360, height: 740 });
+  await desk.sound();
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await desk.press("As tiles");
+  assert.equal(await page.locator(".tiles").count(), 0);
+});
+
+test("Optimizely is set up: an account, a list as a file, a list uploaded", async (t) => {
+  const { page } = desk;
+  /** @type {string[]} */
+  const asked = [];
+  const server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url} ${request.headers.authorization}`);
+    request.resume().on("end", () => response.setHeader("content-type", "application/json").end(request.method === "GET" ? "[]" : '{"id":7}'));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => (server.closeAllConnections(), server.close()));
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  await desk.go("Web tracking & personalization");
+  const upload = page.getByRole("button", { name: "Upload LoyalCustomers" });
+  await upload.click();
+  await page.getByText("Save the account first.").waitFor();
+  // The address of the service is kept from an account that there is.
+  await msci.admin("PUT", "/accounts/optimizely", { url: `http://127.0.0.1:${port}/v2`, projectId: 1, token: "x" });
+  await page.reload();
+  await page.getByLabel("Project id").fill("42");
+  await page.getByLabel("API token").fill("t0ken");
+  await page.keyboard.press("Enter");
+  await page.getByText("The token is not shown again.").waitFor();
+  assert.equal(await page.getByLabel("API token").inputValue(), "");
+  await upload.click();
+  await page.getByText(/LoyalCustomers is uploaded: \d+ ids\./).waitFor();
+  assert.deepEqual(asked, ["GET /v2/list_attributes?project_id=42 Bearer t0ken", "POST /v2/list_attributes Bearer t0ken"]);
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download LoyalCustomers" }).click()]);
+  assert.equal(file.suggestedFilename(), "LoyalCustomers.csv");
+  await desk.sound();
+});
+
+test("the script is there for a page, a tag manager, a bundler and WordPress", async () => {
+  const { page } = desk;
+  await desk.go("Web tracking & personalization");
+  await desk.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  for (const [name, has] of /** @type {const} */ ([
+    ["Copy: Into the page", "<script>"],
+    ["Copy: Google Tag Manager", "<script>"],
+    ["Copy: Sites with a bundler", 'from "msci-sdk"'],
+    ["Copy: WordPress", "add_action( 'wp_head'"],
+  ])) {
+    await page.getByRole("button", { name }).click();
+    assert.ok((await page.evaluate(() => navigator.clipboard.readText())).includes(has), name);
+  }
+  await page.setViewportSize({ width: 360, height: 740 });
+  await desk.sound();
+  await page.setViewportSize({ width: 1280, height: 800 });
+});
+
+test("the console is found without the slash at its end", async () => {
+  const { page } = desk;
+  await page.goto(desk.root.slice(0, -1));
+  await page.getByRole("heading", { level: 1, name: "Home" }).waitFor();
+  assert.equal(page.url(), desk.root);
+});
+
+test("no page was refused anything by its policy, and no script threw", () => {
+  assert.deepEqual(desk.faults, []);
+});

@@ -1,0 +1,103 @@
+// @ts-check
+// A builder beside each text that is a filter. The text is what counts and what is sent; what the builder cannot show
+// stays in it as it was typed. While it is typed the server reads it: its fault is shown where it stands, and of a
+// filter over customers, how many it holds for.
+import { ask, data, post } from "./ask.js";
+import { build } from "./builder.js";
+import { h, later } from "./dom.js";
+import { normal, read, text } from "./filter.js";
+import { FIELDS, WORDS } from "./words.js";
+
+/** @type {Promise<import("./builder.js").Names> | undefined} */
+let names;
+
+/** @param {HTMLTextAreaElement} area @param {"customers" | "activities"} over */
+export async function edit(area, over) {
+  const ofActivities = over === "activities";
+  const known = await (names ??= ask("names").then(({ body }) => body));
+  const spelt = (/** @type {"attribute" | "measure" | "segment" | "field"} */ what, /** @type {string} */ name) => {
+    /** @type {string[][]} */
+    const listed = what === "field" ? FIELDS : known[/** @type {"attributes"} */ (`${what}s`)];
+    const all = listed.map(([own = ""]) => own);
+    return all.find((own) => own.toLowerCase() === name.toLowerCase()) ?? (what === "field" ? name.replace(/^properties\//i, "Properties/") : name);
+  };
+  const place = h("div", { class: "builder", role: "group", "aria-label": "Builder" });
+  const told = h("div", { role: "status", class: "told", id: document.getElementById("preview") ? false : "preview" });
+  area.before(place);
+  area.parentElement?.after(told);
+
+  /** @type {AbortController | undefined} */
+  let asking;
+  /** @param {boolean} redraws whether the builder shows what the text says; not while it is the builder that writes it */
+  const look = async (redraws) => {
+    asking?.abort();
+    const { signal } = (asking = new AbortController());
+    try {
+      await shown(area.value, redraws, signal);
+    } catch (error) {
+      // What was asked meanwhile is answered instead.
+      if (!signal.aborted) told.replaceChildren(note("Nothing answered. Please try again.", "bad"));
+    }
+  };
+  const soon = later(look, 300);
+
+  /** @param {string} filter @param {boolean} redraws @param {AbortSignal} signal */
+  async function shown(filter, redraws, signal) {
+    if (filter.trim() === "") {
+      told.replaceChildren();
+      if (redraws) show({ is: "all", of: [] });
+      return;
+    }
+    const { body } = await post("tree", { filter, over }, signal);
+    if (typeof body?.fault === "string") {
+      told.replaceChildren(note(`${body.fault} at position ${body.at}`, "bad"), marked(filter, body.at));
+      if (redraws) place.replaceChildren(h("p", { class: "quiet" }, WORDS.faulty));
+      return;
+    }
+    if (redraws) {
+      const group = read(body.tree, spelt, ofActivities);
+      if (group) show(group);
+      else place.replaceChildren(h("p", { class: "quiet" }, WORDS.beyond));
+    }
+    if (ofActivities) return told.replaceChildren();
+    const preview = await data("segments/preview", { method: "POST", json: { filter }, signal });
+    told.replaceChildren(preview.ok ? counted(preview.body) : note(preview.body?.error?.message ?? "", "bad"));
+  }
+
+  /** @param {import("./filter.js").Group} group */
+  const show = (group) => {
+    build(place, group, {
+      names: known,
+      ofActivities,
+      changed: () => {
+        area.value = text(normal(group));
+        area.dispatchEvent(new Event("change", { bubbles: true }));
+        soon(false);
+      },
+    });
+  };
+  area.addEventListener("input", () => {
+    // What the page before had found is over.
+    document.querySelectorAll("pre.told").forEach((old) => old.remove());
+    soon(true);
+  });
+  await look(true);
+}
+
+/** @param {string} words @param {string} kind */
+const note = (words, kind) => h("p", { class: `note ${kind}` }, words);
+
+/** @param {{ count: number, approximate?: boolean }} found */
+function counted({ count, approximate }) {
+  const words = count === 1 ? WORDS.one : WORDS.many(String(count));
+  return h("p", { class: "note" }, `${approximate ? "About " : ""}${words}`);
+}
+
+/** The filter with the place where its fault stands. @param {string} filter @param {number} at in bytes */
+function marked(filter, at) {
+  const bytes = new TextEncoder().encode(filter);
+  const before = new TextDecoder().decode(bytes.slice(0, at));
+  const rest = filter.slice(before.length);
+  const word = /^.[\p{L}\p{N}]*/su.exec(rest)?.[0] ?? "";
+  return h("pre", { "aria-label": "Where the fault stands" }, before, h("mark", {}, word || "…"), rest.slice(word.length));
+}
