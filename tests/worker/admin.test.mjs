@@ -124,9 +124,9 @@ test("the demo shop's snippet is the one that the product offers", async () => {
   assert.ok(loader.length <= 700, `the loader has ${loader.length} bytes`);
 });
 
-test("what neither Worker has is not found, in the same words", async () => {
+test("what no Worker has is not found, in the same words", async () => {
   const headers = { authorization: `Bearer ${msci.adminToken}` };
-  for (const path of ["/_msci/nope", "/_msci/admin", "/_msci/admin/v1/nope", "/_msci/api/nope", "/_msci/console"]) {
+  for (const path of ["/_msci/nope", "/_msci/admin", "/_msci/admin/v1/nope", "/_msci/api/nope", "/_msci/consoles"]) {
     const { status, body } = await msci.fetch(path, { headers });
     assert.deepEqual([status, body], [404, { error: { code: "not_found", message: "there is nothing at this address" } }], path);
   }

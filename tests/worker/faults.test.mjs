@@ -539,7 +539,7 @@ test("F19 an alarm that cannot be set is set by the next request", async () => {
 /** The edge Worker panics when it says that it is well. @type {Rule} */
 const PANIC = { on: "response", match: '{"status":"ok"', does: "refuse", times: 1 };
 /** The console Worker panics at an import. @type {Rule} */
-const IMPORT_PANIC = { on: "d1.prepare", match: "FROM json_each(?2) WHERE true", does: "refuse", times: 1 };
+const IMPORT_PANIC = { on: "d1.prepare", match: "INSERT INTO imported_row (source, key, version, object, body)", does: "refuse", times: 1 };
 
 /**
  * What ends an instance while others wait.

@@ -244,7 +244,9 @@ test("F22 calls as the version before this one made them are answered as it expe
   for (const [i, collect] of earlier.collect.entries()) {
     const { status, body } = await msci.object(cookie, { collect });
     assert.equal(status, 200);
-    assert.deepEqual(body.answer, earlier.collected[i]);
+    // What that version did not know, it does not look at.
+    const { missing, ...known } = body.answer;
+    assert.deepEqual(known, earlier.collected[i]);
     for (const field of ["customer", "tag", "version", "pending"]) assert.ok(field in body, field);
   }
   assert.deepEqual((await msci.object(cookie, read)).body, { linked: customer });

@@ -45,9 +45,9 @@ document.addEventListener("click", async ({ target }) => {
 charts();
 /** @param {string} which @param {(place: any) => unknown} work */
 const each = (which, work) => document.querySelectorAll(which).forEach((place) => void work(place));
-each("textarea[data-edit=customers]", (area) => edit(area, "customers"));
-each("textarea[data-edit=activities]", (area) => edit(area, "activities"));
-each("textarea[data-edit=experience]", experience);
+each("textarea[data-edit=customers]:enabled", (area) => edit(area, "customers"));
+each("textarea[data-edit=activities]:enabled", (area) => edit(area, "activities"));
+each("textarea[data-edit=experience]:enabled", experience);
 each("[data-results]", results);
 each("[data-preview]", preview);
 each("[data-explain]", explain);

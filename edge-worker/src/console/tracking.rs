@@ -36,7 +36,7 @@ async fn page(visit: &Visit<'_>, fault: &str) -> Result<Answer> {
             (code("wordpress", "WordPress: a plugin of one file, wp-content/plugins/msci.php", text(&snippet, "wordpress")))
         }
         section.card { h2 { "Tell your visitors" } (disclosure(visit)) }
-        section.card { h2 { "Optimizely" } div data-optimizely {} }
+        section.card { h2 { "Optimizely" } div data-optimizely=(visit.caller.role.name()) {} }
     };
     Ok(Answer::Page("tracking", "Web tracking & personalization".to_owned(), body))
 }
