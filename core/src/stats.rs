@@ -23,8 +23,53 @@ pub fn add(counters: &mut Counters, name: &str, n: i64) {
 
 /// Counts something that took so long.
 pub fn timed(counters: &mut Counters, what: &str, ms: i64) {
-    let class = CLASSES.iter().position(|most| ms <= *most).unwrap_or(CLASSES.len());
-    add(counters, &format!("time {what} {class}"), 1);
+    add_times(counters, what, class(ms), 1);
+}
+
+fn class(ms: i64) -> usize {
+    CLASSES.iter().position(|most| ms <= *most).unwrap_or(CLASSES.len())
+}
+
+fn add_times(counters: &mut Counters, what: &str, class: usize, n: i64) {
+    add(counters, &format!("time {what} {class}"), n);
+}
+
+/// Pages that were decided, counted without a word: a visitor waits for each of them.
+#[derive(Clone, Copy, Default)]
+pub struct Pages {
+    decided: i64,
+    late: i64,
+    personalised: i64,
+    classes: [i64; CLASSES.len() + 1],
+}
+
+impl Pages {
+    /// One more.
+    pub fn note(&mut self, late: bool, personalised: bool, ms: i64) {
+        self.decided += 1;
+        self.late += i64::from(late);
+        self.personalised += i64::from(personalised);
+        if let Some(n) = self.classes.get_mut(class(ms)) {
+            *n += 1;
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.decided == 0
+    }
+
+    /// Adds them to the others.
+    pub fn tell(&self, counters: &mut Counters) {
+        add(counters, "pages decided", self.decided);
+        add(counters, "pages late", self.late);
+        add(counters, "pages personalised", self.personalised);
+        for (class, n) in self.classes.iter().enumerate() {
+            if *n > 0 {
+                add_times(counters, "pages", class, *n);
+            }
+        }
+    }
 }
 
 /// What `GET /stats` answers of them.
@@ -94,6 +139,21 @@ mod tests {
             Value::Null,
             "longer than the last class"
         );
+    }
+
+    #[test]
+    fn pages_add_up_like_anything_else_that_is_counted() {
+        let mut pages = Pages::default();
+        assert!(pages.is_empty());
+        for (late, personalised, ms) in [(false, true, 1), (true, false, 80), (false, false, 9000)] {
+            pages.note(late, personalised, ms);
+        }
+        let mut counters = Counters::new();
+        pages.tell(&mut counters);
+        pages.tell(&mut counters);
+        let shown = shown(&value(&counters));
+        assert_eq!(shown["pages"], json!({ "decided": 6, "personalised": 2, "late": 2 }));
+        assert_eq!(shown["latencies"]["pages"], json!({ "count": 6, "p50": 100, "p95": null, "p99": null }));
     }
 
     #[test]

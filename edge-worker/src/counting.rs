@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use msci_core::ids::CustomerId;
 use msci_core::signal::Signal;
-use msci_core::stats::{self, Counters};
+use msci_core::stats::{self, Counters, Pages};
 use msci_core::time::{SECOND_MS, Timestamp};
 use serde_json::{Value, json};
 use worker::{Context, Delay, Env};
@@ -26,6 +26,7 @@ const SHOWN_BYTES: usize = 200;
 
 thread_local! {
     static COUNTERS: RefCell<Counters> = RefCell::default();
+    static PAGES: Cell<Pages> = Cell::default();
     static SIGNALS_SEEN: RefCell<Vec<Value>> = const { RefCell::new(Vec::new()) };
     static WATCHED: Cell<bool> = const { Cell::new(false) };
     /// Until then somebody has taken it on to tell; who was ended meanwhile does not.
@@ -42,6 +43,13 @@ pub(crate) fn count(name: &str, n: i64) {
 /// Counts how long something took.
 pub(crate) fn timed(what: &str, since: Timestamp) {
     COUNTERS.with_borrow_mut(|counters| stats::timed(counters, what, now().0 - since.0));
+}
+
+/// A page was decided: in time or not, and so that it is personal or not.
+pub(crate) fn page(late: bool, personalised: bool, since: Timestamp) {
+    let mut pages = PAGES.get();
+    pages.note(late, personalised, now().0 - since.0);
+    PAGES.set(pages);
 }
 
 /// Whether somebody watches, as the configuration's object said when it was last asked.
@@ -73,7 +81,7 @@ pub(crate) fn seen(signal: &Signal, customer: CustomerId, verdict: &str) {
 
 /// After the answer: sees to it that what was counted is told.
 pub(crate) fn later(env: &Env, context: &Context) {
-    if COUNTERS.with_borrow(Counters::is_empty) {
+    if COUNTERS.with_borrow(Counters::is_empty) && PAGES.get().is_empty() {
         return;
     }
     let now = now();
@@ -105,7 +113,8 @@ pub(crate) async fn pulse(env: &Env, now: Timestamp) -> Result<(u64, u64)> {
 
 async fn tell(env: &Env) -> Result<(u64, u64)> {
     TOLD.set(now());
-    let counters = COUNTERS.with_borrow_mut(std::mem::take);
+    let mut counters = COUNTERS.with_borrow_mut(std::mem::take);
+    PAGES.take().tell(&mut counters);
     let signals = SIGNALS_SEEN.with_borrow_mut(std::mem::take);
     let told = (!counters.is_empty()).then_some((&counters, &signals));
     let answer = calls::pulse(env, told).await;

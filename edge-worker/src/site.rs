@@ -347,10 +347,7 @@ impl Asked {
             _ => &[],
         };
         if *decides {
-            counting::count("pages decided", 1);
-            counting::count("pages late", seen.is_none().into());
-            counting::count("pages personalised", (!exposures.is_empty()).into());
-            counting::timed("pages", self.now);
+            counting::page(seen.is_none(), !exposures.is_empty(), self.now);
         }
         let carried = cookies.carried.as_deref().filter(|_| rewritable);
         let redirect = page::redirect(exposures);
