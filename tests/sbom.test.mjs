@@ -26,7 +26,7 @@ test("the bill of materials has every locked crate and package once, with its di
 test("what is compiled into the product is told from what builds and tests it", () => {
   const { components, dependencies } = bill();
   const scope = (/** @type {string} */ name) => components.find((one) => one.name === name)?.scope;
-  for (const name of ["serde_json", "worker", "lol_alloc", "csv-core", "subtle"]) assert.equal(scope(name), "required", name);
+  for (const name of ["serde_json", "worker", "lol_alloc", "csv-core", "subtle", "htmx.org", "isbot", "uplot"]) assert.equal(scope(name), "required", name);
   for (const name of ["proptest", "rusqlite", "brotli", "walrus", "wrangler", "esbuild"]) assert.equal(scope(name), "excluded", name);
   const refs = new Set(components.map((one) => one["bom-ref"]));
   for (const { ref, dependsOn } of dependencies.slice(1)) {

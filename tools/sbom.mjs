@@ -12,6 +12,8 @@ import { root } from "./lib.mjs";
 /** Crates that become the product, on the machine that they become it for. */
 const SHIPPED = ["msci-edge-worker", "msci-sdk"];
 const MACHINE = "wasm32-unknown-unknown";
+/** Packages that become part of it: pages of the console load two of them, the edge Worker has one. */
+const BUNDLED = ["htmx.org", "isbot", "uplot"];
 
 /**
  * @typedef {object} Component
@@ -108,7 +110,7 @@ function ofNpm() {
     const purl = `pkg:npm/${name.replace("@", "%40")}@${of.version}`;
     const [alg = "", digest = ""] = (of.integrity ?? "").split(/-(.*)/s);
     all.set(purl, {
-      type: "library", "bom-ref": purl, name, version: of.version, purl, scope: "excluded",
+      type: "library", "bom-ref": purl, name, version: of.version, purl, scope: BUNDLED.includes(name) ? "required" : "excluded",
       ...(digest && { hashes: [{ alg: alg.replace(/^sha/, "SHA-"), content: Buffer.from(digest, "base64").toString("hex") }] }),
       ...(typeof of.license === "string" && { licenses: [{ expression: of.license }] }),
     });

@@ -1,4 +1,4 @@
-//! Who sends too much, and who is no visitor. Nothing is stored of anybody: whoever sends has a place in a small table,
+//! Who sends too much. Nothing is stored of anybody: whoever sends has a place in a small table,
 //! by a hash that nobody outside knows, and in it stands until when what they sent is paid for. Memory is the same
 //! however many there are; two who share one place are told apart by the other.
 
@@ -98,31 +98,6 @@ pub fn network(address: &str) -> Option<&str> {
     address.get(..end)
 }
 
-/// What crawlers call themselves, in lower case.
-const CRAWLERS: [&str; 12] = [
-    "crawl",
-    "spider",
-    "slurp",
-    "mediapartners-google",
-    "google-inspectiontool",
-    "googleother",
-    "facebookexternalhit",
-    "bingpreview",
-    "chrome-lighthouse",
-    "archiver",
-    "pingdom",
-    "site24x7",
-];
-
-/// Whether a program says of itself that it is no visitor. Who lies is taken for one; browsers that a program drives
-/// are visitors too, since people test with them.
-pub fn is_crawler(user_agent: &str) -> bool {
-    let name = user_agent.get(..512).unwrap_or(user_agent).to_ascii_lowercase();
-    let bots = || name.match_indices("bot").map(|(at, _)| name.get(..at).unwrap_or_default());
-    // A maker of telephones.
-    bots().any(|before| !before.ends_with("cu")) || CRAWLERS.iter().any(|crawler| name.contains(crawler))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,31 +151,6 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(network(address), expected, "{address}");
-        }
-    }
-
-    #[test]
-    fn crawlers_are_known_by_what_they_say_and_people_are_not_taken_for_them() {
-        for crawler in [
-            "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
-            "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; bingbot/2.0) Chrome/120.0 Safari/537.36",
-            "Mozilla/5.0 (compatible; YandexBot/3.0)",
-            "Mozilla/5.0 (compatible; Baiduspider/2.0)",
-            "facebookexternalhit/1.1",
-            "Mozilla/5.0 (compatible; GPTBot/1.2)",
-        ] {
-            assert!(is_crawler(crawler), "{crawler}");
-        }
-        for person in [
-            "",
-            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/120.0 Safari/537.36",
-            "Mozilla/5.0 (Linux; Android 12; CUBOT KINGKONG) AppleWebKit/537.36 Chrome/120.0 Mobile Safari/537.36",
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Mobile/15E148 Safari/604.1",
-            "node",
-            "curl/8.5.0",
-            "python-requests/2.31",
-        ] {
-            assert!(!is_crawler(person), "{person}");
         }
     }
 }

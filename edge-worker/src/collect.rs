@@ -3,7 +3,6 @@
 mod judge;
 
 use msci_core::collections::{Map, sorted_by_key};
-use msci_core::flood::is_crawler;
 use msci_core::ids::{CookieId, CustomerId, StreamId};
 use msci_core::limits::BODY_BYTES;
 use msci_core::object::{CollectCall, Offered, UserOutcome, Verdict};
@@ -11,6 +10,7 @@ use msci_core::signal::Kind;
 use msci_core::time::Timestamp;
 use msci_core::wire::collect::{self, Batch, Rejection};
 use serde::Serialize;
+use wasm_bindgen::prelude::*;
 use worker::{Env, Request, Response};
 
 use crate::calls::{self, Collected, ProfileCall};
@@ -29,6 +29,13 @@ use judge::{Judge, Judged};
 
 /// Most identities that one batch can go to: people at a shared computer sign in as a few.
 const IDENTITIES: usize = 16;
+
+#[wasm_bindgen(module = "msci:crawlers")]
+extern "C" {
+    /// Whether a program says of itself that it is no visitor.
+    #[wasm_bindgen(js_name = isCrawler)]
+    fn is_crawler(user_agent: &str) -> bool;
+}
 
 /// Takes a batch.
 pub(crate) async fn post(

@@ -106,6 +106,7 @@ fn build_script(place: &Place, script: &Script) -> Result<()> {
             &format!("--alias:msci:glue={}", index.display()),
             &format!("--alias:msci:assets={}", table.display()),
             // Not local modules of the Worker's crate: those could not import each other.
+            &format!("--alias:msci:crawlers={}", js.join("crawlers.js").display()),
             &format!("--alias:msci:picker={}", js.join("picker.js").display()),
             &format!("--alias:msci:headers={}", js.join("headers.js").display()),
             &format!("--alias:msci:transaction={}", js.join("transaction.js").display()),
