@@ -154,6 +154,43 @@ test("the script is there for a page, a tag manager, a bundler and WordPress", a
   await page.setViewportSize({ width: 1280, height: 800 });
 });
 
+test("consent platforms are chosen, and a mode that does not go with one is told", async (t) => {
+  const { page } = desk;
+  await desk.open("tracking");
+  const tcf = page.getByLabel("A consent platform asks: IAB Transparency & Consent Framework 2");
+  await tcf.check();
+  await desk.press("Save");
+  await page.getByText('consent.mode has to be "required"').waitFor();
+  await tcf.check();
+  await page.getByLabel("Consent", { exact: true }).selectOption("required");
+  await desk.press("Save");
+  t.after(() => msci.admin("PUT", "/settings", { consent: { mode: "implied", inputs: [] } }));
+  await page.getByText("Saved").waitFor();
+  assert.deepEqual((await msci.admin("GET", "/settings")).body.consent, { mode: "required", honourGpc: true, inputs: ["tcf"] });
+  assert.ok(await tcf.isChecked());
+  await desk.sound();
+});
+
+test("a claim is seen at its visitor, and counted where tracking is set up", async (t) => {
+  const { page } = desk;
+  await msci.admin("PUT", "/settings", { identity: { verification: "required" } });
+  t.after(() => msci.admin("PUT", "/settings", { identity: { verification: "off" } }));
+  const her = browser();
+  await until(async () => (await msci.collect(her.batch(her.user("Loyalty7")))).body.user?.status === "claimed", "a claim is one");
+  const [row] = await until(async () => {
+    const { customers } = (await msci.admin("GET", `/customers?kind=unknown&search=${her.cookieId}`)).body;
+    return customers.length === 1 && customers;
+  }, "she is listed");
+  await desk.open(`customers/${row.customerId}`);
+  await page.getByRole("heading", { name: "Claims" }).waitFor();
+  await page.getByText("Loyalty7 of LoyaltySignUps").waitFor();
+  await desk.sound();
+  await until(async () => {
+    await desk.open("tracking");
+    return page.getByText(/^Claims: \d+\./).isVisible();
+  }, "the claim is counted", 20_000);
+});
+
 test("the console is found without the slash at its end", async () => {
   const { page } = desk;
   await page.goto(desk.root.slice(0, -1));

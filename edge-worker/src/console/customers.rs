@@ -131,6 +131,7 @@ pub(super) async fn one(visit: &Visit<'_>, id: &str) -> Result<Answer> {
             section.card { h2 { "Measures" } @if measures.is_empty() { (nothing("None is defined.")) } @else { (pairs(&measures)) } }
         }
         @if known { section.card { h2 { "Linked browsers" } (links(visit, &customer)) } }
+        (claims(&customer))
         (timeline(visit, id).await?)
         section.card { h2 { "Decisions for a page" } div data-explain=(id) {} input type="hidden" name="form" value=(visit.session.form); }
         @if visit.sees("privacy") {
@@ -139,6 +140,21 @@ pub(super) async fn one(visit: &Visit<'_>, id: &str) -> Result<Answer> {
         }
     };
     Ok(Answer::Page("customers", name(&customer), body))
+}
+
+/// Whom this visitor said to be, without a proof.
+fn claims(customer: &Value) -> Markup {
+    let claims = items(customer, "claims");
+    if claims.is_empty() {
+        return html! {};
+    }
+    html! {
+        section.card {
+            h2 { "Claims" }
+            p.quiet { "Said by the page without a token that proves it. They change nothing, and wait for a proof of the same." }
+            ul { @for claim in claims { li { code { (text(claim, "authId")) } " of " (text(claim, "table")) ", last " (time(claim.get("last"))) } } }
+        }
+    }
 }
 
 /// By source.

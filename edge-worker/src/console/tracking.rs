@@ -1,7 +1,7 @@
 //! Web tracking & personalization: whom ids belong to, the script for the site, what its visitors are told.
 
 use maud::{Markup, html};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Answer;
 use super::ask::Visit;
@@ -9,7 +9,7 @@ use super::parts::{check, choice, code, done, note, pairs, shown, text, time};
 use crate::assets;
 use crate::error::Result;
 use crate::storage::index;
-use msci_core::config::{ConsentMode, Verification};
+use msci_core::config::{ConsentInput, ConsentMode, Verification};
 
 /// Code that signs an identity token, ready to copy: files of `www/console/tokens`.
 const TOKENS: [(&str, &str, &str); 3] =
@@ -25,6 +25,7 @@ async fn page(visit: &Visit<'_>, fault: &str) -> Result<Answer> {
         (done(visit))
         @if !fault.is_empty() { (note("bad", &html! { (fault) })) }
         (unverified(visit))
+        (claimed(visit).await?)
         (arriving(visit).await?)
         section.card { h2 { "Settings" } (settings(visit)) }
         section.card {
@@ -66,6 +67,22 @@ fn unverified(visit: &Visit<'_>) -> Markup {
     }
 }
 
+/// How many sign-ins came without a proof, where one is required.
+async fn claimed(visit: &Visit<'_>) -> Result<Markup> {
+    let stats = visit.get("stats").await?;
+    let claims =
+        stats.get("users").and_then(|users| users.get("claimed")).and_then(Value::as_u64).unwrap_or(0);
+    Ok(html! {
+        @if claims > 0 {
+            div.note { p {
+                strong { "Claims: " (claims) ". " }
+                "So many sign-ins came without a token that proves them. They made no link: each stands at its "
+                a href=(super::layout::to("customers?kind=unknown")) { "unknown visitor" } ", until the same is proven."
+            } }
+        }
+    })
+}
+
 /// Asked for again by itself, until somebody leaves the page.
 async fn arriving(visit: &Visit<'_>) -> Result<Markup> {
     let newest = index::newest(visit.env, 1).await?;
@@ -102,6 +119,7 @@ fn settings(visit: &Visit<'_>) -> Markup {
         named("required", "Required: nothing is kept or sent before they agree"),
     ];
     let verifies = if settings.identity.verification == Verification::Off { "off" } else { "required" };
+    let listens = |input| settings.consent.inputs.contains(&input);
     let mode = if settings.consent.mode == ConsentMode::Implied { "implied" } else { "required" };
     shown(
         visit,
@@ -110,6 +128,8 @@ fn settings(visit: &Visit<'_>) -> Markup {
             (choice("table", "Identity table", "The imported table whose primary key your site calls a customer by (authId).", &tables, table))
             (choice("verification", "Verification", "Whether a browser has to prove who its visitor is.", &verification, verifies))
             (choice("consent", "Consent", "Whether your law lets you track before somebody agreed. Your consent banner calls MSCI.setConsent().", &consent, mode))
+            (check("tcf", "A consent platform asks: IAB Transparency & Consent Framework 2", listens(ConsentInput::Tcf)))
+            (check("google", "A consent platform asks: Google Consent Mode 2", listens(ConsentInput::GoogleConsentMode)))
             (check("gpc", "Global Privacy Control counts as a refusal", settings.consent.honour_gpc))
             button { "Save" }
         },
@@ -118,10 +138,13 @@ fn settings(visit: &Visit<'_>) -> Markup {
 
 pub(super) async fn save(visit: &Visit<'_>) -> Result<Answer> {
     let table = visit.sent("table");
+    let listened = |(field, name)| (visit.sent(field) == "yes").then_some(name);
+    let inputs: Vec<_> =
+        [("tcf", "tcf"), ("google", "googleConsentMode")].into_iter().filter_map(listened).collect();
     let change = json!({
-        "trackingTable": if table.is_empty() { serde_json::Value::Null } else { table.into() },
+        "trackingTable": if table.is_empty() { Value::Null } else { table.into() },
         "identity": { "verification": visit.sent("verification") },
-        "consent": { "mode": visit.sent("consent"), "honourGpc": visit.sent("gpc") == "yes" },
+        "consent": { "mode": visit.sent("consent"), "honourGpc": visit.sent("gpc") == "yes", "inputs": inputs },
     });
     match visit.call("PUT", "settings", Some(&change)).await {
         Ok(_) => Ok(Answer::Done("tracking?done=saved".to_owned())),
