@@ -308,6 +308,12 @@ test("Home counts what there is, in a chart and in numbers", async () => {
   const views = await page.getByRole("region", { name: "Activities by hour" }).locator("tbody td:nth-child(2)").allTextContents();
   assert.ok(views.reduce((sum, text) => sum + Number(text), 0) >= 3, views.join());
   await page.getByRole("region", { name: "Segments" }).getByRole("link", { name: "Loyal customers" }).waitFor();
+  const shown = (/** @type {string} */ name) => page.locator("dl.numbers div", { has: page.getByText(name, { exact: true }) }).locator("dd").textContent();
+  await until(async () => {
+    await page.reload();
+    return Number(await shown("Signals taken")) > 0 && Number(await shown("Merges")) > 0;
+  }, "what was counted today is shown", 20_000);
+  assert.equal(await shown("Lost on the way"), "0");
   await desk.sound();
 });
 

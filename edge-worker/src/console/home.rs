@@ -8,8 +8,9 @@ use serde_json::Value;
 use super::Answer;
 use super::ask::Visit;
 use super::layout::to;
-use super::parts::{empty, items, lacking, number, table, text, time};
+use super::parts::{empty, items, lacking, number, plain, table, text, time};
 use crate::error::Result;
+use crate::http::encoded;
 use crate::platform::now;
 use crate::storage::index;
 
@@ -54,6 +55,7 @@ pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
             div { dt { "Jobs under way" } dd { a href=(to("jobs")) { (running) } } }
         }
         @if today > 0 { (chart(&hours)) }
+        (since_midnight(visit).await?)
         div.columns {
             section.card {
                 h2 { "Segments" }
@@ -70,6 +72,30 @@ pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
         }
     };
     Ok(Answer::Page("", "Home".to_owned(), body))
+}
+
+/// What became of signals and pages today: lost is what a browser numbered and nothing here has got.
+async fn since_midnight(visit: &Visit<'_>) -> Result<Markup> {
+    let stats = visit.get(&format!("stats?since={}", encoded(&now().midnight().to_rfc3339()))).await?;
+    let rejected: Vec<_> = stats.get("rejected").and_then(Value::as_object).into_iter().flatten().collect();
+    let pages = stats.get("pages").cloned().unwrap_or_default();
+    let all: u64 = rejected.iter().filter_map(|(_, n)| n.as_u64()).sum();
+    let codes: Vec<_> =
+        rejected.iter().map(|(code, n)| vec![html! { (code) }, html! { (plain(n)) }]).collect();
+    Ok(html! {
+        section.card {
+            h2 { "Since midnight (UTC)" }
+            dl.numbers {
+                div { dt { "Signals taken" } dd { (number(&stats, "accepted")) } }
+                div { dt { "Sent twice, taken once" } dd { (number(&stats, "duplicate")) } }
+                div { dt { "Rejected" } dd { (all) } }
+                div { dt { "Lost on the way" } dd #lost { (number(&stats, "missing")) } }
+                div { dt { "Merges" } dd { (number(&stats, "merges")) } }
+                div { dt { "Pages made personal" } dd { (number(&pages, "personalised")) " of " (number(&pages, "decided")) } }
+            }
+            @if !codes.is_empty() { details { summary { "Rejected, by code" } (table("Rejected signals", &["Code", "Signals"], &codes)) } }
+        }
+    })
 }
 
 /// Hours of the chart, and of each the milliseconds.
