@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::collections::{Map, json_object};
+use crate::time::{DAY_MS, Timestamp};
 
 /// Sums by name.
 pub type Counters = Map<String, i64>;
@@ -72,8 +73,40 @@ impl Pages {
     }
 }
 
-/// What `GET /stats` answers of them.
-pub fn shown(counters: &Value) -> Value {
+/// What `GET /stats` answers of counters by day, `[[day, counters] …]`: their sums, and the days one by one. A day is
+/// told in days since the epoch.
+pub fn told(days: &Value) -> Value {
+    let days = days.as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut sums = Counters::new();
+    let mut by_day = Vec::with_capacity(days.len());
+    for day in days {
+        let (Some(at), Some(counters)) = (day.get(0).and_then(Value::as_i64), day.get(1)) else { continue };
+        for (name, n) in counters.as_object().into_iter().flatten() {
+            add(&mut sums, name, n.as_i64().unwrap_or(0));
+        }
+        let rejected =
+            counters.as_object().into_iter().flatten().filter(|(name, _)| name.starts_with("rejected "));
+        let rejected: i64 = rejected.filter_map(|(_, n)| n.as_i64()).sum();
+        let at = Timestamp(at.saturating_mul(DAY_MS)).to_rfc3339();
+        by_day.push(json!({
+            "day": at.get(..10),
+            "accepted": counted(counters, "accepted"),
+            "duplicate": counted(counters, "duplicate"),
+            "rejected": rejected,
+            "missing": counted(counters, "missing").max(0),
+            "merges": counted(counters, "merges"),
+            "personalised": counted(counters, "pages personalised"),
+        }));
+    }
+    let mut told = shown(&Value::Object(sums.into_iter().map(|(name, n)| (name, n.into())).collect()));
+    if let Some(told) = told.as_object_mut() {
+        told.insert("days".to_owned(), by_day.into());
+    }
+    told
+}
+
+/// What is answered of sums.
+fn shown(counters: &Value) -> Value {
     let count = |name: &str| counted(counters, name);
     let by_kind = |of: &str| {
         let all = counters.as_object().into_iter().flatten();
@@ -154,6 +187,19 @@ mod tests {
         let shown = shown(&value(&counters));
         assert_eq!(shown["pages"], json!({ "decided": 6, "personalised": 2, "late": 2 }));
         assert_eq!(shown["latencies"]["pages"], json!({ "count": 6, "p50": 100, "p95": null, "p99": null }));
+    }
+
+    #[test]
+    fn days_are_told_one_by_one_and_all_together() {
+        let days = json!([
+            [20_000, { "accepted": 3, "rejected too_old": 1, "rejected erased": 2, "missing": -1 }],
+            [20_001, { "accepted": 4, "merges": 1, "missing": 1 }],
+        ]);
+        let told = told(&days);
+        assert_eq!((&told["accepted"], &told["merges"], &told["missing"]), (&json!(7), &json!(1), &json!(0)));
+        assert_eq!(told["days"][0]["day"], "2024-10-04");
+        assert_eq!((&told["days"][0]["rejected"], &told["days"][1]["accepted"]), (&json!(3), &json!(4)));
+        assert_eq!(super::told(&json!([]))["days"], json!([]));
     }
 
     #[test]

@@ -303,8 +303,8 @@ test("every page fits a narrow window and is light", async () => {
 test("Home counts what there is, in a chart and in numbers", async () => {
   const { page } = desk;
   await desk.go("Home");
-  await page.locator(".chart canvas").waitFor();
-  await page.locator("summary", { hasText: "As numbers" }).click();
+  await page.locator(".chart canvas").first().waitFor();
+  await page.locator("summary", { hasText: "As numbers" }).first().click();
   const views = await page.getByRole("region", { name: "Activities by hour" }).locator("tbody td:nth-child(2)").allTextContents();
   assert.ok(views.reduce((sum, text) => sum + Number(text), 0) >= 3, views.join());
   await page.getByRole("region", { name: "Segments" }).getByRole("link", { name: "Loyal customers" }).waitFor();
@@ -314,6 +314,10 @@ test("Home counts what there is, in a chart and in numbers", async () => {
     return Number(await shown("Signals taken")) > 0 && Number(await shown("Merges")) > 0;
   }, "what was counted today is shown", 20_000);
   assert.equal(await shown("Lost on the way"), "0");
+  assert.equal(await page.locator(".chart canvas").count(), 3);
+  await page.locator("section", { has: page.getByRole("heading", { name: "Signals by day" }) }).locator("summary").click();
+  const today = page.getByRole("region", { name: "Signals by day" }).locator("tbody tr").last().locator("td");
+  assert.equal(await today.nth(1).textContent(), await shown("Signals taken"));
   await desk.sound();
 });
 

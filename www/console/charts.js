@@ -6,21 +6,21 @@ const HOUR = 3600;
 
 /** @param {HTMLElement} place */
 function draw(place) {
-  const { hours, days } = place.dataset;
+  const { hours, days, lines: named = "Members" } = place.dataset;
   /** @type {number[][]} */
   const rows = JSON.parse(hours ?? days ?? "[]");
   const colours = getComputedStyle(document.documentElement);
   const colour = (/** @type {string} */ name) => colours.getPropertyValue(name).trim();
   const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
   const series = (/** @type {string} */ label, /** @type {string} */ name) => ({ label, stroke: colour(name), width: 2, points: { show: true } });
-  const [unit, time, lines] = hours ? [HOUR, "Hour (UTC)", ["Views", "Other activities"]] : [24 * HOUR, "Day (UTC)", ["Members"]];
+  const [unit, time, lines] = hours ? [HOUR, "Hour (UTC)", ["Views", "Other activities"]] : [24 * HOUR, "Day (UTC)", named.split(", ")];
   place.replaceChildren();
   new uPlot(
     {
       width: place.clientWidth,
       height: 220,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-      series: [{ label: time, value: hours ? "{YYYY}-{MM}-{DD} {HH}:{mm}" : "{YYYY}-{MM}-{DD}" }, ...lines.map((label, at) => series(label, at ? "--second" : "--accent"))],
+      series: [{ label: time, value: hours ? "{YYYY}-{MM}-{DD} {HH}:{mm}" : "{YYYY}-{MM}-{DD}" }, ...lines.map((label, at) => series(label, ["--accent", "--second", "--third"][at] ?? "--quiet"))],
       axes: [axis, { ...axis, size: 60 }],
       scales: { y: { range: (_, __, most) => [0, Math.max(most, 1)] } },
     },

@@ -24,7 +24,7 @@ const SILENT: u32 = 20;
 /// Days of `GET /stats` unless it says since when.
 const USUAL_DAYS: i64 = 30;
 
-/// `GET /stats?since=`: sums of the days from that one on.
+/// `GET /stats?since=`: sums of the days from that one on, and each of them.
 pub(super) async fn stats(request: &Request, env: &Env) -> Result<Response> {
     let asked = http::url(request)?.search_params().get("since").filter(|since| !since.is_empty());
     let usual = now().plus(-USUAL_DAYS * DAY_MS);
@@ -32,11 +32,11 @@ pub(super) async fn stats(request: &Request, env: &Env) -> Result<Response> {
     let since = since.ok_or_else(|| invalid("since should be a date, such as 2027-01-31"))?;
     let since = Timestamp(since.0.max(now().0 - DAYS * DAY_MS)).midnight();
     let counters = calls::passed_on(env, calls::STATS, &since.0.into()).await?;
-    let mut shown = stats::shown(&json::value(&counters)?);
-    if let Some(shown) = shown.as_object_mut() {
-        shown.insert("since".to_owned(), since.to_rfc3339().into());
+    let mut told = stats::told(&json::value(&counters)?);
+    if let Some(told) = told.as_object_mut() {
+        told.insert("since".to_owned(), since.to_rfc3339().into());
     }
-    http::json(&shown)
+    http::json(&told)
 }
 
 /// `GET /live?after=`: server-sent events, all that are still known, or those behind the number that `after` or, when a

@@ -73,18 +73,16 @@ impl ConfigObject {
         statements.commit(&storage)
     }
 
-    /// Sums of the days since then.
+    /// Counters of each day since then: `[[day, counters] …]`.
     pub(super) fn stats(&self, since: &str) -> Result<String> {
         let since: Timestamp = json::from_str(since)?;
         let storage = self.state.storage();
         with_stats().commit(&storage)?;
         let since = vec![(day(since) as f64).into()];
-        let mut sums = Counters::new();
-        for row in sql::query(&storage, "SELECT body FROM stat WHERE day >= ?", since)? {
-            let of_day: Counters = json::from_str(sql::text(&row, 0)?)?;
-            of_day.iter().for_each(|(name, n)| add(&mut sums, name, *n));
-        }
-        Ok(serde_json::to_string(&sums)?)
+        let query = "SELECT json_group_array(json_array(day, json(body))) FROM \
+                     (SELECT * FROM stat WHERE day >= ? ORDER BY day)";
+        let rows = sql::query(&storage, query, since)?;
+        Ok(rows.first().map_or(Ok("[]"), |row| sql::text(row, 0))?.to_owned())
     }
 
     /// Signals behind this number, and the number of the last; from now on somebody watches.

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 use msci_core::json;
-use msci_core::time::Timestamp;
-use serde_json::Value;
+use msci_core::time::{DAY_MS, Timestamp};
+use serde_json::{Value, json};
 
 use super::Answer;
 use super::ask::Visit;
@@ -56,6 +56,7 @@ pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
         }
         @if today > 0 { (chart(&hours)) }
         (since_midnight(visit).await?)
+        (by_day(visit).await?)
         div.columns {
             section.card {
                 h2 { "Segments" }
@@ -94,6 +95,46 @@ async fn since_midnight(visit: &Visit<'_>) -> Result<Markup> {
                 div { dt { "Pages made personal" } dd { (number(&pages, "personalised")) " of " (number(&pages, "decided")) } }
             }
             @if !codes.is_empty() { details { summary { "Rejected, by code" } (table("Rejected signals", &["Code", "Signals"], &codes)) } }
+        }
+    })
+}
+
+/// What became of signals and visitors, day by day.
+async fn by_day(visit: &Visit<'_>) -> Result<Markup> {
+    let stats = visit.get("stats").await?;
+    let days = items(&stats, "days");
+    let chart = |title: &str, lines: [(&str, &str); 3]| {
+        let at = |day: &Value| {
+            let day = format!("{}T00:00:00Z", text(day, "day"));
+            Timestamp::from_rfc3339(&day).unwrap_or_default().0.div_euclid(DAY_MS)
+        };
+        let drawn = days.iter().map(|day| {
+            json!([at(day), number(day, lines[0].1), number(day, lines[1].1), number(day, lines[2].1)])
+        });
+        let drawn = json::text(&drawn.collect());
+        let rows: Vec<_> = days
+            .iter()
+            .map(|day| {
+                let cells = lines.iter().map(|(_, field)| html! { (number(day, field)) });
+                std::iter::once(html! { (text(day, "day")) }).chain(cells).collect()
+            })
+            .collect();
+        let [one, two, three] = lines.map(|(name, _)| name);
+        html! {
+            section.card {
+                h2 { (title) }
+                div.chart data-days=(drawn) data-lines=({ [one, two, three].join(", ") }) role="img"
+                    aria-label={ (title) "; the numbers stand in the table below." } {}
+                details { summary { "As numbers" } (table(title, &["Day (UTC)", one, two, three], &rows)) }
+            }
+        }
+    };
+    Ok(html! {
+        @if !days.is_empty() {
+            div.columns {
+                (chart("Signals by day", [("Taken", "accepted"), ("Sent twice", "duplicate"), ("Rejected", "rejected")]))
+                (chart("Visitors by day", [("Merges", "merges"), ("Personal pages", "personalised"), ("Signals lost", "missing")]))
+            }
         }
     })
 }
