@@ -75,7 +75,11 @@ pub(super) async fn export(request: &Request, env: &Env, configuration: &Configu
         },
         Seen::Nothing => (customer, None),
     };
-    let rows = index::rows_held(env, customer).await?;
+    let mut rows = index::rows_held(env, customer).await?;
+    if snapshot.is_some() {
+        // The object tells of its own, also where the index has not heard of it yet.
+        rows.retain(|row| row.get("kind").is_none_or(|kind| kind != "membership"));
+    }
     let deliveries = index::deliveries_held(env, customer, "").await?;
     if snapshot.is_none() && rows.is_empty() && deliveries.is_empty() {
         return Err(Error::client(404, "profile_not_found", "nothing is held of whom this names"));
