@@ -29,21 +29,22 @@ async function person(authId) {
   const [phone, laptop] = [browser(), browser()];
   const at = (/** @type {number} */ seconds) => ({ time: Date.now() - AGO + seconds * 1000 });
   const about = { sdk: "1.0.0", session: { id: "s1", start: Date.now() - AGO }, device: { language: "fr-FR", timezone: "Europe/Paris", screen: "390x844" } };
-  const views = Array.from({ length: 450 }, (_, n) => phone.view(`/coffee-machines/premium/${n}`, at(n / 10)));
+  // Further apart than a replay's batches may be late.
+  const views = Array.from({ length: 450 }, (_, n) => phone.view(`/coffee-machines/premium/${n}`, at(n / 2)));
   for (let from = 0; from < views.length; from += 150) await msci.collect({ ...phone.batch(...views.slice(from, from + 150)), ...about });
   const merged = await msci.collect({
     ...phone.batch(
-      { ...phone.event("", {}, at(50)), type: "consent", name: undefined, properties: undefined, purposes: { personalization: "granted" } },
-      phone.event("order_completed", { total: 120.25, "größe": "L", gift: true }, at(51)),
-      phone.user(authId, { ...at(52), name: "Ada “Lovelace”\u2028", email: "ada@export.example" }),
+      { ...phone.event("", {}, at(250)), type: "consent", name: undefined, properties: undefined, purposes: { personalization: "granted" } },
+      phone.event("order_completed", { total: 120.25, "größe": "L", gift: true }, at(251)),
+      phone.user(authId, { ...at(252), name: "Ada “Lovelace”\u2028", email: "ada@export.example" }),
     ),
     ...about,
   });
   assert.equal(merged.body.user.status, "merged");
   await msci.collect(laptop.batch(
-    laptop.view("/reviews/1", { ...at(60), exposures: "welcome:holdout", properties: { nested: { list: [1, { deep: null }] } } }),
-    laptop.event("order_completed", { total: 2000 }, at(61)),
-    laptop.user(authId, { ...at(62), localId: "local-7" }),
+    laptop.view("/reviews/1", { ...at(260), exposures: "welcome:holdout", properties: { nested: { list: [1, { deep: null }] } } }),
+    laptop.event("order_completed", { total: 2000 }, at(261)),
+    laptop.user(authId, { ...at(262), localId: "local-7" }),
   ));
   return { authId, phone, laptop, customerId: (await profile(msci, phone.cookieId)).body.msdynci_customerid };
 }
