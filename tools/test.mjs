@@ -11,12 +11,14 @@ await script(async () => {
   await ensureChromium();
   const native = await run("cargo", ["test", "--locked", "--workspace", "--exclude", "msci-edge-worker"]);
   // The merge protocol under faults, optimised, since it is about numbers; and proof that it finds faults.
-  const simulate = ["test", "--locked", "-p", "msci-core", "--release", "--test", "simulate"];
+  // One build for all three: faults are planted only where a test asks for one.
+  const release = ["test", "--locked", "-p", "msci-core", "--release", "--features", "mutants", "--test"];
+  const simulate = [...release, "simulate"];
   const schedules = { MSCI_SCHEDULES: process.env.MSCI_SCHEDULES ?? "20000" };
   const simulated = await run("cargo", [...simulate, "simulate", "--", "--nocapture"], { env: schedules });
-  const planted = await run("cargo", [...simulate, "--features", "mutants", "every_planted"]);
+  const planted = await run("cargo", [...simulate, "every_planted"]);
   // Filters in memory and in SQL: as many as are needed to meet what is rare.
-  const differential = ["test", "--locked", "-p", "msci-core", "--release", "--test", "differential", "--", "--nocapture"];
+  const differential = [...release, "differential", "--", "--nocapture"];
   const compared = await run("cargo", differential, { env: { MSCI_CASES: process.env.MSCI_CASES ?? "100000" } });
   const files = readdirSync(join(root, "tests"), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".test.mjs"))
