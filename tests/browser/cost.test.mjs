@@ -18,16 +18,18 @@ before(async () => {
 });
 after(() => chromium?.close());
 
-test("the loader has at most 700 bytes, all that a page may load at most 20 KB, and what applies decisions 8 KB more", () => {
+test("the loader has at most 700 bytes, all that a page may load at most 20 KB, what applies decisions 8 KB more, what hears consent platforms 2", () => {
   const sdk = join(root, "dist/sdk");
   const assets = readdirSync(join(sdk, "assets")).filter((name) => /\.(js|wasm)$/.test(name));
-  assert.equal(assets.length, 4, "a script, the module, its stand-in, and what applies decisions");
+  assert.equal(assets.length, 5, "a script, the module, its stand-in, what applies decisions, and what hears consent platforms");
   const packed = (/** @type {string[]} */ ...files) => files.reduce((total, file) => total + brotliCompressSync(readFileSync(join(sdk, file))).length, 0);
   const applies = (/** @type {string} */ name) => name.startsWith("apply.");
+  const hears = (/** @type {string} */ name) => name.startsWith("consent.");
   const paths = (/** @type {string[]} */ names) => names.map((name) => join("assets", name));
   assert.ok(readFileSync(join(sdk, "loader.js")).length <= 700);
-  assert.ok(packed("loader.js", "msci.js", ...paths(assets.filter((name) => !applies(name)))) <= 20 * 1024);
+  assert.ok(packed("loader.js", "msci.js", ...paths(assets.filter((name) => !applies(name) && !hears(name)))) <= 20 * 1024);
   assert.ok(packed("guard.js", ...paths(assets.filter(applies))) <= 8 * 1024);
+  assert.ok(packed(...paths(assets.filter(hears))) <= 2 * 1024);
 });
 
 test("a page asks for the entry, the script and the module, each once, and for one request a batch", async (t) => {
