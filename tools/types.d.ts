@@ -22,7 +22,6 @@ declare module "msci:glue" {
   export function fetch(request: Request, env: Env, context: unknown): Promise<Response>;
   export function plan(id: number, lines: string): string | undefined;
   export function prepare(id: number, env: Env): Promise<string | undefined>;
-  export function deadline(id: number): number;
   export function decide(id: number, answered: boolean, text?: string | null): boolean;
   export function ask(id: number, env: Env): Promise<void>;
   export function answer(id: number, status: number, type: string, page: Response, env: Env): string | undefined;

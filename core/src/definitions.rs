@@ -85,6 +85,8 @@ pub struct CompiledExperience {
     pub pages: Vec<Pattern>,
     /// Alternatives: name, weight, changes. A plain experience has one, named `treated`.
     pub variants: Vec<(String, u32, Vec<CompiledChange>)>,
+    /// Whether a change shows a field of whom it is for.
+    pub shows_fields: bool,
     /// Share left untouched.
     pub holdout: f64,
     /// From when.
@@ -265,10 +267,12 @@ impl CompiledExperience {
             return Err("one variant at least needs a weight above 0".to_owned());
         }
         let pages = experience.pages.iter().map(|page| Pattern::parse(page)).collect::<Result<_, _>>()?;
+        let mut changes = variants.iter().flat_map(|(_, _, changes)| changes);
         Ok(Self {
             name: name.to_owned(),
             audience,
             pages,
+            shows_fields: changes.any(|change| !change.template.is_plain()),
             variants,
             holdout: experience.holdout,
             from: instant(&experience.from)?,

@@ -12,17 +12,23 @@ pub struct BadId(&'static str);
 
 /// Hex digits of 128 bits, lower case. By hand, like reading them: each page does both several times, and what the
 /// standard library has for numbers of this size is slow and large in WebAssembly.
-fn digits(bits: u128) -> impl Iterator<Item = u8> {
+fn digits(bits: u128) -> [u8; 32] {
     let digit = |n: u8| if n < 10 { b'0' + n } else { b'a' + (n - 10) };
-    bits.to_be_bytes().into_iter().flat_map(move |byte| [digit(byte >> 4), digit(byte & 0xf)])
+    let mut text = [0; 32];
+    for (place, byte) in text.chunks_exact_mut(2).zip(bits.to_be_bytes()) {
+        place.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xf)]);
+    }
+    text
 }
 
 /// As a GUID: `3f43317e-d1ef-4cd3-9917-2d3342111d1a`.
 fn write_guid(bits: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let mut text = [b'-'; 36];
-    let places = text.iter_mut().enumerate().filter(|(at, _)| !is_dash(*at));
-    for ((_, place), digit) in places.zip(digits(bits)) {
-        *place = digit;
+    let mut digits = digits(bits).into_iter();
+    for (at, place) in text.iter_mut().enumerate() {
+        if !is_dash(at) {
+            *place = digits.next().unwrap_or_default();
+        }
     }
     f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
 }
@@ -33,11 +39,7 @@ fn is_dash(at: usize) -> bool {
 }
 
 fn write_hex(bits: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut text = [0; 32];
-    for (place, digit) in text.iter_mut().zip(digits(bits)) {
-        *place = digit;
-    }
-    f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+    f.write_str(std::str::from_utf8(&digits(bits)).map_err(|_| fmt::Error)?)
 }
 
 fn read_hex(text: &str) -> Option<u128> {

@@ -5,23 +5,23 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq;
 
-use crate::identity::mac_of;
+use crate::identity::MacKey;
 use crate::ids::{CookieId, CustomerId};
 use crate::limits::TOKEN_BYTES;
 use crate::time::Timestamp;
 
 /// Key of the proof cookies of this system.
 #[derive(Clone)]
-pub struct ProofKey([u8; 32]);
+pub struct ProofKey(MacKey);
 
 impl ProofKey {
     /// From 32 random bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self(MacKey::new(bytes))
     }
 
     fn mac(&self, cookie: CookieId, customer: &str, expires: &str) -> String {
-        URL_SAFE_NO_PAD.encode(mac_of(&self.0, &["proof:", &cookie.to_string(), ":", customer, ":", expires]))
+        URL_SAFE_NO_PAD.encode(self.0.mac(&["proof:", &cookie.to_string(), ":", customer, ":", expires]))
     }
 
     /// The proof cookie's value: this browser may see this customer until then.
@@ -50,7 +50,7 @@ impl ProofKey {
 impl ProofKey {
     fn seal_of(&self, purpose: &str, body: &str, expires: &str) -> String {
         let parts = ["seal:", purpose, ":", body, ":", expires];
-        URL_SAFE_NO_PAD.encode(mac_of(&self.0, &parts))
+        URL_SAFE_NO_PAD.encode(self.0.mac(&parts))
     }
 
     /// Something that we hand out and want back as it was: for this purpose alone, until then.

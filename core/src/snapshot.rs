@@ -15,6 +15,16 @@ use crate::object::Customer;
 use crate::profile::{Imported, Profile};
 use crate::time::Timestamp;
 
+/// How a text in KV begins that has such a line.
+const LINE: &str = "{\"page\":\"";
+/// The purpose that pages are asked for.
+const PERSONALIZATION: &str = "personalization";
+
+/// Parts of a list; none of an empty one.
+fn listed(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').filter(|part| !part.is_empty())
+}
+
 /// A profile as it was at one version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -80,6 +90,77 @@ impl Snapshot {
         Self { auth, ..profile.snapshot(definitions, of.id, String::new(), now) }
     }
 
+    /// As KV holds it: JSON, which begins, where it says all that matters of consent, with a line of what a page is
+    /// decided with that shows no field of anybody: most pages read no more.
+    ///
+    /// # Errors
+    /// Never, for a snapshot.
+    pub fn kept(&self) -> serde_json::Result<String> {
+        let json = serde_json::to_string(self)?;
+        Ok(match (self.line(), json.strip_prefix('{')) {
+            (Some(line), Some(rest)) => [LINE, &line, "\",", rest].concat(),
+            _ => json,
+        })
+    }
+
+    fn line(&self) -> Option<String> {
+        let consent =
+            self.consent.get(PERSONALIZATION).map_or("", |granted| if *granted { "+" } else { "-" });
+        let parts = [
+            self.customer.to_string(),
+            self.tag.clone(),
+            self.version.to_string(),
+            self.n.to_string(),
+            self.valid_until.map(|until| until.0.to_string()).unwrap_or_default(),
+            self.bucket_key.clone(),
+            consent.to_owned(),
+            self.cookie_ids.iter().map(CookieId::to_string).collect::<Vec<_>>().join(","),
+            self.audiences.join(","),
+        ];
+        let plain = !parts.iter().any(|part| part.contains([' ', '"', '\\']))
+            && !self.audiences.iter().any(|audience| audience.is_empty() || audience.contains(','));
+        (plain && self.cookie_consent.is_empty()).then(|| parts.join(" "))
+    }
+
+    /// Of what KV holds, as much as a page needs that shows no field; none where that takes all of it. What the line
+    /// does not say is empty.
+    pub fn glance(kept: &str) -> Option<Self> {
+        let (line, _) = kept.strip_prefix(LINE)?.split_once('"')?;
+        let mut parts = line.split(' ');
+        let mut next = || parts.next();
+        let (customer, tag) = (next()?.parse().ok()?, next()?.to_owned());
+        let (version, n) = (next()?.parse().ok()?, next()?.parse().ok()?);
+        let valid_until = match next()? {
+            "" => None,
+            until => Some(Timestamp(until.parse().ok()?)),
+        };
+        let bucket_key = next()?.to_owned();
+        let mut consent = Decisions::new();
+        match next()? {
+            "" => {}
+            granted => drop(consent.insert(PERSONALIZATION.to_owned(), granted == "+")),
+        }
+        let (cookies, audiences) = (next()?, next()?);
+        Some(Self {
+            customer,
+            tag,
+            version,
+            n,
+            valid_until,
+            auth: None,
+            cookie_ids: listed(cookies).map(str::parse).collect::<Result<_, _>>().ok()?,
+            attributes: Map::new(),
+            segments: Vec::new(),
+            measures: Map::new(),
+            audiences: listed(audiences).map(str::to_owned).collect(),
+            bucket_key,
+            consent,
+            cookie_consent: Map::new(),
+            first_seen: None,
+            last_seen: None,
+        })
+    }
+
     /// A field as text for a template: an attribute in any case, or `Measures/<name>`.
     pub fn text(&self, field: &str) -> Option<String> {
         let named = |map: &Map<String, Value>, name: &str| {
@@ -107,7 +188,7 @@ impl Snapshot {
         } else {
             Some(&self.consent)
         });
-        consent::allows(mode, "personalization", &[Some(&self.consent), own])
+        consent::allows(mode, PERSONALIZATION, &[Some(&self.consent), own])
     }
 
     /// Whether it can still be trusted at this instant, by itself.
@@ -115,3 +196,6 @@ impl Snapshot {
         self.n >= n && self.valid_until.is_none_or(|until| now < until)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,9 +13,8 @@ import { changed } from "./rewriter.js";
 /** What Rust plans with, in its order. */
 const TOLD = ["cookie", "sec-gpc", "accept", "sec-fetch-dest", "upgrade", ...CONDITIONS];
 
-/** Letters of a plan. */
+/** Letter of a plan: without the request's conditions. */
 const WHOLE = "w";
-const READS = "r";
 
 /** Numbers the requests. */
 let asked = 0;
@@ -29,7 +28,7 @@ export async function visit(request, env) {
   const id = ++asked;
   let plan = atOnce(() => glue.plan(id, `${request.method}\n${request.url}${lines(request, TOLD)}`));
   if (plan === "") plan = await answered(() => glue.prepare(id, env), () => undefined);
-  const profile = plan?.[1] === READS ? new Profile(id, env, plan.slice(2)) : undefined;
+  const profile = plan?.[1] ? new Profile(id, env, plan.slice(1)) : undefined;
   let page;
   try {
     page = await ask(request, env, plan?.[0] === WHOLE);
@@ -55,13 +54,20 @@ function unanswered(id, { headers }) {
 class Profile {
   #id;
   #read;
+  #deadline;
   /** Nobody waits for it any more, or has to. */
   #over = false;
 
-  /** @param {number} id @param {Env} env @param {string} key where it stands in KV; empty where only an object can tell */
-  constructor(id, env, key) {
+  /**
+   * @param {number} id
+   * @param {Env} env
+   * @param {string} plan milliseconds, and where it stands in KV; nothing there where only an object can tell
+   */
+  constructor(id, env, plan) {
+    const colon = plan.indexOf(":");
     this.#id = id;
-    this.#read = this.#decide(env, key);
+    this.#deadline = Number(plan.slice(0, colon));
+    this.#read = this.#decide(env, plan.slice(colon + 1));
   }
 
   /** @param {Env} env @param {string} key */
@@ -85,11 +91,10 @@ class Profile {
   /** Waits for it no longer than until the deadline, which counts from now. */
   async inTime() {
     if (this.#over) return;
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    let timer;
-    const late = new Promise((resolve) => (timer = setTimeout(resolve, atOnce(() => glue.deadline(this.#id)))));
-    await Promise.race([this.#read, late]);
-    clearTimeout(timer);
+    await new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#deadline);
+      this.#read.finally(() => (clearTimeout(timer), resolve(undefined)));
+    });
     this.#over = true;
   }
 }

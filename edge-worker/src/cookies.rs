@@ -32,19 +32,26 @@ pub(crate) struct Cookies {
 impl Cookies {
     /// Reads the `Cookie` header.
     pub(crate) fn read(header: &str, configuration: &Configuration, now: Timestamp) -> Self {
-        let value = |name: &str| wire::value(header, name);
-        let id: Option<CookieId> = value(names::COOKIE).and_then(|id| id.parse().ok());
-        let shown = value(names::COOKIE_PROOF);
+        let [id, shown, version, carried, opted_out, tcf] = wire::values(
+            header,
+            [
+                names::COOKIE,
+                names::COOKIE_PROOF,
+                names::COOKIE_VERSION,
+                names::COOKIE_CARRIED,
+                names::COOKIE_OPT_OUT,
+                names::COOKIE_TCF,
+            ],
+        );
+        let id: Option<CookieId> = id.and_then(|id| id.parse().ok());
         let proof = id.zip(shown).and_then(|(id, proof)| configuration.proofs.verify(proof, id, now));
         let void_proof = shown.is_some() && proof.is_none();
         counting::count("proofsRefused", void_proof.into());
-        let version = value(names::COOKIE_VERSION).and_then(wire::version);
-        let version = version.map(|(tag, version)| (tag.to_owned(), version));
-        let carried = value(names::COOKIE_CARRIED).filter(|text| wire::is_exposure(text)).map(str::to_owned);
-        let opted_out = value(names::COOKIE_OPT_OUT).is_some();
+        let version = version.and_then(wire::version).map(|(tag, version)| (tag.to_owned(), version));
+        let carried = carried.filter(|text| wire::is_exposure(text)).map(str::to_owned);
         let listens = configuration.settings().consent.inputs.contains(&ConsentInput::Tcf);
-        let tcf = value(names::COOKIE_TCF).filter(|_| listens).and_then(Tcf::read);
-        Self { id, proof, void_proof, version, opted_out, tcf, carried }
+        let tcf = tcf.filter(|_| listens).and_then(Tcf::read);
+        Self { id, proof, void_proof, version, opted_out: opted_out.is_some(), tcf, carried }
     }
 }
 
@@ -59,7 +66,8 @@ pub(crate) fn id(id: CookieId, settings: &Settings, https: bool) -> String {
     let age = i64::from(settings.cookie.max_age_days) * DAY_SECONDS;
     let domain =
         settings.cookie.domain.as_ref().map(|domain| format!("; Domain={domain}")).unwrap_or_default();
-    format!("{}={id}; Path=/; Max-Age={age}; SameSite=Lax{}{domain}", names::COOKIE, secure(https))
+    let (id, age) = (id.to_string(), age.to_string());
+    [names::COOKIE, "=", &id, "; Path=/; Max-Age=", &age, "; SameSite=Lax", secure(https), &domain].concat()
 }
 
 /// `Set-Cookie` of the proof. Always `Secure`: the prefix demands it, and browsers allow it on

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use msci_core::collections::Map;
 use msci_core::config::ConsentMode;
-use msci_core::ids::CookieId;
+use msci_core::ids::{CookieId, CustomerId};
 use msci_core::page::{self, Edit, Exposure};
 use msci_core::persona::Viewer;
 use msci_core::snapshot::Snapshot;
@@ -60,7 +60,8 @@ fn kept(id: u32) -> Option<Rc<Asked>> {
 
 /// What is to be done about a request; none where nothing is, and the site's answer is the answer. Empty where the
 /// definitions are to be asked for first, by `prepare`. Else one letter for the page, `w` where the request's conditions
-/// are to be left out, and where a profile is needed, `r` and its key in KV; without a key an object is to be asked.
+/// are to be left out, and where a profile is needed, how much later than the page's headers it may be, in milliseconds,
+/// and behind a colon its key in KV; without a key an object is to be asked.
 ///
 /// `lines`: method, address, and the headers `cookie`, `sec-gpc`, `accept`, `sec-fetch-dest`, `upgrade`,
 /// `if-none-match`, `if-modified-since`, `range`.
@@ -89,17 +90,11 @@ pub fn prepare(id: u32, env: Env) -> js_sys::Promise {
     })
 }
 
-/// How much later than the page's headers the profile may be, in milliseconds.
-#[wasm_bindgen]
-pub fn deadline(id: u32) -> u32 {
-    kept(id).and_then(|asked| asked.plan.get().map(Plan::deadline)).unwrap_or_default()
-}
-
 /// Decides by what KV has, if it answered. Whether that is enough; else `ask` does.
 #[wasm_bindgen]
 pub fn decide(id: u32, answered: bool, text: Option<String>) -> bool {
     kept(id).is_none_or(|asked| {
-        asked.decide(if answered { snapshots::read(text) } else { Kept::NoAnswer });
+        asked.decide(if answered { snapshots::read(text, asked.shows_fields()) } else { Kept::NoAnswer });
         asked.is_decided()
     })
 }
@@ -148,10 +143,15 @@ pub fn unanswered(id: u32, accept: &str, destination: &str) -> Option<String> {
     })
 }
 
+/// Lines that `plan` is told.
+const LINES: usize = 10;
+
 /// What a browser asked, and what is known by now.
 struct Asked {
     now: Timestamp,
     lines: String,
+    /// Where each line ends.
+    ends: [usize; LINES],
     /// It wants a page; else it is here for what the site says of Global Privacy Control.
     is_page: bool,
     plan: OnceCell<Plan>,
@@ -174,9 +174,13 @@ enum Subject {
 
 struct Visitor {
     cookies: Cookies,
+    /// Whose profile decides, where one does.
+    name: Option<CustomerId>,
     refuses: bool,
     /// There are experiences that could apply.
     decides: bool,
+    /// And show fields.
+    shows_fields: bool,
 }
 
 /// What is decided, whatever the page is.
@@ -219,7 +223,10 @@ impl Asked {
     /// None where nothing is to be done.
     fn read(now: Timestamp, lines: String) -> Option<Self> {
         let (plan, seen, unsettled) = (OnceCell::new(), OnceCell::new(), Cell::new(None));
-        let mut asked = Self { now, lines, is_page: false, plan, seen, unsettled };
+        // Told once, asked often: it is looked for where lines end once.
+        let mut breaks = lines.bytes().enumerate().filter_map(|(at, byte)| (byte == b'\n').then_some(at));
+        let ends = std::array::from_fn(|_| breaks.next().unwrap_or(lines.len()));
+        let mut asked = Self { now, lines, ends, is_page: false, plan, seen, unsettled };
         let [method, _, _, _, accept, destination, upgrade, ..] = asked.lines();
         let is_get = method == "GET";
         let is_page = wants_page(accept, destination) && upgrade.is_empty();
@@ -227,9 +234,13 @@ impl Asked {
         (is_get && (is_page || asked.path() == names::GPC)).then_some(asked)
     }
 
-    fn lines(&self) -> [&str; 10] {
-        let mut lines = self.lines.split('\n');
-        std::array::from_fn(|_| lines.next().unwrap_or_default())
+    fn lines(&self) -> [&str; LINES] {
+        let mut start = 0;
+        self.ends.map(|end| {
+            let line = self.lines.get(start..end).unwrap_or_default();
+            start = end + 1;
+            line
+        })
     }
 
     fn path(&self) -> &str {
@@ -244,9 +255,7 @@ impl Asked {
 
     fn plan(&self, configuration: Rc<Configuration>) {
         let subject = self.subject(&configuration);
-        if let Subject::Visitor(Visitor { cookies, decides: true, .. }) = &subject
-            && reader::name(&configuration, cookies).is_none()
-        {
+        if let Subject::Visitor(Visitor { name: None, decides: true, .. }) = &subject {
             self.see(&configuration, &Snapshot::stranger(&configuration.definitions, self.now), false);
         }
         let _ = self.plan.set(Plan { configuration, subject });
@@ -266,9 +275,14 @@ impl Asked {
         if impersonal {
             cookies.carried = None;
         }
-        let decides =
-            !impersonal && !page::candidates(&configuration.definitions, self.path(), self.now).is_empty();
-        Subject::Visitor(Visitor { cookies, refuses, decides })
+        let mut candidates = page::candidates(&configuration.definitions, self.path(), self.now);
+        if impersonal {
+            candidates.clear();
+        }
+        let decides = !candidates.is_empty();
+        let shows_fields = candidates.iter().any(|experience| experience.shows_fields);
+        let name = if decides { reader::name(configuration, &cookies) } else { None };
+        Subject::Visitor(Visitor { cookies, name, refuses, decides, shows_fields })
     }
 
     /// Empty where there is no plan.
@@ -278,10 +292,9 @@ impl Asked {
         let less = !(same.is_empty() && since.is_empty() && range.is_empty());
         let mut steps = String::from(if less && plan.is_whole() { WHOLE } else { "-" });
         if !self.is_decided() {
-            steps.push_str(READS);
-            if let Subject::Visitor(visitor) = &plan.subject
-                && let Some(name) = reader::name(&plan.configuration, &visitor.cookies)
-            {
+            steps.push_str(&plan.deadline().to_string());
+            steps.push(':');
+            if let Subject::Visitor(Visitor { name: Some(name), .. }) = plan.subject {
                 steps.push_str(&snapshots::key(name));
             }
         }
@@ -291,6 +304,13 @@ impl Asked {
     /// Whether there is nothing to wait for but the page.
     fn is_decided(&self) -> bool {
         self.seen.get().is_some() || !self.plan.get().is_some_and(Plan::reads)
+    }
+
+    fn shows_fields(&self) -> bool {
+        matches!(
+            self.plan.get(),
+            Some(Plan { subject: Subject::Visitor(Visitor { shows_fields: true, .. }), .. })
+        )
     }
 
     fn see(&self, configuration: &Configuration, snapshot: &Snapshot, behind: bool) {
@@ -335,7 +355,7 @@ impl Asked {
         configuration: &Configuration,
         visitor: &Visitor,
     ) -> Option<String> {
-        let Visitor { cookies, refuses, decides } = visitor;
+        let Visitor { cookies, refuses, decides, .. } = visitor;
         let settings = configuration.settings();
         if kind == Kind::Other {
             return None;
@@ -402,8 +422,6 @@ impl Asked {
 
 /// The whole page is asked for, without the request's conditions: the browser's copy may be of another version of it.
 const WHOLE: &str = "w";
-/// A profile is waited for.
-const READS: &str = "r";
 
 /// Of changes: they are one visitor's alone.
 const PERSONAL: &str = "personal";

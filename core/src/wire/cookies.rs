@@ -1,15 +1,18 @@
 //! The `Cookie` header and what stands in it. Whatever is not exactly what the Worker or the SDK would write counts
 //! as absent.
 
-/// The value of a cookie. None where it is not there, or there twice: nobody knows which is the visitor's own
-/// (fault F37).
-pub fn value<'a>(header: &'a str, name: &str) -> Option<&'a str> {
-    let mut found = header.split(';').filter_map(|pair| {
-        let (key, value) = pair.split_once('=')?;
-        (key.trim() == name).then(|| value.trim())
-    });
-    let first = found.next()?;
-    found.next().is_none().then_some(first)
+/// The values of cookies, by their names. None where one is not there, or there twice: nobody knows which is the
+/// visitor's own (fault F37).
+pub fn values<'a, const N: usize>(header: &'a str, names: [&str; N]) -> [Option<&'a str>; N] {
+    let mut found = names.map(|name| (name, None, 0));
+    for (key, value) in header.split(';').filter_map(|pair| pair.split_once('=')) {
+        let key = key.trim();
+        for (_, last, times) in found.iter_mut().filter(|(name, ..)| *name == key) {
+            *last = Some(value.trim());
+            *times += 1;
+        }
+    }
+    found.map(|(_, value, times)| value.filter(|_| times == 1))
 }
 
 /// Life and version of a visitor's last action: `<tag>.<version>`.
@@ -30,9 +33,9 @@ mod tests {
 
     #[test]
     fn f37_a_cookie_counts_where_it_stands_once() {
-        assert_eq!(value("a=1; _msci = x ;b=2", "_msci"), Some("x"));
+        assert_eq!(values("a=1; _msci = x ;b=2", ["_msci", "b", "c"]), [Some("x"), Some("2"), None]);
         for header in ["", "_msci", "_msci=1; _msci=2", "_msci=1;_msci=1", "x_msci=1", "a=_msci=1"] {
-            assert_eq!(value(header, "_msci"), None, "{header}");
+            assert_eq!(values(header, ["_msci"]), [None], "{header}");
         }
     }
 

@@ -3,6 +3,7 @@
 use msci_core::ids::CustomerId;
 use msci_core::json;
 use msci_core::object::Projection;
+use msci_core::snapshot::Snapshot;
 use worker::Env;
 
 use super::{PROFILES, store};
@@ -11,29 +12,27 @@ use crate::reader::Kept;
 
 /// Where a customer's snapshot stands.
 pub(crate) fn key(customer: CustomerId) -> String {
-    format!("{PROFILES}{customer}")
+    [PROFILES, &customer.to_string()].concat()
 }
 
 /// The snapshot as KV has it.
 pub(crate) async fn get(env: &Env, customer: CustomerId) -> Result<Kept> {
-    Ok(read(store(env)?.get(&key(customer)).await?))
+    Ok(read(store(env)?.get(&key(customer)).await?, true))
 }
 
-/// A snapshot out of its text, perhaps a minute old. One that cannot be read counts as none: the object answers then.
-pub(crate) fn read(text: Option<String>) -> Kept {
-    match text.map(|text| json::from_str(&text)) {
-        Some(Ok(snapshot)) => Kept::Snapshot(Box::new(snapshot)),
-        Some(Err(_)) | None => Kept::Nothing,
-    }
+/// A snapshot out of its text, perhaps a minute old, with its fields or without. One that cannot be read counts as none:
+/// the object answers then.
+pub(crate) fn read(text: Option<String>, fields: bool) -> Kept {
+    let glance = |text: &String| Snapshot::glance(text).filter(|_| !fields);
+    let snapshot = text.and_then(|text| glance(&text).or_else(|| json::from_str(&text).ok()));
+    snapshot.map_or(Kept::Nothing, |snapshot| Kept::Snapshot(Box::new(snapshot)))
 }
 
 /// Carries out a projection.
 pub(crate) async fn put(env: &Env, projection: &Projection) -> Result<()> {
     let store = store(env)?;
     match projection {
-        Projection::Put(snapshot) => {
-            store.put(&key(snapshot.customer), &serde_json::to_string(snapshot)?).await
-        }
+        Projection::Put(snapshot) => store.put(&key(snapshot.customer), &snapshot.kept()?).await,
         Projection::Delete(customer) => store.delete(&key(*customer)).await,
     }
 }
