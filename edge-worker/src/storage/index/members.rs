@@ -5,6 +5,7 @@ use msci_core::json;
 use msci_core::signal::{Kind, Signal, Source};
 use msci_core::time::Timestamp;
 use serde_json::Value;
+use wasm_bindgen::JsValue;
 use worker::Env;
 
 use super::reading::{LOOKED_AT, PAGE_BYTES, listed, rows};
@@ -17,26 +18,50 @@ pub(crate) async fn members(env: &Env, segment: &str) -> Result<u64> {
     Ok(ask(&database(env).await?, query, &[segment.into()]).await?.as_u64().unwrap_or(0))
 }
 
-/// Notes how many are in each of these segments today, and forgets what is older than `since`, or of no segment
-/// that there is; both in days since the epoch.
+/// Known customers who were seen on the site, and unknown visitors.
+const VISITORS: &str = "(SELECT count(*) FROM customer WHERE gone = 0 AND known = 1) AS known, \
+                        (SELECT count(*) FROM customer WHERE gone = 0 AND known = 0) AS unknown";
+
+/// Notes how many are in each of these segments today, and how many visitors there are; forgets what is older than
+/// `since`, or of no segment that there is; both in days since the epoch.
 pub(crate) async fn note_sizes(env: &Env, segments: &Value, today: i64, since: i64) -> Result<()> {
-    let parameters = [json::text(segments).into(), (today as f64).into(), (since as f64).into()];
-    let (noted, old) = (parameters.get(..2).unwrap_or_default(), &parameters);
+    let [segments, today, since]: [JsValue; 3] =
+        [json::text(segments).into(), (today as f64).into(), (since as f64).into()];
+    let visitors = format!("INSERT OR REPLACE INTO visitor_count SELECT ?1, {VISITORS}");
     run(
         env,
         &[
             (
                 "INSERT OR REPLACE INTO segment_size SELECT value, ?2, \
                  (SELECT count(*) FROM membership WHERE segment = value) FROM json_each(?1)",
-                noted,
+                &[segments.clone(), today.clone()],
             ),
             (
-                "DELETE FROM segment_size WHERE day < ?3 OR segment NOT IN (SELECT value FROM json_each(?1))",
-                old,
+                "DELETE FROM segment_size WHERE day < ?2 OR segment NOT IN (SELECT value FROM json_each(?1))",
+                &[segments.clone(), since.clone()],
             ),
+            (&visitors, std::slice::from_ref(&today)),
+            ("DELETE FROM visitor_count WHERE day < ?1", std::slice::from_ref(&since)),
         ],
     )
     .await
+}
+
+/// How many visitors there were at the end of each day since then, and are today: `[day, known, unknown]`.
+pub(crate) async fn visitors_by_day(env: &Env, today: i64, since: i64) -> Result<Vec<Value>> {
+    let query = format!(
+        "SELECT json_group_array(json_array(day, known, unknown)) AS json FROM (SELECT day, known, unknown \
+         FROM visitor_count WHERE day >= ?2 AND day < ?1 UNION ALL SELECT CAST(?1 AS INTEGER), {VISITORS} ORDER BY day)"
+    );
+    Ok(listed(ask(&database(env).await?, &query, &[(today as f64).into(), (since as f64).into()]).await?))
+}
+
+/// How many were in each of these segments at the end of each day since then, before today: `[day, segment, members]`.
+pub(crate) async fn sizes_since(env: &Env, segments: &Value, today: i64, since: i64) -> Result<Vec<Value>> {
+    let query = "SELECT json_group_array(json_array(day, segment, members)) AS json FROM (SELECT * FROM segment_size \
+                 WHERE segment IN (SELECT value FROM json_each(?1)) AND day >= ?3 AND day < ?2 ORDER BY day)";
+    let parameters = [json::text(segments).into(), (today as f64).into(), (since as f64).into()];
+    Ok(listed(ask(&database(env).await?, query, &parameters).await?))
 }
 
 /// How many were in a segment, day by day: `[day, members]`, the day in days since the epoch.
