@@ -3,8 +3,6 @@
 
 use msci_core::activity::{activity_type, title};
 use msci_core::ids::{CookieId, CustomerId, StreamId};
-use msci_core::json;
-use msci_core::membership::{Cause, Membership};
 use msci_core::signal::Signal;
 use msci_core::time::Timestamp;
 use serde_json::{Value, json};
@@ -26,13 +24,16 @@ pub(super) async fn of_profile(
     segments: &[String],
 ) -> Result<Vec<Value>> {
     let held: Value = calls::profile(env, configuration.n(), customer, ProfileCall::Held).await?;
-    let mut memberships: Vec<(String, Membership)> = match held.get("memberships") {
-        Some(held) => json::from_value(held)?,
-        None => Vec::new(),
-    };
-    memberships.retain(|(name, _)| segments.contains(name));
-    let done = |cause: Option<Cause>| matches!(cause, Some(Cause::Signal | Cause::Merge));
-    let newest = memberships.iter().filter(|(_, of)| done(of.cause)).map(|(_, of)| of.since.0).max();
+    let memberships = held.get("memberships").and_then(Value::as_array).into_iter().flatten();
+    let memberships: Vec<Membership<'_>> = memberships
+        .filter_map(|of| {
+            let (name, of) = (of.get(0)?.as_str()?, of.get(1)?);
+            let since = Timestamp(of.get("since")?.as_i64()?);
+            Some(Membership { name, since, cause: of.get("cause").and_then(Value::as_str) })
+        })
+        .filter(|of| segments.iter().any(|name| name == of.name))
+        .collect();
+    let newest = memberships.iter().filter(|of| of.is_by_signals()).map(|of| of.since.0).max();
     let activities: Vec<Activity> = match newest {
         Some(newest) => {
             let behind = Some((newest + 1, CookieId::from_bits(0), StreamId::from_bits(0), 0));
@@ -42,11 +43,25 @@ pub(super) async fn of_profile(
         None => Vec::new(),
     };
     let signals: Vec<&Signal> = activities.iter().map(|activity| &activity.signal).collect();
-    let told = memberships.iter().map(|(name, of)| {
-        let led = || configuration.definitions.led_into(name, of.since, &signals);
-        shown(name, of.since, of.cause, if done(of.cause) { led() } else { None })
+    let told = memberships.iter().map(|of| {
+        let led = || configuration.definitions.led_into(of.name, of.since, &signals);
+        shown(of, if of.is_by_signals() { led() } else { None })
     });
     Ok(told.collect())
+}
+
+/// As the object has it; an earlier version wrote no cause.
+struct Membership<'a> {
+    name: &'a str,
+    since: Timestamp,
+    cause: Option<&'a str>,
+}
+
+impl Membership<'_> {
+    /// One of somebody's signals did it, new to them or brought by a browser.
+    fn is_by_signals(&self) -> bool {
+        matches!(self.cause, Some("signal" | "merge"))
+    }
 }
 
 /// Of somebody who has an imported row alone.
@@ -54,12 +69,13 @@ pub(super) async fn of_row(env: &Env, customer: CustomerId) -> Result<Vec<Value>
     let since = index::memberships(env, &customer.to_string()).await?;
     let since = since.as_object().into_iter().flatten();
     let told = since.map(|(name, since)| {
-        shown(name, Timestamp(since.as_i64().unwrap_or_default()), Some(Cause::Import), None)
+        let since = Timestamp(since.as_i64().unwrap_or_default());
+        shown(&Membership { name, since, cause: Some("import") }, None)
     });
     Ok(told.collect())
 }
 
-fn shown(segment: &str, since: Timestamp, cause: Option<Cause>, led: Option<&Signal>) -> Value {
+fn shown(of: &Membership<'_>, led: Option<&Signal>) -> Value {
     let activity = led.map(|signal| {
         json!({
             "type": activity_type(signal),
@@ -68,5 +84,5 @@ fn shown(segment: &str, since: Timestamp, cause: Option<Cause>, led: Option<&Sig
             "time": signal.time.to_rfc3339(),
         })
     });
-    json!({ "segment": segment, "since": since.to_rfc3339(), "cause": cause, "activity": activity })
+    json!({ "segment": of.name, "since": of.since.to_rfc3339(), "cause": of.cause, "activity": activity })
 }

@@ -25,8 +25,7 @@ pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
     let stats = visit.get("stats").await?;
     let today_at = now().0.div_euclid(DAY_MS);
     let sizes = index::sizes(visit.env).await?;
-    let over_time =
-        html! { (visitors(visit, today_at).await?) (segment_sizes(visit, today_at, &sizes).await?) };
+    let over_time = html! { (visitors(visit, today_at).await?) (segment_sizes(visit, today_at).await?) };
     let segments = &visit.configuration.definitions.bundle.segments;
     let sizes: Vec<_> = segments
         .iter()
@@ -126,7 +125,7 @@ fn by_day(stats: &Value) -> Markup {
 /// Days that are drawn of what is noted once a day.
 const DAYS: i64 = 90;
 /// Segments that are drawn: as many as there are colours.
-const DRAWN: usize = 3;
+const DRAWN: u32 = 3;
 
 /// How many visitors there are, known and unknown, day by day.
 async fn visitors(visit: &Visit<'_>, today: i64) -> Result<Markup> {
@@ -137,53 +136,41 @@ async fn visitors(visit: &Visit<'_>, today: i64) -> Result<Markup> {
         return Ok(chart_of_days(title, told, &["Known", "Unknown"], &days));
     }
     let nobody = days.iter().flat_map(|day| day.as_array().into_iter().flatten().skip(1)).all(|n| *n == 0);
-    Ok(html! {
-        section.card {
-            h2 { (title) }
-            p.quiet { (told) " They are counted once a day, and drawn here from the second day on." }
-            @if nobody && visit.sees("tracking") { p { a href=(to("tracking")) { "Put the tracking script on your site" } } }
-        }
-    })
+    let next = nobody && visit.sees("tracking");
+    Ok(not_yet(
+        title,
+        told,
+        &html! { @if next { p { a href=(to("tracking")) { "Put the tracking script on your site" } } } },
+    ))
 }
 
 /// How many are in the largest segments, day by day.
-async fn segment_sizes(visit: &Visit<'_>, today: i64, sizes: &Value) -> Result<Markup> {
+async fn segment_sizes(visit: &Visit<'_>, today: i64) -> Result<Markup> {
+    let found = index::largest_by_day(visit.env, DRAWN, today, today - DAYS).await?;
+    let list = |at: usize| found.get(at).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let segments = &visit.configuration.definitions.bundle.segments;
-    let mut largest: Vec<_> = segments.iter().map(|(name, of)| (number(sizes, name), name, of)).collect();
-    if largest.is_empty() {
-        return Ok(html! {});
-    }
-    largest.sort_by_key(|(members, ..)| std::cmp::Reverse(*members));
-    largest.truncate(DRAWN);
-    let names: Vec<&str> = largest.iter().map(|(_, name, _)| name.as_str()).collect();
-    let found = index::sizes_since(visit.env, &names.clone().into(), today, today - DAYS).await?;
-    let part = |row: &Value, at: usize| row.get(at).cloned().unwrap_or_default();
-    let mut days: Vec<Vec<Value>> = Vec::new();
-    for row in &found {
-        let day = part(row, 0);
-        if days.last().is_none_or(|last| last.first() != Some(&day)) {
-            let nothing = std::iter::repeat_n(Value::Null, names.len());
-            days.push(std::iter::once(day).chain(nothing).collect());
-        }
-        let line = names.iter().position(|name| part(row, 1) == *name).map_or(0, |line| line + 1);
-        if let Some(cell) = days.last_mut().and_then(|day| day.get_mut(line)) {
-            *cell = part(row, 2);
-        }
-    }
+    let shown = |name: &'_ Value| {
+        let name = plain(name);
+        segments.get(&name).and_then(|segment| segment.display_name.clone()).unwrap_or(name)
+    };
+    let names: Vec<String> = list(0).iter().map(shown).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (title, told) = ("Segments over time", "The largest segments and their members.");
-    if days.is_empty() {
-        return Ok(html! {
-            section.card {
-                h2 { (title) }
-                p.quiet { (told) " They are counted once a day, and drawn here from the second day on." }
-            }
-        });
+    Ok(match list(1) {
+        _ if segments.is_empty() => html! {},
+        [] | [_] => not_yet(title, told, &html! {}),
+        days => chart_of_days(title, told, &names, days),
+    })
+}
+
+fn not_yet(title: &str, told: &str, next: &Markup) -> Markup {
+    html! {
+        section.card {
+            h2 { (title) }
+            p.quiet { (told) " They are counted once a day, and drawn here from the second day on." }
+            (next)
+        }
     }
-    let now = largest.iter().map(|(members, ..)| Value::from(*members));
-    days.push(std::iter::once(today.into()).chain(now).collect());
-    let shown: Vec<&str> =
-        largest.iter().map(|(_, name, of)| of.display_name.as_deref().unwrap_or(name)).collect();
-    Ok(chart_of_days(title, told, &shown, &days.into_iter().map(Value::from).collect::<Vec<_>>()))
 }
 
 /// Numbers of days, `[day, number …]`, drawn by the page's script; the table says the same.

@@ -88,20 +88,31 @@ pub(crate) async fn list(env: &Env, asked: &Asked) -> Result<(Vec<Value>, u64)> 
             asked.top.saturating_sub(if by_time { u32::try_from(rows.len()).unwrap_or(u32::MAX) } else { 0 });
         let (more, bare) = bare(&database, asked, &search, among_bare, left).await?;
         count += more;
-        rows.extend(bare);
-    }
-    if !by_time {
-        let place = |row: &Value| {
-            let text = |name| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-            (text("place"), text("customerId"))
-        };
-        rows.sort_by_cached_key(place);
-        if asked.order.descending {
-            rows.reverse();
+        if by_time {
+            rows.extend(bare);
+        } else {
+            join(&mut rows, bare, asked.order.descending);
+            rows.truncate(asked.top as usize);
         }
-        rows.truncate(asked.top as usize);
     }
     Ok((rows, count))
+}
+
+/// Two lists in the same order by keys become one.
+fn join(rows: &mut Vec<Value>, others: Vec<Value>, descending: bool) {
+    let place = |row: &Value| {
+        ["place", "customerId"]
+            .map(|name| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned())
+    };
+    let mut at = 0;
+    for other in others {
+        let own = place(&other);
+        while rows.get(at).is_some_and(|row| (place(row) > own) == descending) {
+            at += 1;
+        }
+        rows.insert(at, other);
+        at += 1;
+    }
 }
 
 /// Known customers who have an imported row alone: how many there are, and `left` of them.

@@ -56,12 +56,19 @@ pub(crate) async fn visitors_by_day(env: &Env, today: i64, since: i64) -> Result
     Ok(listed(ask(&database(env).await?, &query, &[(today as f64).into(), (since as f64).into()]).await?))
 }
 
-/// How many were in each of these segments at the end of each day since then, before today: `[day, segment, members]`.
-pub(crate) async fn sizes_since(env: &Env, segments: &Value, today: i64, since: i64) -> Result<Vec<Value>> {
-    let query = "SELECT json_group_array(json_array(day, segment, members)) AS json FROM (SELECT * FROM segment_size \
-                 WHERE segment IN (SELECT value FROM json_each(?1)) AND day >= ?3 AND day < ?2 ORDER BY day)";
-    let parameters = [json::text(segments).into(), (today as f64).into(), (since as f64).into()];
-    Ok(listed(ask(&database(env).await?, query, &parameters).await?))
+/// The largest segments, at most so many, and how many were in each of them at the end of each day since then, and are
+/// today: `[[name …], [[day, members …] …]]`; null where it is not known.
+pub(crate) async fn largest_by_day(env: &Env, most: u32, today: i64, since: i64) -> Result<Value> {
+    let query = "WITH largest AS (SELECT json_group_array(segment) AS names FROM \
+                 (SELECT segment FROM membership GROUP BY segment ORDER BY count(*) DESC, segment LIMIT ?3)), \
+                 days(at) AS (SELECT DISTINCT day FROM largest, json_each(names) JOIN segment_size ON segment = value \
+                 WHERE day >= ?2 AND day < ?1 UNION ALL SELECT CAST(?1 AS INTEGER)) \
+                 SELECT json_array(json(names), json((SELECT json_group_array(json(row)) FROM (SELECT \
+                 (SELECT json_group_array(n) FROM (SELECT at AS n UNION ALL SELECT CASE WHEN at < ?1 \
+                 THEN (SELECT members FROM segment_size WHERE segment = value AND day = at) \
+                 ELSE (SELECT count(*) FROM membership WHERE segment = value) END FROM json_each(names))) AS row \
+                 FROM days ORDER BY at)))) AS json FROM largest";
+    ask(&database(env).await?, query, &[(today as f64).into(), (since as f64).into(), most.into()]).await
 }
 
 /// How many were in a segment, day by day: `[day, members]`, the day in days since the epoch.
