@@ -102,7 +102,7 @@ pub fn told(days: &Value, today: i64) -> Value {
             "personalised": counted(counters, "pages personalised"),
         }));
     }
-    let mut told = shown(&Value::Object(sums.into_iter().map(|(name, n)| (name, n.into())).collect()));
+    let mut told = shown(&Value::Object(json_object(sums.into_iter().map(|(name, n)| (name, n.into())))));
     if let Some(told) = told.as_object_mut() {
         told.insert("days".to_owned(), by_day.into());
         told.insert("today".to_owned(), shown(of_today));
