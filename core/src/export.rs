@@ -70,7 +70,8 @@ pub fn customer(snapshot: &Snapshot, now: Timestamp) -> Value {
             ("version", snapshot.version.into()),
             (
                 "attributes",
-                snapshot.attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+                json_object(snapshot.attributes.iter().map(|(name, value)| (name.clone(), value.clone())))
+                    .into(),
             ),
         ],
     )
