@@ -1,6 +1,7 @@
 //! A configuration, compiled: every filter resolved, every counter named, segments in an order in
 //! which each comes after those it refers to. What compiles here can be evaluated without an error.
 
+mod leads;
 mod order;
 mod reach;
 mod told;

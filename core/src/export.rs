@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::attributes::Attributes;
+use crate::collections::json_object;
 use crate::ids::{CookieId, StreamId};
 use crate::membership::Membership;
 use crate::object::LinkView;
@@ -69,7 +70,8 @@ pub fn customer(snapshot: &Snapshot, now: Timestamp) -> Value {
             ("version", snapshot.version.into()),
             (
                 "attributes",
-                snapshot.attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+                json_object(snapshot.attributes.iter().map(|(name, value)| (name.clone(), value.clone())))
+                    .into(),
             ),
         ],
     )
@@ -118,8 +120,8 @@ pub fn profile(snapshot: &Snapshot, held: &Value, links: &[LinkView]) -> Vec<Val
     }
     let decided = |whose: Value, decisions: &crate::consent::Decisions| {
         let word = |granted: bool| if granted { "granted" } else { "denied" };
-        let purposes: Map<String, Value> =
-            decisions.iter().map(|(purpose, granted)| (purpose.clone(), word(*granted).into())).collect();
+        let purposes =
+            json_object(decisions.iter().map(|(purpose, granted)| (purpose.clone(), word(*granted).into())));
         line("consent", &[("cookieId", whose), ("purposes", purposes.into())])
     };
     if !snapshot.consent.is_empty() {

@@ -3,6 +3,7 @@
 //! bounded, however long the import is.
 
 mod lines;
+mod refusals;
 mod seen;
 
 use serde_json::Value;
@@ -13,6 +14,7 @@ use crate::identity::{self, NameKey, Normal};
 use crate::ids::CustomerId;
 use crate::{json, strict_json};
 use lines::{Csv, JsonLines};
+pub use refusals::Refusals;
 use seen::Seen;
 
 /// Longest row, as JSON, in bytes.

@@ -42,6 +42,7 @@ pub mod results;
 pub mod session;
 pub mod signal;
 pub mod snapshot;
+pub mod sorting;
 pub mod stats;
 pub mod stream;
 pub mod strict_json;

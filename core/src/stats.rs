@@ -73,12 +73,13 @@ impl Pages {
     }
 }
 
-/// What `GET /stats` answers of counters by day, `[[day, counters] …]`: their sums, and the days one by one. A day is
-/// told in days since the epoch.
-pub fn told(days: &Value) -> Value {
+/// What `GET /stats` answers of counters by day, `[[day, counters] …]`: their sums, the days one by one, and of today
+/// all there is. A day is told in days since the epoch.
+pub fn told(days: &Value, today: i64) -> Value {
     let days = days.as_array().map(Vec::as_slice).unwrap_or_default();
     let mut sums = Counters::new();
     let mut by_day = Vec::with_capacity(days.len());
+    let mut of_today = &Value::Null;
     for day in days {
         let (Some(at), Some(counters)) = (day.get(0).and_then(Value::as_i64), day.get(1)) else { continue };
         for (name, n) in counters.as_object().into_iter().flatten() {
@@ -87,6 +88,9 @@ pub fn told(days: &Value) -> Value {
         let rejected =
             counters.as_object().into_iter().flatten().filter(|(name, _)| name.starts_with("rejected "));
         let rejected: i64 = rejected.filter_map(|(_, n)| n.as_i64()).sum();
+        if at == today {
+            of_today = counters;
+        }
         let at = Timestamp(at.saturating_mul(DAY_MS)).to_rfc3339();
         by_day.push(json!({
             "day": at.get(..10),
@@ -98,9 +102,10 @@ pub fn told(days: &Value) -> Value {
             "personalised": counted(counters, "pages personalised"),
         }));
     }
-    let mut told = shown(&Value::Object(sums.into_iter().map(|(name, n)| (name, n.into())).collect()));
+    let mut told = shown(&Value::Object(json_object(sums.into_iter().map(|(name, n)| (name, n.into())))));
     if let Some(told) = told.as_object_mut() {
         told.insert("days".to_owned(), by_day.into());
+        told.insert("today".to_owned(), shown(of_today));
     }
     told
 }
@@ -195,11 +200,14 @@ mod tests {
             [20_000, { "accepted": 3, "rejected too_old": 1, "rejected erased": 2, "missing": -1 }],
             [20_001, { "accepted": 4, "merges": 1, "missing": 1 }],
         ]);
-        let told = told(&days);
+        let told = told(&days, 20_001);
         assert_eq!((&told["accepted"], &told["merges"], &told["missing"]), (&json!(7), &json!(1), &json!(0)));
         assert_eq!(told["days"][0]["day"], "2024-10-04");
         assert_eq!((&told["days"][0]["rejected"], &told["days"][1]["accepted"]), (&json!(3), &json!(4)));
-        assert_eq!(super::told(&json!([]))["days"], json!([]));
+        assert_eq!((&told["today"]["accepted"], &told["today"]["merges"]), (&json!(4), &json!(1)));
+        let quiet = super::told(&days, 20_002);
+        assert_eq!((&quiet["today"]["accepted"], &quiet["today"]["rejected"]), (&json!(0), &json!({})));
+        assert_eq!(super::told(&json!([]), 1)["days"], json!([]));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod experiences;
 mod export;
 mod keys;
 mod live;
+mod memberships;
 mod page_preview;
 mod privacy;
 mod rows;

@@ -6,6 +6,7 @@ import { seed } from "../../examples/contoso-coffee/seed.mjs";
 import { launch } from "../support/chromium.mjs";
 import { console as open } from "../support/console.mjs";
 import { idle } from "../support/jobs.mjs";
+import { browser } from "../support/signals.mjs";
 import { system, until } from "../support/system.mjs";
 
 /** @type {Awaited<ReturnType<typeof system>>} */
@@ -170,6 +171,47 @@ test("how large a segment was is noted once a day, and drawn", async () => {
   await msci.admin("POST", "/index/tidy", {});
   await idle(msci);
   await until(async () => (await msci.index("SELECT 1 FROM segment_size WHERE segment = 'Keen'")).length === 0, "it is forgotten");
+});
+
+test("Home draws visitors, known and unknown, and the largest segments, from what is noted once a day", async () => {
+  const { page } = desk;
+  const day = Math.floor(Date.now() / 86_400_000);
+  await msci.index("DELETE FROM segment_size");
+  await msci.index("DELETE FROM visitor_count");
+  const visitor = browser();
+  await msci.collect(visitor.batch(visitor.view("/")));
+  await until(async () => (await msci.admin("GET", `/customers?kind=unknown&search=${visitor.cookieId}`)).body.count === 1, "the visitor is listed");
+  const card = (/** @type {string} */ name) => page.locator("section", { has: page.getByRole("heading", { name, exact: true }) });
+  await desk.go("Home");
+  for (const name of ["Visitors over time", "Segments over time"]) await card(name).getByText("drawn here from the second day on").waitFor();
+  await msci.admin("POST", "/index/tidy", {});
+  await idle(msci);
+  const [noted] = await until(() => msci.index("SELECT * FROM visitor_count"), "they are noted");
+  const [{ known, unknown }] = await msci.index("SELECT sum(known) AS known, sum(NOT known) AS unknown FROM customer WHERE gone = 0");
+  assert.deepEqual(noted, { day, known, unknown });
+  assert.ok(unknown > 0);
+  // As if the days before had passed already; the last was so long ago that it is forgotten.
+  await msci.index("INSERT INTO visitor_count VALUES (?1, 2, 9), (?2, 3, 11), (?3, 1, 1)", day - 2, day - 1, day - 401);
+  const largest = (await msci.admin("GET", "/segments")).body.items.map((/** @type {any} */ { name }) => name);
+  const sizes = await Promise.all(largest.map(async (/** @type {string} */ name) => [name, (await msci.admin("GET", `/segments/${name}`)).body]));
+  sizes.sort(([, one], [, other]) => other.members - one.members);
+  const [first, second] = sizes;
+  await msci.index("INSERT INTO segment_size VALUES (?1, ?2, 4), (?1, ?3, 6), (?4, ?3, 5)", first[0], day - 2, day - 1, second[0]);
+  await page.reload();
+  await card("Visitors over time").locator("canvas").waitFor();
+  await card("Segments over time").locator("canvas").waitFor();
+  const numbers = async (/** @type {string} */ name, /** @type {number} */ column) => {
+    await card(name).locator("summary").click();
+    return card(name).locator(`tbody td:nth-child(${column})`).allTextContents();
+  };
+  assert.deepEqual(await numbers("Visitors over time", 3), ["9", "11", String(unknown)]);
+  // A segment that there was not yet has no number, and no point.
+  assert.deepEqual(await card("Segments over time").locator("th").nth(1).textContent(), first[1].displayName || first[0]);
+  assert.deepEqual(await numbers("Segments over time", 3), ["", "5", String(second[1].members)]);
+  await desk.sound();
+  await msci.admin("POST", "/index/tidy", {});
+  await idle(msci);
+  await until(async () => (await msci.index("SELECT 1 FROM visitor_count WHERE day = ?1", day - 401)).length === 0, "it is forgotten");
 });
 
 test("no page was refused anything by its policy, and no script threw", () => {

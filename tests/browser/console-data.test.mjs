@@ -50,6 +50,19 @@ test("an upload tells what became of its lines, and those that were not taken ar
   assert.deepEqual(lines.slice(1).map((line) => line.split(",")[0]), ["3", "4"]);
 });
 
+test("the file of lines that were not taken has every one of them, however many", async () => {
+  const { page } = desk;
+  await desk.open("tables/People");
+  const csv = `Id,Points\n${Array.from({ length: 2600 }, (_, at) => (at % 2 ? `C${at},${at}` : `C${at},much`)).join("\n")}\nC1,1\n`;
+  await page.getByLabel("File").setInputFiles({ name: "bad.csv", mimeType: "text/csv", buffer: Buffer.from(csv) });
+  await desk.press("Upload");
+  await page.getByText("And 1201 more.").waitFor();
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download them as CSV" }).click()]);
+  const lines = readFileSync(await file.path(), "utf8").trim().split("\r\n").slice(1).map((line) => line.split(","));
+  assert.deepEqual(lines.map(([line]) => Number(line)), [...Array.from({ length: 1300 }, (_, at) => 2 * at + 2), 2602]);
+  assert.deepEqual([lines[0]?.[1], lines.at(-1)?.[1]], ['"invalid_value"', '"duplicate_key"']);
+});
+
 test("an upload shows how far it is, and can be cancelled", async () => {
   const { page } = desk;
   await desk.open("tables/People");
@@ -83,17 +96,66 @@ test("a timeline shows what arrives, without loading the page again, but not und
   assert.match(readFileSync(await file.path(), "utf8"), /\/second/);
 });
 
-test("customers are sorted by a column, and shown as tiles until they are shown as rows again", async () => {
+test("a customer's page says since when they are in a segment, by what, and what its condition is", async () => {
+  const { page } = desk;
+  const her = browser();
+  const filter = "UnifiedActivity/any(a: a/ViewUri eq 'https://shop.example/menu')";
+  await msci.admin("PUT", "/segments/MenuReaders", { filter });
+  await msci.admin("PUT", "/segments/Everybody", { filter: "UnifiedActivity/$count ge 0" });
+  await idle(msci);
+  await msci.collect(her.batch(her.view("https://shop.example/menu"), her.view("https://shop.example/other")), { cookies: { _msci: her.cookieId } });
+  const customer = await until(async () => (await msci.admin("GET", `/customers?kind=unknown&search=${her.cookieId}`)).body.customers[0], "she is listed");
+  await desk.open(`customers/${customer.customerId}`);
+  const segment = page.getByRole("listitem").filter({ has: page.getByRole("link", { name: "MenuReaders" }) });
+  assert.match((await segment.textContent()) ?? "", /^MenuReaders since 20\d\d-\d\d-\d\d \d\d:\d\d UTC, by a view of https:\/\/shop\.example\/menu\./);
+  await segment.getByRole("link", { name: "https://shop.example/menu" }).waitFor();
+  assert.equal(await segment.locator("code").textContent(), filter);
+  await desk.sound();
+  for (const name of ["MenuReaders", "Everybody"]) await msci.admin("DELETE", `/segments/${name}`);
+});
+
+test("customers are sorted by the heads of their columns, all of them, with and without script", async () => {
+  const { page } = desk;
+  const total = (await msci.admin("GET", "/customers")).body.count;
+  const ids = async (/** @type {import("playwright-core").Page} */ on) => {
+    const found = await on.getByRole("region", { name: "Customers" }).locator("tbody tr td:nth-child(2)").allTextContents();
+    const next = on.getByRole("link", { name: "Next page" });
+    for (; (await next.count()) > 0; ) {
+      await next.click();
+      found.push(...(await on.getByRole("region", { name: "Customers" }).locator("tbody tr td:nth-child(2)").allTextContents()));
+    }
+    return found;
+  };
+  const head = (/** @type {import("playwright-core").Page} */ on, /** @type {string} */ name) => on.getByRole("columnheader", { name });
+  await desk.go("Customers");
+  assert.equal(await head(page, "Last seen").getAttribute("aria-sort"), "descending");
+  await page.getByRole("link", { name: "Id", exact: true }).focus();
+  await page.keyboard.press("Enter");
+  await page.locator("th[aria-sort=ascending]").getByText("Id").waitFor();
+  assert.equal(await head(page, "Last seen").getAttribute("aria-sort"), null);
+  assert.equal(await page.getByRole("columnheader", { name: "Name" }).getByRole("link").count(), 0, "no index is in the order of names");
+  const rising = await ids(page);
+  assert.deepEqual([rising.length, rising], [total, [...rising].sort()]);
+  await desk.sound();
+  const plain = await chromium.newContext({ javaScriptEnabled: false, storageState: await desk.context.storageState() });
+  const still = await plain.newPage();
+  await still.goto(`${desk.root}customers?sort=authId`);
+  await still.getByRole("link", { name: "Id", exact: true }).click();
+  assert.equal(await head(still, "Id").getAttribute("aria-sort"), "descending");
+  // Who searches goes on in the same order.
+  await still.getByLabel("Search").fill("loyalty9");
+  await still.getByRole("button", { name: "Search" }).click();
+  const found = await ids(still);
+  assert.ok(found.length > 5 && found.every((id) => id.startsWith("Loyalty9")));
+  assert.deepEqual(found, [...found].sort().reverse());
+  await still.getByRole("link", { name: "Unknown" }).click();
+  assert.equal(await head(still, "Id").getByRole("link").count(), 0, "unknown visitors have none");
+  await plain.close();
+});
+
+test("customers are shown as tiles until they are shown as rows again", async () => {
   const { page } = desk;
   await desk.go("Customers");
-  const ids = () => page.getByRole("region", { name: "Customers" }).locator("tbody tr td:nth-child(2)").allTextContents();
-  const found = await ids();
-  const inOrder = [...found].sort((one, other) => one.localeCompare(other, "en", { numeric: true }));
-  await page.getByRole("button", { name: "Id", exact: true }).focus();
-  await page.keyboard.press("Enter");
-  assert.deepEqual(await ids(), inOrder);
-  await page.keyboard.press("Enter");
-  assert.deepEqual(await ids(), inOrder.toReversed());
   await desk.press("As tiles");
   await page.reload();
   await page.locator(".tiles").waitFor();

@@ -292,7 +292,7 @@ test("every page fits a narrow window and is light", async () => {
   await page.setViewportSize({ width: 360, height: 740 });
   const { body } = await msci.admin("GET", "/customers?search=Loyalty1");
   const customer = `customers/${body.customers[0].customerId}`;
-  for (const path of ["", "tracking", "customers", customer, "tables/LoyaltySignUps", "measures", "segments", "segments/LoyalCustomers", "experiences/premium-hero", "activations/mail", "jobs", "privacy"]) {
+  for (const path of ["", "tracking", "customers", "customers?kind=unknown", customer, "tables", "tables/LoyaltySignUps", "measures", "segments", "segments/LoyalCustomers", "experiences", "experiences/premium-hero", "activations", "activations/mail", "jobs", "privacy"]) {
     await desk.open(path);
     await desk.sound();
     await desk.weighs(path);

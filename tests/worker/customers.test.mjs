@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { seed } from "../../examples/contoso-coffee/seed.mjs";
-import { imports } from "../support/jobs.mjs";
+import { idle, imports } from "../support/jobs.mjs";
 import { browser, profile } from "../support/signals.mjs";
 import { system, until } from "../support/system.mjs";
 
@@ -130,6 +130,100 @@ test("paging through a list meets everybody once, in the same order whatever the
   assert.equal((await list()).customers[0].known, true, "known is what is asked for when nothing is");
 });
 
+/** What the orders sort by, and whether a row has none of it. */
+const SORTS = /** @type {const} */ (["lastSeen", "firstSeen", "authId"]);
+
+/**
+ * Rows in an order, as JavaScript sorts them: whoever was never seen last, those at the same place by their id.
+ * @param {any[]} rows @param {typeof SORTS[number]} sort @param {string} order
+ */
+function inOrder(rows, sort, order) {
+  const sign = order === "desc" ? -1 : 1;
+  const compare = (/** @type {string} */ one, /** @type {string} */ other) => Buffer.compare(Buffer.from(one), Buffer.from(other));
+  return [...rows].sort((one, other) => {
+    const [a, b] = [one[sort], other[sort]];
+    if ((a === null) !== (b === null)) return a === null ? 1 : -1;
+    // Those with an imported row alone have no sighting to be sorted by: by their id, whatever the direction.
+    if (a === null) return compare(one.customerId, other.customerId);
+    return sign * (compare(a, b) || compare(one.customerId, other.customerId));
+  });
+}
+
+test("a list is sorted by each of its columns, in both directions, and paging meets everybody once, also where places are the same", async () => {
+  const visitors = Array.from({ length: 6 }, () => browser());
+  const guests = [51, 52, 53, 54].map((n) => ({ ...browser(), authId: `Loyalty${n}` }));
+  await Promise.all(visitors.map((visitor, at) => msci.collect(visitor.batch(visitor.view("/sorted", { time: Date.now() - at * 60_000 })))));
+  for (const [at, guest] of guests.entries()) {
+    const her = browser({ cookieId: guest.cookieId });
+    await msci.collect(her.batch(her.view("/sorted", { time: Date.now() - at * 3_600_000 }), her.user(guest.authId)));
+  }
+  const unknown = await Promise.all(visitors.map((visitor) => appears("unknown", visitor)));
+  const known = await Promise.all(guests.map((guest) => appears("known", guest)));
+  // Some at the same instant, which no client can bring about: the id decides.
+  const tied = [...unknown.slice(0, 3), ...known.slice(0, 3)];
+  for (const row of tied) {
+    await msci.index("UPDATE customer SET first_seen = ?1, last_seen = ?1 WHERE id = ?2", Date.parse(tied[0].firstSeen), row.customerId);
+  }
+  for (const kind of ["known", "unknown"]) {
+    const everybody = ids((await all({ kind, top: 500 })).rows).sort();
+    for (const sort of SORTS) {
+      if (kind === "unknown" && sort === "authId") continue;
+      for (const order of ["asc", "desc"]) {
+        const whole = await all({ kind, sort, order, top: 500 });
+        assert.deepEqual(ids(whole.rows).sort(), everybody);
+        assert.deepEqual(ids(whole.rows), ids(inOrder(whole.rows, sort, order)), `${kind} by ${sort} ${order}`);
+        for (const top of [3, 40]) {
+          const paged = await all({ kind, sort, order, top });
+          assert.deepEqual(ids(paged.rows), ids(whole.rows), `${kind} by ${sort} ${order}, ${top} at once`);
+          assert.equal(paged.count, whole.count);
+        }
+      }
+      const usual = sort === "authId" ? "asc" : "desc";
+      assert.deepEqual(await list({ kind, sort }), await list({ kind, sort, order: usual }), `${sort} usually is ${usual}`);
+    }
+  }
+  assert.deepEqual(await list(), await list({ kind: "known", sort: "lastSeen", order: "desc" }));
+  for (const row of tied) {
+    await msci.index("UPDATE customer SET first_seen = ?1, last_seen = ?2 WHERE id = ?3", Date.parse(row.firstSeen), Date.parse(row.lastSeen), row.customerId);
+  }
+});
+
+test("what a search finds is sorted too, with and without web activity, and paged", async () => {
+  for (const order of ["asc", "desc"]) {
+    const search = "loyalty5";
+    const { rows, count } = await all({ kind: "known", search, sort: "authId", order, top: 2 });
+    const found = rows.map((row) => row.authId);
+    const expected = ["Loyalty5", ...Array.from({ length: 10 }, (_, at) => `Loyalty5${at}`)];
+    assert.deepEqual(found, order === "asc" ? expected : expected.toReversed());
+    assert.equal(count, expected.length);
+    assert.ok(rows.some((row) => row.lastSeen) && rows.some((row) => !row.lastSeen));
+    const byTime = (await all({ kind: "known", search, sort: "firstSeen", order, top: 2 })).rows;
+    assert.deepEqual(ids(byTime), ids(inOrder(byTime, "firstSeen", order)));
+    assert.equal(byTime.length, count);
+  }
+});
+
+test("an order that there is not is refused with those that there are, and a token of another order, or of another list, too", async () => {
+  const refused = async (/** @type {Record<string, string>} */ query) => {
+    const { status, body } = await msci.admin("GET", `/customers?${new URLSearchParams(query)}`);
+    assert.deepEqual([status, body.error?.code], [400, "invalid_request"], JSON.stringify(query));
+    return body.error.message;
+  };
+  assert.equal(await refused({ sort: "name" }), "sort should be one of lastSeen, firstSeen, authId");
+  assert.equal(await refused({ sort: "last_seen; DROP TABLE customer" }), "sort should be one of lastSeen, firstSeen, authId");
+  assert.equal(await refused({ kind: "unknown", sort: "authId" }), "sort should be one of lastSeen, firstSeen");
+  assert.equal(await refused({ order: "down" }), "order should be asc or desc");
+  const { skiptoken } = await list({ kind: "unknown", sort: "firstSeen", order: "asc", top: 1 });
+  assert.equal((await list({ kind: "unknown", sort: "firstSeen", order: "asc", top: 1, skiptoken })).customers.length, 1);
+  for (const other of /** @type {Record<string, string>[]} */ ([{ sort: "lastSeen", order: "asc" }, { sort: "firstSeen" }, {}])) {
+    assert.equal(await refused({ kind: "unknown", ...other, skiptoken }), "skiptoken should be one that an earlier answer gave");
+  }
+  await refused({ kind: "known", sort: "firstSeen", order: "asc", skiptoken });
+  for (const token of ["authId.asc", "authId.asc..x", `authId.asc.${"0".repeat(32)}`, `authId.asc.${"0".repeat(32)}.${"x".repeat(600)}`]) {
+    await refused({ sort: "authId", skiptoken: token });
+  }
+});
+
 test("a search finds texts and ids in any case, and nothing else", async () => {
   const her = browser();
   await msci.collect(her.batch(her.view("/"), her.user("Loyalty43", { email: "Needle@Example.com" })));
@@ -219,6 +313,54 @@ test("one customer is told whole, known, unknown or only imported", async () => 
   for (const nobody of ["0".repeat(32), "00000000-0000-0000-0000-000000000001", "nonsense", "%2e%2e"]) {
     assert.equal((await msci.admin("GET", `/customers/${nobody}`)).status, 404, nobody);
   }
+});
+
+test("each membership says since when, and by what: a signal, a merge, the row, the clock, the definitions, or nothing that is known", async () => {
+  const [her, him, seer] = [browser(), browser(), browser()];
+  const why = async (/** @type {string} */ id) => {
+    const { memberships, segments } = (await msci.admin("GET", `/customers/${id}`)).body;
+    assert.deepEqual(memberships.map((/** @type {any} */ of) => of.segment).sort(), [...segments].sort());
+    return Object.fromEntries(memberships.map((/** @type {any} */ of) => [of.segment, of]));
+  };
+  const idOf = async (/** @type {{ cookieId: string }} */ of) => (await profile(msci, of.cookieId)).body.msdynci_customerid;
+  await msci.admin("PUT", "/segments/MenuReaders", { filter: "UnifiedActivity/any(a: a/ViewUri eq '/menu')" });
+  await msci.admin("PUT", "/segments/GoneQuiet", { filter: "UnifiedActivity/any(a: a/ViewUri eq '/quiet') and not (UnifiedActivity/any(a: a/ViewUri eq '/quiet' and a/ActivityTime gt now() sub duration'P1D'))" });
+  await idle(msci);
+  const before = Date.now();
+  await msci.collect(her.batch(her.view("/menu", { title: "The menu" }), her.view("/other"), her.event("order_completed", { total: 1200 })));
+  const seen = await why(await idOf(her));
+  assert.deepEqual(
+    [seen.MenuReaders.cause, seen.MenuReaders.activity.type, seen.MenuReaders.activity.uri, seen.MenuReaders.activity.title],
+    ["signal", "View", "/menu", "The menu"],
+  );
+  assert.ok(Math.abs(Date.parse(seen.MenuReaders.since) - before) < 60_000 && Date.parse(seen.MenuReaders.activity.time) <= Date.parse(seen.MenuReaders.since));
+  assert.deepEqual([seen.HighLifetimeValue.cause, seen.HighLifetimeValue.activity.type], ["signal", "order_completed"]);
+
+  // Of the customer whom she becomes, the merge is what did it.
+  await msci.collect(her.batch(her.user("Loyalty71")));
+  const merged = await why(await idOf(her));
+  assert.deepEqual([merged.MenuReaders.cause, merged.MenuReaders.activity.uri], ["merge", "/menu"]);
+
+  // Imported, and never seen on the web.
+  await imports(msci, "LoyaltySignUps", [{ LoyaltyId: "Why1", FirstName: "Whitney" }]);
+  await msci.admin("PUT", "/segments/Whitneys", { filter: "FirstName eq 'Whitney'" });
+  const imported = await until(async () => {
+    const quiet = (await list({ search: "Why1" })).customers[0];
+    return quiet && Object.values(await why(quiet.customerId)).find(({ segment }) => segment === "Whitneys");
+  }, "the row is judged");
+  assert.deepEqual([imported.cause, imported.activity], ["import", null]);
+
+  // A definition that comes later, and time that passes.
+  await msci.collect(him.batch(him.view("/late")));
+  await msci.admin("PUT", "/segments/LateOnes", { filter: "UnifiedActivity/any(a: a/ViewUri eq '/late')" });
+  await idle(msci);
+  assert.equal((await why(await idOf(him))).LateOnes.cause, "definition");
+  await msci.collect(seer.batch(seer.view("/quiet", { time: Date.now() - 24 * 3_600_000 + 1500 })));
+  const quiet = await until(async () => (await why(await idOf(seer))).GoneQuiet, "the clock has moved it");
+  assert.deepEqual([quiet.cause, quiet.activity], ["time", null]);
+  for (const name of ["MenuReaders", "GoneQuiet", "Whitneys", "LateOnes"]) await msci.admin("DELETE", `/segments/${name}`);
+  await msci.admin("POST", "/privacy/erase", { authId: "Why1" });
+  await until(async () => (await list({ search: "Why1" })).count === 0, "nobody after this one sees it");
 });
 
 test("asked for a cookie's own id after the merge, the customer answers", async () => {

@@ -74,6 +74,24 @@ test("of a very long list of bad lines the first thousand are told, and how many
   adds(body);
 });
 
+test("all bad lines are told where they are asked for, in the same shape", async () => {
+  const all = async (/** @type {string} */ csv) => {
+    const answer = await msci.admin("POST", "/tables/People/rows?rejected=all", csv, { "content-type": "text/csv" });
+    assert.equal(answer.status, 200, JSON.stringify(answer.body));
+    adds(answer.body);
+    return answer.body;
+  };
+  const many = await all(`Id,Tier\n${"guest,x\n".repeat(2500)}L2,x\nL2,x\nL3,x\nshort\n`);
+  assert.deepEqual([many.received, many.created, many.rejected.length, many.unlisted], [2504, 2, 2502, 0]);
+  assert.deepEqual(many.rejected.map((/** @type {any} */ { line }) => line), [...Array.from({ length: 2500 }, (_, at) => at + 2), 2503, 2505]);
+  assert.deepEqual(many.rejected.slice(-2).map((/** @type {any} */ { code }) => code), ["duplicate_key", "wrong_column_count"]);
+  for (const [count, csv] of /** @type {[number, string][]} */ ([[0, "Id,Tier\nL2,x\n"], [1, "Id,Tier\nguest,x\n"], [1000, `Id,Tier\n${"guest,x\n".repeat(1000)}`], [1001, `Id,Tier\n${"guest,x\n".repeat(1001)}`]])) {
+    assert.equal((await all(csv)).rejected.length, count);
+  }
+  const other = await msci.admin("POST", "/tables/People/rows?rejected=some", "Id\n", { "content-type": "text/csv" });
+  assert.deepEqual([other.status, other.body.error.code], [400, "invalid_option"]);
+});
+
 test("gzip is taken, and what only says that it is gzip is refused", async () => {
   const csv = `Id,Tier\n${Array.from({ length: 1200 }, (_, n) => `G${n},Silver`).join("\n")}\n`;
   const packed = await rows(gzipSync(csv), { "content-encoding": "gzip" });

@@ -7,13 +7,13 @@ const HOUR = 3600;
 /** @param {HTMLElement} place */
 function draw(place) {
   const { hours, days, lines: named = "Members" } = place.dataset;
-  /** @type {number[][]} */
+  /** @type {(number | null)[][]} */
   const rows = JSON.parse(hours ?? days ?? "[]");
   const colours = getComputedStyle(document.documentElement);
   const colour = (/** @type {string} */ name) => colours.getPropertyValue(name).trim();
   const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
   const series = (/** @type {string} */ label, /** @type {string} */ name) => ({ label, stroke: colour(name), width: 2, points: { show: true } });
-  const [unit, time, lines] = hours ? [HOUR, "Hour (UTC)", ["Views", "Other activities"]] : [24 * HOUR, "Day (UTC)", named.split(", ")];
+  const [unit, time, lines] = hours ? [HOUR, "Hour (UTC)", ["Views", "Other activities"]] : [24 * HOUR, "Day (UTC)", named.split("\n")];
   place.replaceChildren();
   new uPlot(
     {
@@ -24,7 +24,7 @@ function draw(place) {
       axes: [axis, { ...axis, size: 60 }],
       scales: { y: { range: (_, __, most) => [0, Math.max(most, 1)] } },
     },
-    /** @type {import("uplot").AlignedData} */ ([rows.map(([at = 0]) => at * unit), ...lines.map((_, at) => rows.map((row) => row[at + 1] ?? 0))]),
+    /** @type {import("uplot").AlignedData} */ ([rows.map(([at]) => (at ?? 0) * unit), ...lines.map((_, at) => rows.map((row) => row[at + 1] ?? null))]),
     place,
   );
 }

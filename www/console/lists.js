@@ -1,6 +1,6 @@
 // @ts-check
-// Lists of customers as people like them: sorted by a column, or as tiles. Sorted is what the page shows; which rows
-// those are, the list's own order says.
+// Lists of customers as people like them: as tiles, and sorted by a column where the server does not sort all of them.
+// Sorted is then what the page shows; which rows those are, the list's own order says.
 import { button, h } from "./dom.js";
 
 /** Whether lists are tiles; remembered in this browser. */
@@ -14,7 +14,8 @@ export function list(place) {
   const heads = [...table.querySelectorAll("th")];
   // Each cell says its column's name where there is no column.
   for (const row of body.rows) [...row.cells].forEach((cell, at) => cell.setAttribute("data-of", heads[at]?.textContent ?? ""));
-  heads.forEach((head, at) => {
+  const whole = heads.some((head) => head.querySelector("a"));
+  if (!whole) heads.forEach((head, at) => {
     const sort = () => {
       const down = head.getAttribute("aria-sort") === "ascending";
       heads.forEach((other) => other.removeAttribute("aria-sort"));

@@ -23,7 +23,7 @@ function send(form, file, told) {
   const [, name = ""] = /tables\/([^/]+)\/rows$/.exec(form.action) ?? [];
   // A request of this kind alone tells how much of it has gone.
   const request = new XMLHttpRequest();
-  request.open("POST", `${ROOT}data/tables/${name}/rows`);
+  request.open("POST", `${ROOT}data/tables/${name}/rows?rejected=all`);
   request.setRequestHeader("content-type", /\.(csv|txt)$/i.test(file.name) ? "text/csv" : "application/x-ndjson");
   request.setRequestHeader("x-msci-form", /** @type {HTMLInputElement} */ (form.elements.namedItem("form")).value);
   const bar = h("progress", { max: file.size || 1, value: 0, "aria-label": `Upload of ${file.name}` });
@@ -79,6 +79,7 @@ function report({ rejected, unlisted = 0, ...counts }, file) {
     h("h2", {}, "Lines that were not taken"),
     h("div", { class: "scroll", role: "region", "aria-label": "Lines that were not taken", tabindex: 0 }, table),
     more > 0 && h("p", {}, `And ${more} more.`),
+    unlisted > 0 && h("p", {}, `The file has the first ${bad.length}.`),
     h("p", {}, h("a", { class: "button plain", download: `${file}.rejected.csv`, href: URL.createObjectURL(new Blob([csv(bad)], { type: "text/csv" })) }, "Download them as CSV")),
   ].filter((part) => part !== false);
 }

@@ -94,6 +94,11 @@ impl Reach {
         self.of_segment.get(segment as usize).map_or(&[], Vec::as_slice)
     }
 
+    /// The place of an active segment.
+    pub(crate) fn place(&self, name: &str) -> Option<Place> {
+        self.places.get(name).copied()
+    }
+
     /// Whether an active segment has this name.
     pub(crate) fn has_segment(&self, name: &str) -> bool {
         self.places.contains_key(name)

@@ -4,10 +4,12 @@
 use msci_core::activity::{activity_type, title};
 use msci_core::ids::{CookieId, CustomerId};
 use msci_core::object::{LinkView, Unlinked};
+use msci_core::sorting::{Order, Place};
 use msci_core::time::Timestamp;
 use serde_json::{Map, Value, json};
 use worker::{Env, Request, Response};
 
+use super::memberships;
 use crate::calls::{self, Activity, ProfileCall, Seen};
 use crate::configuration::Configuration;
 use crate::error::{Error, Result};
@@ -37,7 +39,7 @@ pub(super) fn bad_token() -> Error {
     invalid("skiptoken should be one that an earlier answer gave")
 }
 
-/// `GET /customers?kind=&search=&top=&skiptoken=`
+/// `GET /customers?kind=&search=&sort=&order=&top=&skiptoken=`
 pub(super) async fn list(request: &Request, env: &Env) -> Result<Response> {
     let query = http::url(request)?.search_params();
     let known = match query.get("kind").as_deref() {
@@ -45,22 +47,23 @@ pub(super) async fn list(request: &Request, env: &Env) -> Result<Response> {
         Some("unknown") => false,
         Some(_) => return Err(invalid("kind should be known or unknown")),
     };
+    let asked = |name| query.get(name).unwrap_or_default();
+    let order = Order::asked(known, &asked("sort"), &asked("order")).map_err(|words| invalid(&words))?;
     let (top, token) = paging(&query)?;
-    let behind = token.map(|token| {
-        let (seen, id) = token.split_once('.').ok_or_else(bad_token)?;
-        let id: CustomerId = id.parse().map_err(|_| bad_token())?;
-        Ok::<_, Error>((seen.parse().map_err(|_| bad_token())?, id.to_string()))
-    });
-    let search = query.get("search").unwrap_or_default();
+    let behind = token.map(|token| order.place(known, &token).ok_or_else(bad_token)).transpose()?;
+    let search = asked("search");
     if search.len() > 256 {
         return Err(invalid("search should have at most 256 bytes"));
     }
-    let asked = Asked { known, search, top: top + 1, behind: behind.transpose()? };
-    let (mut rows, count) = index::list(env, &asked).await?;
+    let (mut rows, count) = index::list(env, &Asked { known, search, top: top + 1, order, behind }).await?;
     let more = rows.len() > top as usize;
     rows.truncate(top as usize);
     let last = rows.last().filter(|_| more).and_then(|row| {
-        Some(format!("{}.{}", row.get("lastSeen")?.as_i64()?, row.get("customerId")?.as_str()?))
+        let value = match row.get("place")? {
+            Value::String(key) => key.clone(),
+            instant => instant.as_i64()?.to_string(),
+        };
+        Some(order.token(&Place { value, id: row.get("customerId")?.as_str()?.parse().ok()? }))
     });
     rows.iter_mut().for_each(as_listed);
     http::json(&json!({ "customers": rows, "count": count, "skiptoken": last }))
@@ -69,8 +72,8 @@ pub(super) async fn list(request: &Request, env: &Env) -> Result<Response> {
 /// A row of the index as lists show it.
 pub(super) fn as_listed(row: &mut Value) {
     let Some(row) = row.as_object_mut() else { return };
-    // Segments and measures are the detail's.
-    for detail in ["segments", "measures", "n"] {
+    // Segments and measures are the detail's, the place is the token's.
+    for detail in ["segments", "measures", "n", "place"] {
         row.remove(detail);
     }
     let of_a_member = if row.contains_key("since") { Some("since") } else { None };
@@ -90,6 +93,7 @@ pub(super) async fn one(env: &Env, configuration: &Configuration, id: &str) -> R
         return http::json(&json!({
             "customerId": customer, "known": true, "cookieIds": [], "authId": key, "attributes": values,
             "firstSeen": null, "lastSeen": null, "measures": {}, "segments": segments, "links": [], "claims": [], "version": 0,
+            "memberships": memberships::of_row(env, customer).await?,
         }));
     };
     let links: Vec<LinkView> = calls::profile(env, configuration.n(), customer, ProfileCall::Links).await?;
@@ -105,6 +109,7 @@ pub(super) async fn one(env: &Env, configuration: &Configuration, id: &str) -> R
         })
         .collect();
     let claims = calls::claims(env, configuration.n(), customer).await?;
+    let memberships = memberships::of_profile(env, configuration, customer, &snapshot.segments).await?;
     let instant = |time: Option<Timestamp>| time.map(Timestamp::to_rfc3339);
     http::json(&json!({
         "customerId": snapshot.customer,
@@ -117,6 +122,7 @@ pub(super) async fn one(env: &Env, configuration: &Configuration, id: &str) -> R
         "lastSeen": instant(snapshot.last_seen),
         "measures": snapshot.measures,
         "segments": snapshot.segments,
+        "memberships": memberships,
         "links": links,
         "claims": claims,
         "version": snapshot.version,

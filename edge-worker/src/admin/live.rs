@@ -24,7 +24,7 @@ const SILENT: u32 = 20;
 /// Days of `GET /stats` unless it says since when.
 const USUAL_DAYS: i64 = 30;
 
-/// `GET /stats?since=`: sums of the days from that one on, and each of them.
+/// `GET /stats?since=`: sums of the days from that one on, each of them, and today.
 pub(super) async fn stats(request: &Request, env: &Env) -> Result<Response> {
     let asked = http::url(request)?.search_params().get("since").filter(|since| !since.is_empty());
     let usual = now().plus(-USUAL_DAYS * DAY_MS);
@@ -32,7 +32,7 @@ pub(super) async fn stats(request: &Request, env: &Env) -> Result<Response> {
     let since = since.ok_or_else(|| invalid("since should be a date, such as 2027-01-31"))?;
     let since = Timestamp(since.0.max(now().0 - DAYS * DAY_MS)).midnight();
     let counters = calls::passed_on(env, calls::STATS, &since.0.into()).await?;
-    let mut told = stats::told(&json::value(&counters)?);
+    let mut told = stats::told(&json::value(&counters)?, now().0.div_euclid(DAY_MS));
     if let Some(told) = told.as_object_mut() {
         told.insert("since".to_owned(), since.to_rfc3339().into());
     }

@@ -1,12 +1,14 @@
-//! `POST /tables/{name}/rows`: CSV or JSON Lines as a stream, a verdict for every bad line, the others are
-//! taken. Rows are written in chunks while more of them arrive, so what is held does not grow with the
+//! `POST /tables/{name}/rows`: CSV or JSON Lines as a stream, a verdict for every bad line (the first thousand of them,
+//! or all, where they are asked for), the others are taken. Rows are written in chunks while more of them arrive, so what is held does not grow with the
 //! import; a sender who goes away leaves whole chunks, and may send everything again.
 
 use msci_core::config::Table;
-use msci_core::import::{Format, Import, Refused, Row, Verdict};
+use msci_core::import::{Format, Import, Refusals, Refused, Row, Verdict};
+use msci_core::json;
 use msci_core::time::{SECOND_MS, Timestamp};
 use serde_json::{Value, json};
-use worker::{Env, Request, Response};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use worker::{Env, Request, Response, ResponseBuilder};
 
 use crate::calls::{self, JobCall, Work};
 use crate::configuration::{self, Configuration};
@@ -22,7 +24,7 @@ const PIECE_BYTES: usize = 32 * 1024;
 /// Rows in one statement, and their bytes: the database takes 2 MB.
 const CHUNK: usize = 500;
 const CHUNK_BYTES: usize = 512 * 1024;
-/// Bad lines that the answer lists.
+/// Bad lines that the answer lists, unless all are asked for; then so many are sent at once.
 const LISTED: usize = 1000;
 /// The job that carries rows on hears of news this often.
 const NEWS_MS: i64 = 2 * SECOND_MS;
@@ -45,12 +47,17 @@ pub(super) async fn import(
         "gzip" => true,
         _ => return Err(unsupported("send plain text or gzip")),
     };
-    let anew = match http::url(&request)?.search_params().get("erased").as_deref() {
-        None | Some("") => false,
-        Some("anew") => true,
-        Some(_) => return Err(Error::client(400, "invalid_option", "erased may be \"anew\"")),
+    let query = http::url(&request)?.search_params();
+    let option = |name: &str, value: &str| match query.get(name) {
+        Some(given) if given == value => Ok(true),
+        Some(given) if !given.is_empty() => {
+            Err(Error::client(400, "invalid_option", format!("{name} may be \"{value}\"")))
+        }
+        _ => Ok(false),
     };
-    let mut writer = Writer { anew, ..Writer::new(env, name, table) };
+    let (anew, all) = (option("erased", "anew")?, option("rejected", "all")?);
+    let rejected = Refusals::of_at_most(if all { usize::MAX } else { LISTED });
+    let mut writer = Writer { anew, rejected, ..Writer::new(env, name, table) };
     let normal = normal(table.case_insensitive_key);
     let mut import = Import::new(format, name, table, &configuration.names, normal);
     let read = read(&request, gzip, &mut import, &mut writer).await;
@@ -61,7 +68,56 @@ pub(super) async fn import(
     }
     writer.write(0).await?;
     writer.tell(true).await?;
-    http::json(&writer.report())
+    let report = writer.report();
+    if all { streamed(&report, writer.rejected) } else { http::json(&told(report, &writer.rejected)) }
+}
+
+fn shown((line, code, message): (u64, &str, &str)) -> Value {
+    json!({ "line": line, "code": code, "message": message })
+}
+
+fn told(mut report: Value, rejected: &Refusals) -> Value {
+    if let Some(report) = report.as_object_mut() {
+        report.insert("rejected".to_owned(), rejected.iter().map(shown).collect());
+    }
+    report
+}
+
+/// The same answer, however long: it is made as fast as it is taken.
+fn streamed(report: &Value, rejected: Refusals) -> Result<Response> {
+    let pipe = web_sys::TransformStream::new()?;
+    let writer = pipe.writable().get_writer()?;
+    let mut text = json::text(report);
+    text.truncate(text.len().saturating_sub(1));
+    text.push_str(",\"rejected\":[");
+    spawn_local(async move {
+        let sent = async {
+            for (at, line) in rejected.iter().enumerate() {
+                if at > 0 {
+                    text.push(',');
+                    if at.is_multiple_of(LISTED) {
+                        send(&writer, &std::mem::take(&mut text)).await?;
+                    }
+                }
+                text.push_str(&json::text(&shown(line)));
+            }
+            text.push_str("]}");
+            send(&writer, &text).await
+        };
+        if let Err(error) = sent.await {
+            worker::console_log!("nobody waits for what became of the lines: {error}");
+        }
+        let _ = writer.close();
+    });
+    let builder = ResponseBuilder::new()
+        .with_header("Cache-Control", "no-store")?
+        .with_header("Content-Type", "application/json")?;
+    Ok(builder.stream(pipe.readable()))
+}
+
+async fn send(writer: &web_sys::WritableStreamDefaultWriter, text: &str) -> Result<()> {
+    JsFuture::from(writer.write_with_chunk(&js_sys::Uint8Array::from(text.as_bytes()))).await?;
+    Ok(())
 }
 
 fn unsupported(message: &'static str) -> Error {
@@ -107,8 +163,7 @@ struct Writer<'a> {
     received: u64,
     created: u64,
     updated: u64,
-    rejected: Vec<Value>,
-    unlisted: u64,
+    rejected: Refusals,
     /// The job that carries on what has changed, and when it heard of it; whether there is more.
     job: Value,
     told: Timestamp,
@@ -126,8 +181,7 @@ impl<'a> Writer<'a> {
             received: 0,
             created: 0,
             updated: 0,
-            rejected: Vec::new(),
-            unlisted: 0,
+            rejected: Refusals::default(),
             job: Value::Null,
             told: Timestamp(0),
             news: false,
@@ -139,16 +193,8 @@ impl<'a> Writer<'a> {
             self.received += 1;
             match verdict {
                 Ok(row) => self.waiting.push(row),
-                Err(bad) => self.reject(bad.line, bad.code, &bad.message),
+                Err(bad) => self.rejected.push(bad.line, bad.code, &bad.message),
             }
-        }
-    }
-
-    fn reject(&mut self, line: u64, code: &str, message: &str) {
-        if self.rejected.len() >= LISTED {
-            self.unlisted += 1;
-        } else {
-            self.rejected.push(json!({ "line": line, "code": code, "message": message }));
         }
     }
 
@@ -178,7 +224,7 @@ impl<'a> Writer<'a> {
             self.updated += updated;
             self.news |= created + updated > 0;
             for line in erased {
-                self.reject(
+                self.rejected.push(
                     line,
                     "erased",
                     "this person was erased; with ?erased=anew they are taken as new",
@@ -204,15 +250,14 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// All of the answer but the lines.
     fn report(&self) -> Value {
-        let rejected = self.rejected.len() as u64 + self.unlisted;
         json!({
             "received": self.received,
             "created": self.created,
             "updated": self.updated,
-            "unchanged": self.received - self.created - self.updated - rejected,
-            "rejected": self.rejected,
-            "unlisted": self.unlisted,
+            "unchanged": self.received - self.created - self.updated - self.rejected.count(),
+            "unlisted": self.rejected.unlisted(),
             "job": self.job.get("job"),
         })
     }

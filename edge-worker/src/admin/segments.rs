@@ -1,6 +1,7 @@
 //! Segments: how many are in one and who, and a filter tried out before it is saved. All of it from the
 //! index, within bounds.
 
+use msci_core::collections::json_object;
 use msci_core::definitions::DefinitionError;
 use msci_core::ids::{CustomerId, SignalKey};
 use msci_core::json;
@@ -160,7 +161,7 @@ async fn with_rows_alone(env: &Env, preview: &Preview, found: &mut Found) -> Res
         for row in &rows {
             let values = row.row.values.iter().filter(|(_, value)| !value.is_null());
             let attributes: Value =
-                values.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>().into();
+                json_object(values.map(|(name, value)| (name.clone(), value.clone()))).into();
             let segments: Vec<String> = row.memberships.iter().map(|(name, _)| name.clone()).collect();
             let customer = Listed {
                 attributes: &attributes,

@@ -1,17 +1,17 @@
 //! Customers, known and unknown, and all there is about one of them.
 
 use maud::{Markup, html};
+use msci_core::sorting::{Column, Order};
 use serde_json::{Value, json};
 
 use super::Answer;
 use super::ask::Visit;
 use super::layout::to;
 use super::parts::{
-    confirmed, done, empty, items, linked, number, pager, pairs, plain, table, tabs, text, time,
+    confirmed, done, empty, headed, items, linked, number, pager, pairs, plain, table, tabs, text, time,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::encoded;
-use crate::storage::index;
 
 /// Activities that a page of a timeline looks at; the most pages it takes for as many as it shows.
 const LOOKED_AT: u32 = 100;
@@ -20,19 +20,51 @@ const SHOWN: usize = 50;
 
 /// What a list says of a customer.
 pub(super) fn rows(customers: &[Value]) -> Markup {
-    let rows: Vec<_> = customers
-        .iter()
-        .map(|customer| {
-            let path = to(&format!("customers/{}", text(customer, "customerId")));
-            vec![
-                html! { a href=(path) { (name(customer)) } },
-                html! { (text(customer, "authId")) },
-                html! { (items(customer, "cookieIds").len()) },
-                time(customer.get("lastSeen")),
-            ]
-        })
-        .collect();
-    table("Customers", &["Name", "Id", "Browsers", "Last seen"], &rows)
+    table("Customers", &HEAD, &cells(customers))
+}
+
+const HEAD: [&str; 5] = ["Name", "Id", "Browsers", "First seen", "Last seen"];
+
+fn cells(customers: &[Value]) -> Vec<Vec<Markup>> {
+    let row = |customer: &Value| {
+        let path = to(&format!("customers/{}", text(customer, "customerId")));
+        vec![
+            html! { a href=(path) { (name(customer)) } },
+            html! { (text(customer, "authId")) },
+            html! { (items(customer, "cookieIds").len()) },
+            time(customer.get("firstSeen")),
+            time(customer.get("lastSeen")),
+        ]
+    };
+    customers.iter().map(row).collect()
+}
+
+/// The same, sorted by the column that is chosen in its head; `path` ends where the order belongs.
+fn sorted(customers: &[Value], known: bool, order: Order, path: &str) -> Markup {
+    let by = |name: &str| {
+        let column = match name {
+            "Id" => Column::AuthId,
+            "First seen" => Column::FirstSeen,
+            "Last seen" => Column::LastSeen,
+            _ => return None,
+        };
+        Column::of(known).contains(&column).then_some(column)
+    };
+    let head = |name: &str| {
+        let Some(column) = by(name) else { return html! { th scope="col" { (name) } } };
+        let here = column == order.by;
+        let next = Order { by: column, descending: if here { !order.descending } else { column.falls() } };
+        let sorted = here.then_some(if order.descending { "descending" } else { "ascending" });
+        html! {
+            th scope="col" aria-sort=[sorted] { a.head href=(to(&format!("{path}{}", said(next)))) { (name) } }
+        }
+    };
+    headed("Customers", &html! { @for name in HEAD { (head(name)) } }, &cells(customers))
+}
+
+/// An order, in an address.
+fn said(order: Order) -> String {
+    format!("sort={}&order={}", order.by.name(), order.direction())
 }
 
 /// How people call a customer: by the name that was imported, or by what there is.
@@ -54,7 +86,10 @@ pub(super) async fn list(visit: &Visit<'_>) -> Result<Answer> {
     let unknown = visit.asked("kind") == "unknown";
     let kind = if unknown { "unknown" } else { "known" };
     let search = visit.asked("search");
-    let asked = format!("customers?kind={kind}&search={}&skiptoken=", encoded(&search));
+    let order = Order::asked(!unknown, &visit.asked("sort"), &visit.asked("order"));
+    let order = order.map_err(|words| Error::client(400, "invalid_request", words))?;
+    let path = format!("customers?kind={kind}&search={}&", encoded(&search));
+    let asked = format!("{path}{}&skiptoken=", said(order));
     let answer = visit.get(&format!("{asked}{}", encoded(&visit.asked("skiptoken")))).await?;
     // Those of the other kind are counted only where that is quick.
     let other = if unknown { "known" } else { "unknown" };
@@ -73,11 +108,13 @@ pub(super) async fn list(visit: &Visit<'_>) -> Result<Answer> {
         (tabs("Kinds of customers", &[view("known", "Known", &known, !unknown), view("unknown", "Unknown", &strangers, unknown)]))
         form.row method="get" role="search" action=(to("customers")) {
             input type="hidden" name="kind" value=(kind);
+            input type="hidden" name="sort" value=(order.by.name());
+            input type="hidden" name="order" value=(order.direction());
             div.field { label for="search" { "Search" } input #search name="search" type="search" value=(search) maxlength="200"; }
             button { "Search" }
         }
         @if !customers.is_empty() {
-            (rows(customers))
+            (sorted(customers, !unknown, order, &path))
             (pager(visit, &asked, &answer))
         } @else if !search.is_empty() {
             (empty("Nobody here has that in a name, an id or an attribute.", Some((&format!("customers?kind={kind}"), "Show all"))))
@@ -100,26 +137,7 @@ pub(super) async fn one(visit: &Visit<'_>, id: &str) -> Result<Answer> {
     };
     let attributes = members("attributes", &linked);
     let measures = members("measures", &|value| html! { (plain(value)) });
-    let since = index::memberships(visit.env, id).await?;
-    let segments: Vec<_> = items(&customer, "segments")
-        .iter()
-        .map(plain)
-        .map(|name| {
-            let why = visit
-                .configuration
-                .definitions
-                .bundle
-                .segments
-                .get(&name)
-                .map(|segment| segment.filter.as_str());
-            html! {
-                li {
-                    a href=(to(&format!("segments/{name}"))) { (name) } " since " (time(since.get(&name)))
-                    @if let Some(why) = why { ", because " code { (why) } }
-                }
-            }
-        })
-        .collect();
+    let segments = items(&customer, "memberships");
     let nothing = |words: &str| html! { p.quiet { (words) } };
     let body = html! {
         (done(visit))
@@ -127,7 +145,7 @@ pub(super) async fn one(visit: &Visit<'_>, id: &str) -> Result<Answer> {
         div.columns {
             section.card { h2 { "Attributes" } @if attributes.is_empty() { (nothing("Nothing was imported.")) } @else { (pairs(&attributes)) } }
             section.card { h2 { "Ids" } (ids(&customer)) }
-            section.card { h2 { "Segments" } @if segments.is_empty() { (nothing("In none.")) } @else { ul { @for segment in &segments { (segment) } } } }
+            section.card { h2 { "Segments" } @if segments.is_empty() { (nothing("In none.")) } @else { ul { @for segment in segments { li { (membership(visit, segment)) } } } } }
             section.card { h2 { "Measures" } @if measures.is_empty() { (nothing("None is defined.")) } @else { (pairs(&measures)) } }
         }
         @if known { section.card { h2 { "Linked browsers" } (links(visit, &customer)) } }
@@ -140,6 +158,50 @@ pub(super) async fn one(visit: &Visit<'_>, id: &str) -> Result<Answer> {
         }
     };
     Ok(Answer::Page("customers", name(&customer), body))
+}
+
+/// A segment that somebody is in: since when, by what, and the condition.
+fn membership(visit: &Visit<'_>, of: &Value) -> Markup {
+    let name = text(of, "segment");
+    let filter = visit.configuration.definitions.bundle.segments.get(name).map(|segment| &segment.filter);
+    html! {
+        a href=(to(&format!("segments/{name}"))) { (name) } " since " (time(of.get("since"))) (because(of)) "."
+        @if let Some(filter) = filter { br; span.quiet { "Condition: " code { (filter) } } }
+    }
+}
+
+/// What moved a membership, in words.
+fn because(of: &Value) -> Markup {
+    let led = of.get("activity").filter(|activity| activity.is_object());
+    let what = html! {
+        @if let Some(activity) = led {
+            @match text(activity, "type") {
+                "View" => { "a view of " (linked(seen(activity))) }
+                "Action" => { "an action, " (plain(seen(activity))) }
+                "User" => { "what they told of themselves" }
+                event => { "the event " (event) }
+            }
+        }
+    };
+    html! {
+        @match text(of, "cause") {
+            "signal" if led.is_some() => { ", by " (what) }
+            "signal" => { ", by something they did" }
+            "merge" if led.is_some() => { ", when a browser was linked to them that brought " (what) }
+            "merge" => { ", when a browser was linked to them" }
+            "time" => { ", when the time had passed" }
+            "import" => { ", by their imported row" }
+            "removal" => { ", when something they had done was taken away" }
+            "definition" => { ", when definitions were changed" }
+            _ => {}
+        }
+    }
+}
+
+/// Where an activity was, or what it is called.
+fn seen(activity: &Value) -> &Value {
+    let uri = activity.get("uri").filter(|uri| uri.is_string() && text(activity, "type") == "View");
+    uri.or_else(|| activity.get("title")).unwrap_or(&Value::Null)
 }
 
 /// Whom this visitor said to be, without a proof.

@@ -3,6 +3,7 @@
 //! `data-edit` says what a text is, so that the page's script can put an editor beside it (`www/console/edit.js`).
 
 use maud::{Markup, html};
+use msci_core::collections::json_object;
 use serde_json::{Map, Value, json};
 
 use super::Answer;
@@ -469,7 +470,7 @@ fn columns(lines: &str) -> Map<String, Value> {
         let (name, kind) = line.split_once([':', ',']).unwrap_or((line, "string"));
         (name.trim().to_owned(), kind.trim().to_lowercase().into())
     };
-    lines.lines().filter(|line| !line.trim().is_empty()).map(column).collect()
+    json_object(lines.lines().filter(|line| !line.trim().is_empty()).map(column))
 }
 
 /// `POST {kind}` makes one, `POST {kind}/{name}` changes one.

@@ -3,14 +3,13 @@
 use maud::{Markup, html};
 use msci_core::json;
 use msci_core::time::{DAY_MS, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Answer;
 use super::ask::Visit;
 use super::layout::to;
 use super::parts::{empty, items, lacking, number, plain, table, text, time};
 use crate::error::Result;
-use crate::http::encoded;
 use crate::platform::now;
 use crate::storage::index;
 
@@ -23,7 +22,10 @@ pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
     let (hours, today) = by_hour(visit).await?;
     let jobs = visit.get("jobs").await?;
     let running = items(&jobs, "items").iter().filter(|job| text(job, "state") == "running").count();
+    let stats = visit.get("stats").await?;
+    let today_at = now().0.div_euclid(DAY_MS);
     let sizes = index::sizes(visit.env).await?;
+    let over_time = html! { (visitors(visit, today_at).await?) (segment_sizes(visit, today_at).await?) };
     let segments = &visit.configuration.definitions.bundle.segments;
     let sizes: Vec<_> = segments
         .iter()
@@ -55,8 +57,9 @@ pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
             div { dt { "Jobs under way" } dd { a href=(to("jobs")) { (running) } } }
         }
         @if today > 0 { (chart(&hours)) }
-        (since_midnight(visit).await?)
-        (by_day(visit).await?)
+        (since_midnight(stats.get("today").unwrap_or(&Value::Null)))
+        (by_day(&stats))
+        div.columns { (over_time) }
         div.columns {
             section.card {
                 h2 { "Segments" }
@@ -76,67 +79,122 @@ pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
 }
 
 /// What became of signals and pages today: lost is what a browser numbered and nothing here has got.
-async fn since_midnight(visit: &Visit<'_>) -> Result<Markup> {
-    let stats = visit.get(&format!("stats?since={}", encoded(&now().midnight().to_rfc3339()))).await?;
+fn since_midnight(stats: &Value) -> Markup {
     let rejected: Vec<_> = stats.get("rejected").and_then(Value::as_object).into_iter().flatten().collect();
     let pages = stats.get("pages").cloned().unwrap_or_default();
     let all: u64 = rejected.iter().filter_map(|(_, n)| n.as_u64()).sum();
     let codes: Vec<_> =
         rejected.iter().map(|(code, n)| vec![html! { (code) }, html! { (plain(n)) }]).collect();
-    Ok(html! {
+    html! {
         section.card {
             h2 { "Since midnight (UTC)" }
             dl.numbers {
-                div { dt { "Signals taken" } dd { (number(&stats, "accepted")) } }
-                div { dt { "Sent twice, taken once" } dd { (number(&stats, "duplicate")) } }
+                div { dt { "Signals taken" } dd { (number(stats, "accepted")) } }
+                div { dt { "Sent twice, taken once" } dd { (number(stats, "duplicate")) } }
                 div { dt { "Rejected" } dd { (all) } }
-                div { dt { "Lost on the way" } dd #lost { (number(&stats, "missing")) } }
-                div { dt { "Merges" } dd { (number(&stats, "merges")) } }
+                div { dt { "Lost on the way" } dd #lost { (number(stats, "missing")) } }
+                div { dt { "Merges" } dd { (number(stats, "merges")) } }
                 div { dt { "Pages made personal" } dd { (number(&pages, "personalised")) " of " (number(&pages, "decided")) } }
             }
             @if !codes.is_empty() { details { summary { "Rejected, by code" } (table("Rejected signals", &["Code", "Signals"], &codes)) } }
         }
-    })
+    }
 }
 
 /// What became of signals and visitors, day by day.
-async fn by_day(visit: &Visit<'_>) -> Result<Markup> {
-    let stats = visit.get("stats").await?;
-    let days = items(&stats, "days");
+fn by_day(stats: &Value) -> Markup {
+    let days = items(stats, "days");
     let chart = |title: &str, lines: [(&str, &str); 3]| {
-        let at = |day: &Value| {
-            let day = format!("{}T00:00:00Z", text(day, "day"));
-            Timestamp::from_rfc3339(&day).unwrap_or_default().0.div_euclid(DAY_MS)
+        let row = |day: &Value| {
+            let at = Timestamp::from_rfc3339(&format!("{}T00:00:00Z", text(day, "day"))).unwrap_or_default();
+            let numbers = lines.iter().map(|(_, field)| Value::from(number(day, field)));
+            std::iter::once(Value::from(at.0.div_euclid(DAY_MS))).chain(numbers).collect()
         };
-        let drawn = days.iter().map(|day| {
-            json!([at(day), number(day, lines[0].1), number(day, lines[1].1), number(day, lines[2].1)])
-        });
-        let drawn = json::text(&drawn.collect());
-        let rows: Vec<_> = days
-            .iter()
-            .map(|day| {
-                let cells = lines.iter().map(|(_, field)| html! { (number(day, field)) });
-                std::iter::once(html! { (text(day, "day")) }).chain(cells).collect()
-            })
-            .collect();
-        let [one, two, three] = lines.map(|(name, _)| name);
-        html! {
-            section.card {
-                h2 { (title) }
-                div.chart data-days=(drawn) data-lines=({ [one, two, three].join(", ") }) role="img"
-                    aria-label={ (title) "; the numbers stand in the table below." } {}
-                details { summary { "As numbers" } (table(title, &["Day (UTC)", one, two, three], &rows)) }
-            }
-        }
+        chart_of_days(title, "", &lines.map(|(name, _)| name), &days.iter().map(row).collect::<Vec<_>>())
     };
-    Ok(html! {
+    html! {
         @if !days.is_empty() {
             div.columns {
                 (chart("Signals by day", [("Taken", "accepted"), ("Sent twice", "duplicate"), ("Rejected", "rejected")]))
-                (chart("Visitors by day", [("Merges", "merges"), ("Personal pages", "personalised"), ("Signals lost", "missing")]))
+                (chart("Merges and pages by day", [("Merges", "merges"), ("Personal pages", "personalised"), ("Signals lost", "missing")]))
             }
         }
+    }
+}
+
+/// Days that are drawn of what is noted once a day.
+const DAYS: i64 = 90;
+/// Segments that are drawn: as many as there are colours.
+const DRAWN: u32 = 3;
+
+/// How many visitors there are, known and unknown, day by day.
+async fn visitors(visit: &Visit<'_>, today: i64) -> Result<Markup> {
+    let days = index::visitors_by_day(visit.env, today, today - DAYS).await?;
+    let (title, told) =
+        ("Visitors over time", "Known customers who were seen on the site, and unknown visitors.");
+    if days.len() > 1 {
+        return Ok(chart_of_days(title, told, &["Known", "Unknown"], &days));
+    }
+    let nobody = days.iter().flat_map(|day| day.as_array().into_iter().flatten().skip(1)).all(|n| *n == 0);
+    let next = nobody && visit.sees("tracking");
+    Ok(not_yet(
+        title,
+        told,
+        &html! { @if next { p { a href=(to("tracking")) { "Put the tracking script on your site" } } } },
+    ))
+}
+
+/// How many are in the largest segments, day by day.
+async fn segment_sizes(visit: &Visit<'_>, today: i64) -> Result<Markup> {
+    let found = index::largest_by_day(visit.env, DRAWN, today, today - DAYS).await?;
+    let list = |at: usize| found.get(at).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let segments = &visit.configuration.definitions.bundle.segments;
+    let shown = |name: &'_ Value| {
+        let name = plain(name);
+        segments.get(&name).and_then(|segment| segment.display_name.clone()).unwrap_or(name)
+    };
+    let names: Vec<String> = list(0).iter().map(shown).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (title, told) = ("Segments over time", "The largest segments and their members.");
+    Ok(match list(1) {
+        _ if segments.is_empty() => html! {},
+        [] | [_] => not_yet(title, told, &html! {}),
+        days => chart_of_days(title, told, &names, days),
     })
+}
+
+fn not_yet(title: &str, told: &str, next: &Markup) -> Markup {
+    html! {
+        section.card {
+            h2 { (title) }
+            p.quiet { (told) " They are counted once a day, and drawn here from the second day on." }
+            (next)
+        }
+    }
+}
+
+/// Numbers of days, `[day, number …]`, drawn by the page's script; the table says the same.
+fn chart_of_days(title: &str, told: &str, lines: &[&str], days: &[Value]) -> Markup {
+    let rows: Vec<Vec<Markup>> = days
+        .iter()
+        .map(|day| {
+            let mut cells = day.as_array().into_iter().flatten();
+            let at = cells.next().and_then(Value::as_i64).unwrap_or_default();
+            let at = Timestamp(at.saturating_mul(DAY_MS)).to_rfc3339();
+            let date = html! { (at.get(..10).unwrap_or_default()) };
+            std::iter::once(date).chain(cells.map(|cell| html! { (plain(cell)) })).collect()
+        })
+        .collect();
+    let head: Vec<&str> = std::iter::once("Day (UTC)").chain(lines.iter().copied()).collect();
+    html! {
+        section.card {
+            h2 { (title) }
+            @if !told.is_empty() { p.quiet { (told) } }
+            div.chart data-days=(json::text(&days.iter().cloned().collect())) data-lines=(lines.join("\n")) role="img"
+                aria-label={ (title) "; the numbers stand in the table below." } {}
+            details { summary { "As numbers" } (table(title, &head, &rows)) }
+        }
+    }
 }
 
 /// Hours of the chart, and of each the milliseconds.

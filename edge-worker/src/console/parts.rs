@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::ask::Visit;
 use super::layout::to;
+use crate::http::encoded;
 
 /// A member that is text; empty where it is not.
 pub(super) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
@@ -52,10 +53,15 @@ pub(super) fn time(value: Option<&Value>) -> Markup {
 
 /// A table that scrolls by itself where it is too wide.
 pub(super) fn table(name: &str, head: &[&str], rows: &[Vec<Markup>]) -> Markup {
+    headed(name, &html! { @for name in head { th scope="col" { (name) } } }, rows)
+}
+
+/// The same, with heads of its own.
+pub(super) fn headed(name: &str, head: &Markup, rows: &[Vec<Markup>]) -> Markup {
     html! {
         div.scroll role="region" aria-label=(name) tabindex="0" {
             table {
-                thead { tr { @for name in head { th scope="col" { (name) } } } }
+                thead { tr { (head) } }
                 tbody { @for row in rows { tr { @for cell in row { td { (cell) } } } } }
             }
         }
@@ -125,7 +131,7 @@ pub(super) fn pager(visit: &Visit<'_>, path: &str, answer: &Value) -> Markup {
         @if beyond || !next.is_empty() {
             nav.pager aria-label="Pages" {
                 @if beyond { a.button.plain href=(to(first)) { "First page" } }
-                @if !next.is_empty() { a.button.plain href=(to(&format!("{path}{next}"))) rel="next" { "Next page" } }
+                @if !next.is_empty() { a.button.plain href=(to(&format!("{path}{}", encoded(next)))) rel="next" { "Next page" } }
             }
         }
     }

@@ -53,7 +53,7 @@ thread_local! {
     static READY: Cell<bool> = const { Cell::new(false) };
 }
 
-const SCHEMA: [&str; 23] = [
+const SCHEMA: [&str; 25] = [
     "CREATE TABLE IF NOT EXISTS imported_row (source TEXT NOT NULL, key TEXT NOT NULL, \
      version INTEGER NOT NULL, body TEXT, object TEXT NOT NULL, marked INTEGER NOT NULL DEFAULT 0, \
      pushed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (source, key)) WITHOUT ROWID",
@@ -65,7 +65,13 @@ const SCHEMA: [&str; 23] = [
     "CREATE TABLE IF NOT EXISTS customer (id TEXT PRIMARY KEY, tag TEXT NOT NULL, version INTEGER NOT NULL, \
      gone INTEGER NOT NULL, known INTEGER NOT NULL, auth TEXT, first_seen INTEGER, last_seen INTEGER NOT NULL, \
      search TEXT NOT NULL, body TEXT NOT NULL, since INTEGER, written INTEGER NOT NULL) WITHOUT ROWID",
-    "CREATE INDEX IF NOT EXISTS customer_seen ON customer (known, last_seen, id) WHERE gone = 0",
+    // Lists are counted in it, and sorted: by the newest sighting it is in order, by the others it is small to look
+    // through. One of its own for each would be one more row written with every projection. It has all that is asked,
+    // also `gone`, which is always 0: without it every row is looked up in the table, a hundred times slower.
+    "CREATE INDEX IF NOT EXISTS customer_listed ON customer (known, last_seen, id, first_seen, auth, gone) \
+     WHERE gone = 0",
+    // Of the version before, which sorted by the newest sighting alone.
+    "DROP INDEX IF EXISTS customer_seen",
     "CREATE TABLE IF NOT EXISTS cookie (object TEXT PRIMARY KEY, customer TEXT NOT NULL, \
      place INTEGER NOT NULL, written INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS cookie_customer ON cookie (customer)",
@@ -79,6 +85,8 @@ const SCHEMA: [&str; 23] = [
     // How many were in a segment at the end of a day, in days since the epoch.
     "CREATE TABLE IF NOT EXISTS segment_size (segment TEXT NOT NULL, day INTEGER NOT NULL, \
      members INTEGER NOT NULL, PRIMARY KEY (segment, day)) WITHOUT ROWID",
+    // How many profiles of known customers and of unknown visitors there were at the end of a day.
+    "CREATE TABLE IF NOT EXISTS visitor_count (day INTEGER PRIMARY KEY, known INTEGER NOT NULL, unknown INTEGER NOT NULL)",
     // What became of whoever was shown an experience. A life of a visitor that has expired leaves its rows:
     // whoever does not come back belongs to a result.
     "CREATE TABLE IF NOT EXISTS outcome (experience TEXT NOT NULL, customer TEXT NOT NULL, life TEXT NOT NULL, \

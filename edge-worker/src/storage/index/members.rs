@@ -5,6 +5,7 @@ use msci_core::json;
 use msci_core::signal::{Kind, Signal, Source};
 use msci_core::time::Timestamp;
 use serde_json::Value;
+use wasm_bindgen::JsValue;
 use worker::Env;
 
 use super::reading::{LOOKED_AT, PAGE_BYTES, listed, rows};
@@ -17,26 +18,57 @@ pub(crate) async fn members(env: &Env, segment: &str) -> Result<u64> {
     Ok(ask(&database(env).await?, query, &[segment.into()]).await?.as_u64().unwrap_or(0))
 }
 
-/// Notes how many are in each of these segments today, and forgets what is older than `since`, or of no segment
-/// that there is; both in days since the epoch.
+/// Known customers who were seen on the site, and unknown visitors.
+const VISITORS: &str = "(SELECT count(*) FROM customer WHERE gone = 0 AND known = 1) AS known, \
+                        (SELECT count(*) FROM customer WHERE gone = 0 AND known = 0) AS unknown";
+
+/// Notes how many are in each of these segments today, and how many visitors there are; forgets what is older than
+/// `since`, or of no segment that there is; both in days since the epoch.
 pub(crate) async fn note_sizes(env: &Env, segments: &Value, today: i64, since: i64) -> Result<()> {
-    let parameters = [json::text(segments).into(), (today as f64).into(), (since as f64).into()];
-    let (noted, old) = (parameters.get(..2).unwrap_or_default(), &parameters);
+    let [segments, today, since]: [JsValue; 3] =
+        [json::text(segments).into(), (today as f64).into(), (since as f64).into()];
+    let visitors = format!("INSERT OR REPLACE INTO visitor_count SELECT ?1, {VISITORS}");
     run(
         env,
         &[
             (
                 "INSERT OR REPLACE INTO segment_size SELECT value, ?2, \
                  (SELECT count(*) FROM membership WHERE segment = value) FROM json_each(?1)",
-                noted,
+                &[segments.clone(), today.clone()],
             ),
             (
-                "DELETE FROM segment_size WHERE day < ?3 OR segment NOT IN (SELECT value FROM json_each(?1))",
-                old,
+                "DELETE FROM segment_size WHERE day < ?2 OR segment NOT IN (SELECT value FROM json_each(?1))",
+                &[segments.clone(), since.clone()],
             ),
+            (&visitors, std::slice::from_ref(&today)),
+            ("DELETE FROM visitor_count WHERE day < ?1", std::slice::from_ref(&since)),
         ],
     )
     .await
+}
+
+/// How many visitors there were at the end of each day since then, and are today: `[day, known, unknown]`.
+pub(crate) async fn visitors_by_day(env: &Env, today: i64, since: i64) -> Result<Vec<Value>> {
+    let query = format!(
+        "SELECT json_group_array(json_array(day, known, unknown)) AS json FROM (SELECT day, known, unknown \
+         FROM visitor_count WHERE day >= ?2 AND day < ?1 UNION ALL SELECT CAST(?1 AS INTEGER), {VISITORS} ORDER BY day)"
+    );
+    Ok(listed(ask(&database(env).await?, &query, &[(today as f64).into(), (since as f64).into()]).await?))
+}
+
+/// The largest segments, at most so many, and how many were in each of them at the end of each day since then, and are
+/// today: `[[name …], [[day, members …] …]]`; null where it is not known.
+pub(crate) async fn largest_by_day(env: &Env, most: u32, today: i64, since: i64) -> Result<Value> {
+    let query = "WITH largest AS (SELECT json_group_array(segment) AS names FROM \
+                 (SELECT segment FROM membership GROUP BY segment ORDER BY count(*) DESC, segment LIMIT ?3)), \
+                 days(at) AS (SELECT DISTINCT day FROM largest, json_each(names) JOIN segment_size ON segment = value \
+                 WHERE day >= ?2 AND day < ?1 UNION ALL SELECT CAST(?1 AS INTEGER)) \
+                 SELECT json_array(json(names), json((SELECT json_group_array(json(row)) FROM (SELECT \
+                 (SELECT json_group_array(n) FROM (SELECT at AS n UNION ALL SELECT CASE WHEN at < ?1 \
+                 THEN (SELECT members FROM segment_size WHERE segment = value AND day = at) \
+                 ELSE (SELECT count(*) FROM membership WHERE segment = value) END FROM json_each(names))) AS row \
+                 FROM days ORDER BY at)))) AS json FROM largest";
+    ask(&database(env).await?, query, &[(today as f64).into(), (since as f64).into(), most.into()]).await
 }
 
 /// How many were in a segment, day by day: `[day, members]`, the day in days since the epoch.
