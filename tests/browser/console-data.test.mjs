@@ -179,6 +179,32 @@ test("the console is found without the slash at its end", async () => {
   assert.equal(page.url(), desk.root);
 });
 
+test("what a person agreed to is told, newest first, and found from their page and from Privacy", async () => {
+  const { page } = desk;
+  const her = browser();
+  const said = (/** @type {string} */ decision, /** @type {number} */ ago) => ({ ...her.view("/"), type: "consent", purposes: { analytics: decision }, time: Date.now() - ago });
+  await msci.collect(her.batch(said("denied", 3_600_000), said("granted", 60_000), her.user("Loyalty7")));
+  const { body } = await msci.admin("GET", `/privacy/consents?cookieId=${her.cookieId}`);
+  await desk.open(`customers/${body.customerId}`);
+  await page.getByRole("link", { name: "What this person agreed to" }).click();
+  const rows = page.getByRole("region", { name: "Consent log" }).locator("tbody tr");
+  assert.deepEqual(await rows.locator("td:nth-child(2)").allTextContents(), ["analytics: granted", "analytics: denied"]);
+  assert.deepEqual(await rows.locator("td:nth-child(4)").allTextContents(), [her.cookieId, her.cookieId]);
+  await desk.sound();
+  await desk.go("Privacy");
+  await page.getByRole("link", { name: "the consent log" }).click();
+  await page.getByLabel("Id", { exact: true }).fill("Nobody");
+  await desk.press("Show");
+  await page.getByRole("alert").getByText("nothing is held").waitFor();
+  await page.getByLabel("Id", { exact: true }).fill("Loyalty8");
+  await desk.press("Show");
+  await page.getByText("Nothing was agreed to or refused here").waitFor();
+  await page.setViewportSize({ width: 360, height: 740 });
+  await desk.sound();
+  await desk.weighs("consents?kind=authId&id=Loyalty7");
+  await page.setViewportSize({ width: 1280, height: 800 });
+});
+
 test("no page was refused anything by its policy, and no script threw", () => {
   assert.deepEqual(desk.faults, []);
 });
