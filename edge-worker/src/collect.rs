@@ -13,7 +13,7 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use worker::{Env, Request, Response};
 
-use crate::calls::{self, Collected, ProfileCall};
+use crate::calls::{self, Collected};
 use crate::configuration::Configuration;
 use crate::cookies::{self, Cookies};
 use crate::cors::{self, Origin};
@@ -28,7 +28,7 @@ use crate::platform::random_bits;
 use judge::{Judge, Judged};
 
 /// Most identities that one batch can go to: people at a shared computer sign in as a few.
-const IDENTITIES: usize = 16;
+const IDENTITIES: usize = 4;
 
 #[wasm_bindgen(module = "msci:crawlers")]
 extern "C" {
@@ -246,10 +246,9 @@ async fn take(batch: &Batch, env: &Env, judge: &Judge<'_>, tally: &mut Tally) ->
     let mut last = None;
     for _ in 0..IDENTITIES {
         let Some(call) = work.pop().filter(|call| !call.signals.is_empty()) else { break };
-        let (cookie, signals) = (call.cookie, call.signals.clone());
+        let cookie = call.cookie;
         let name = configuration.names.unknown(cookie);
-        let collected: Collected =
-            calls::profile(env, configuration.n(), name, ProfileCall::Collect(call)).await?;
+        let (collected, signals) = calls::collect(env, configuration.n(), name, call).await?;
         let answer = &collected.answer;
         tally.conflicts += answer.conflicts;
         // The others of a rotation begin in the middle of a stream.
