@@ -21,9 +21,10 @@ pub(crate) fn evaluated() {
 }
 
 /// So many bytes of a text are looked at for parts of it.
-pub(crate) fn looked_at(_bytes: usize) {
+#[cfg_attr(not(test), allow(unused_variables))]
+pub(crate) fn looked_at(bytes: usize) {
     #[cfg(test)]
-    LOOKED_AT.set(LOOKED_AT.get() + _bytes as u64);
+    LOOKED_AT.set(LOOKED_AT.get() + bytes as u64);
 }
 
 /// Bytes looked at in this thread since this was last asked.

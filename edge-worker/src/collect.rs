@@ -151,6 +151,16 @@ impl Tally {
         self.rejected.push(rejection);
     }
 
+    fn too_many_users(&mut self, signals: &[Offered]) {
+        for offered in signals {
+            self.reject(Rejection::new(
+                offered.signal.seq,
+                "too_many_users",
+                "one batch names too many users",
+            ));
+        }
+    }
+
     fn count(&mut self, verdict: &Verdict) {
         match verdict {
             Verdict::Accepted => self.accepted += 1,
@@ -284,6 +294,11 @@ async fn take(batch: &Batch, env: &Env, judge: &Judge<'_>, tally: &mut Tally) ->
             configuration.names.rotated(configuration.names.root(cookie), cookie, successor).0
         });
         for (customer, signals) in elsewhere {
+            // Nobody is named, and nothing is asked, for those who would not have a turn.
+            if work.len() >= IDENTITIES {
+                tally.too_many_users(&signals);
+                continue;
+            }
             let (next, root) = configuration.names.rotated(
                 answer.root.unwrap_or_else(|| configuration.names.root(cookie)),
                 cookie,
@@ -304,8 +319,8 @@ async fn take(batch: &Batch, env: &Env, judge: &Judge<'_>, tally: &mut Tally) ->
             last = Some(collected);
         }
     }
-    for offered in work.into_iter().flat_map(|call| call.signals) {
-        tally.reject(Rejection::new(offered.signal.seq, "too_many_users", "one batch names too many users"));
+    for call in work {
+        tally.too_many_users(&call.signals);
     }
     Ok(last)
 }
