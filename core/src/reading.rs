@@ -155,10 +155,55 @@ pub(crate) fn gram_of(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::expr::{Comparison, Expr, TextTest, Unary, eval};
+    use crate::ids::StreamId;
+    use crate::signal::{Kind, Source};
+    use crate::time::Timestamp;
+
+    /// Tests of an address, of every kind that there is a shorter way for.
+    fn filters(part: &str) -> Vec<Expr<ActivityField>> {
+        let uri = || Box::new(Expr::Field(ActivityField::Wire("uri".to_owned())));
+        let lower = || Box::new(Expr::Unary(Unary::ToLower, uri()));
+        let part = || Box::new(Expr::Constant(Scalar::Text(part.to_owned())));
+        let mut all = vec![
+            Expr::Text(TextTest::Contains, uri(), part()),
+            Expr::Text(TextTest::Contains, lower(), part()),
+            Expr::Text(TextTest::StartsWith, uri(), part()),
+        ];
+        for operator in [Comparison::Eq, Comparison::Ne, Comparison::Lt, Comparison::Ge] {
+            all.push(Expr::Compare(uri(), operator, part()));
+            all.push(Expr::Compare(lower(), operator, part()));
+        }
+        let none = all.clone().into_iter().map(|filter| Expr::Not(Box::new(filter)));
+        all.extend(none.collect::<Vec<_>>());
+        all
+    }
 
     proptest! {
+        #[test]
+        fn a_filter_holds_of_what_was_looked_through_as_of_its_values(
+            uri in prop_oneof![
+                "[abAé/]{0,20}".prop_map(Value::from), Just(Value::Null), Just(json!(7)), Just(json!(["ab"])),
+            ],
+            part in "[abAé/]{0,5}",
+        ) {
+            let fields = json!({ "uri": uri }).as_object().cloned().unwrap();
+            let (stream, time) = (StreamId::from_bits(1), Timestamp(0));
+            let signal = Signal { stream, seq: 1, time, kind: Kind::View, source: Source::Browser, fields };
+            let (bare, read) = (Reading::of(&signal), Reading::of(&signal));
+            if let Some(text) = uri.as_str() {
+                read.look_through(&ActivityField::Wire("uri".to_owned()), text);
+            }
+            for filter in filters(&part) {
+                let expected = eval::holds(&filter, &|field: &ActivityField| field.of(&signal), time);
+                prop_assert_eq!(eval::holds_of(&filter, &read, time), expected, "{:?}", &filter);
+                prop_assert_eq!(eval::holds_of(&filter, &bare, time), expected, "{:?}", &filter);
+            }
+        }
+
         #[test]
         fn a_part_is_found_where_the_library_finds_it(text in "[abAé/]{0,40}", part in "[abBé/]{0,6}") {
             let expected = text.to_ascii_lowercase().contains(&part.to_ascii_lowercase());

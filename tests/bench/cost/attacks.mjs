@@ -171,7 +171,7 @@ export async function attacks(msci, page) {
     "collect: 85,000 escapes": raw(`{"a":"${"\\u00e9".repeat(85_000)}"}`),
     "page of 1 MB, 100 experiences": visit(),
     "the same, of a customer with 12 KB of cookies": visit(long),
-    "the same, at an address of 4 KB": visit(long, `${page}?${"a=%C3%A9&".repeat(500)}`),
+    "such a page, at an address of 6 KB": visit(jar, `${page}?${"a=%C3%A9&".repeat(800)}`),
     "a small page, with a proof that is none": visit({ ...long, "__Host-msci_p": "A".repeat(4000) }, "/small"),
     "decisions, of a customer": () => () => msci.fetch(`/_msci/decisions?uri=${encodeURIComponent(`/${"é/".repeat(700)}`)}`, { cookies: long }),
     "forget, of 500 signals": async () => {
