@@ -24,16 +24,17 @@ await script(async () => {
     .filter((file) => file.endsWith(".test.mjs"))
     .map((file) => join("tests", file))
     .sort();
-  // Those of the Worker start a whole system each, and wait for it most of the time. Where a browser has a second for
-  // something, or a build may be asked for, nothing else runs beside.
-  const beside = (/** @type {string} */ file) => file.startsWith(join("tests", "worker"));
+  // Those of the Worker and of the console start a whole system each, and wait for it most of the time. Where a browser
+  // has a second for something, or a build may be asked for, nothing else runs beside. The console's come first by name:
+  // its longest file does not run alone at the end.
+  const beside = (/** @type {string} */ file) => ["browser/console", "worker"].some((part) => file.startsWith(join("tests", part)));
   const node = (/** @type {number} */ concurrency, /** @type {string[]} */ chosen) =>
     chosen.length > 0
       ? run(process.execPath, ["--test", "--test-reporter=spec", `--test-concurrency=${concurrency}`, ...chosen])
       : 0;
-  const worker = await node(2, files.filter(beside));
+  const together = await node(2, files.filter(beside));
   const others = await node(1, files.filter((file) => !beside(file)));
   // The same as the simulator, on the real runtime: killed under load, nothing lost, doubled or misplaced.
   const crashed = await run(process.execPath, ["tools/crash.mjs", "--kills", "50"]);
-  return [native, simulated, planted, compared, worker, others, crashed].every((code) => code === 0) ? 0 : 1;
+  return [native, simulated, planted, compared, together, others, crashed].every((code) => code === 0) ? 0 : 1;
 });

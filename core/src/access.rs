@@ -61,7 +61,7 @@ use Role::{Administrator, Contributor, Viewer};
 /// Every route of the admin API below its root: method, path, least role. `{kind}` stands for a kind of definitions,
 /// `{name}` for a name that people gave and the audit log tells, `{id}` for one that it leaves out.
 #[rustfmt::skip]
-const ROUTES: [(&str, &str, Role); 44] = [
+const ROUTES: [(&str, &str, Role); 45] = [
     ("GET", "settings", Viewer),
     ("PUT", "settings", Administrator),
     ("GET", "snippet", Viewer),
@@ -72,6 +72,7 @@ const ROUTES: [(&str, &str, Role); 44] = [
     ("GET", "customers/{id}/timeline", Viewer),
     ("POST", "customers/{id}/unlink", Contributor),
     ("GET", EXPORT, Administrator),
+    ("GET", "privacy/consents", Viewer),
     ("POST", "privacy/erase", Administrator),
     ("POST", "index/rebuild", Administrator),
     ("POST", "index/tidy", Administrator),

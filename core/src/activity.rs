@@ -67,14 +67,23 @@ impl ActivityField {
     /// Its value in a signal.
     pub fn of(&self, signal: &Signal) -> Scalar {
         match self {
-            Self::Type => Scalar::Text(activity_type(signal).to_owned()),
             Self::Time => Scalar::Time(signal.time),
             Self::Wire(name) => scalar(signal.fields.get(name)),
             Self::Property(name) => scalar(signal.property(name)),
-            Self::Exposure(experience) => {
-                let bucket = signal.text(EXPOSURES).and_then(|shown| bucket_of(shown, experience));
-                bucket.map_or(Scalar::Null, |bucket| Scalar::Text(bucket.to_owned()))
+            Self::Type | Self::Exposure(_) => {
+                self.text(signal).map_or(Scalar::Null, |text| Scalar::Text(text.to_owned()))
             }
+        }
+    }
+
+    /// Its value, where that is a text.
+    pub fn text<'a>(&self, signal: &'a Signal) -> Option<&'a str> {
+        match self {
+            Self::Type => Some(activity_type(signal)),
+            Self::Time => None,
+            Self::Wire(name) => signal.fields.get(name)?.as_str(),
+            Self::Property(name) => signal.property(name)?.as_str(),
+            Self::Exposure(experience) => bucket_of(signal.text(EXPOSURES)?, experience),
         }
     }
 }

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::activity::ActivityField;
 use crate::expr::{Comparison, Expr, Scalar, eval};
 use crate::ids::SignalKey;
+use crate::reading::Reading;
 use crate::signal::{Kind, Signal};
 use crate::time::Timestamp;
 use crate::work;
@@ -161,13 +162,11 @@ impl Counting {
     }
 
     /// Whether an activity counts at all.
-    pub fn matches(&self, signal: &Signal) -> bool {
+    pub fn matches(&self, read: &Reading<'_>) -> bool {
         work::tried();
-        matches!(signal.kind, Kind::View | Kind::Action | Kind::Event)
-            && self
-                .predicate
-                .as_ref()
-                .is_none_or(|predicate| eval::holds(predicate, &|field| field.of(signal), signal.time))
+        let Signal { kind, time, .. } = read.signal;
+        matches!(kind, Kind::View | Kind::Action | Kind::Event)
+            && self.predicate.as_ref().is_none_or(|predicate| eval::holds_of(predicate, read, *time))
     }
 }
 

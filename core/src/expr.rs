@@ -247,6 +247,15 @@ pub enum Expr<F> {
 }
 
 impl<F> Expr<F> {
+    /// The field whose text this is, in whatever case: comparisons make no difference between them.
+    pub(crate) fn cased(&self) -> Option<&F> {
+        match self {
+            Self::Field(field) => Some(field),
+            Self::Unary(Unary::ToLower | Unary::ToUpper, inner) => inner.cased(),
+            _ => None,
+        }
+    }
+
     /// Visits every node, parents first.
     pub fn walk<'a>(&'a self, visit: &mut impl FnMut(&'a Self)) {
         visit(self);

@@ -38,6 +38,7 @@ pub mod persona;
 pub mod preview;
 pub mod profile;
 pub mod proof;
+pub mod reading;
 pub mod results;
 pub mod session;
 pub mod signal;

@@ -88,6 +88,7 @@ mod tests {
     use crate::config::Bundle;
     use crate::ids::{CookieId, StreamId};
     use crate::profile::Profile;
+    use crate::reading::Reading;
     use crate::signal::{Kind, Signal, Source};
 
     const NOW: Timestamp = Timestamp(1000);
@@ -176,7 +177,8 @@ mod tests {
             .collect();
         let bundle = serde_json::from_value(json!({ "experiences": all })).unwrap();
         let definitions = Definitions::compile(bundle).unwrap();
-        let tried = |fields| definitions.reach.counters(&signal(1, 1, Kind::View, fields)).len();
+        let tried =
+            |fields| definitions.reach.counters(&Reading::of(&signal(1, 1, Kind::View, fields))).len();
         assert_eq!(tried(json!({ "uri": "/" })), 0);
         assert!(tried(json!({ "exposures": "experience-017:treated" })) < 12);
     }

@@ -11,6 +11,7 @@ use crate::definitions::{DefinitionError, Definitions};
 use crate::expr::resolve::CustomerField;
 use crate::expr::{Expr, Scalar, eval};
 use crate::ids::SignalKey;
+use crate::reading::Reading;
 use crate::signal::Signal;
 use crate::time::{DAY_MS, Timestamp};
 
@@ -75,7 +76,8 @@ impl Preview {
         for id in &self.counters {
             let Some(counting) = self.definitions.counters.get(id) else { continue };
             let state = states.get_or_insert_with(*id, Counter::default);
-            for (key, signal) in customer.activities.iter().filter(|(_, signal)| counting.matches(signal)) {
+            let counted = |signal: &Signal| counting.matches(&Reading::of(signal));
+            for (key, signal) in customer.activities.iter().filter(|(_, signal)| counted(signal)) {
                 state.fold(counting, *key, signal, now);
             }
         }

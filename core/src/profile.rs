@@ -21,6 +21,7 @@ use crate::membership::{Cause, Membership, Move};
 use crate::mutants::planted;
 use crate::object::UnknownFields;
 use crate::outcome::{self, Outcome};
+use crate::reading::Reading;
 use crate::signal::{Kind, Signal, Source};
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
@@ -204,8 +205,9 @@ impl Profile {
             }
             Kind::Consent => self.head.consent.note(key, signal),
             Kind::View | Kind::Action | Kind::Event => {
-                for place in definitions.reach.counters(signal) {
-                    self.count(definitions, place, key, signal, now);
+                let read = Reading::of(signal);
+                for place in definitions.reach.counters(&read) {
+                    self.count(definitions, place, key, &read, now);
                 }
             }
         }
@@ -216,12 +218,12 @@ impl Profile {
         definitions: &Definitions,
         place: u32,
         key: SignalKey,
-        signal: &Signal,
+        read: &Reading<'_>,
         now: Timestamp,
     ) {
         let Some((id, counting)) = definitions.counters.nth(place as usize) else { return };
-        if counting.matches(signal)
-            && self.counters.get_or_insert_with(*id, Counter::default).fold(counting, key, signal, now)
+        if counting.matches(read)
+            && self.counters.get_or_insert_with(*id, Counter::default).fold(counting, key, read.signal, now)
         {
             self.dirty.insert(*id);
             if !planted(50) {
@@ -300,10 +302,11 @@ impl Profile {
         signal: &Signal,
         now: Timestamp,
     ) {
-        for place in definitions.reach.counters(signal) {
+        let read = Reading::of(signal);
+        for place in definitions.reach.counters(&read) {
             let counter = definitions.counters.nth(place as usize);
             if counter.is_some_and(|(id, _)| missing.binary_search(id).is_ok()) {
-                self.count(definitions, place, key, signal, now);
+                self.count(definitions, place, key, &read, now);
             }
         }
     }

@@ -121,6 +121,7 @@ async fn allowed(
         (Method::Post, ["privacy", "erase"]) => {
             privacy::erase(env, configuration, &body(&request).await?).await
         }
+        (Method::Get, ["privacy", "consents"]) => privacy::consents(&request, env, configuration).await,
         (Method::Get, ["privacy", "export"]) => privacy::export(&request, env, configuration).await,
         (Method::Post, ["index", "rebuild"]) => {
             let work = Work::Rebuild { cursor: None };

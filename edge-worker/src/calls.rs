@@ -86,6 +86,13 @@ pub(crate) enum ProfileCall {
         /// Most signals.
         limit: usize,
     },
+    /// The same, of what was agreed to and refused.
+    Consents {
+        /// Behind this one.
+        behind: Option<(i64, CookieId, StreamId, u64)>,
+        /// Most decisions.
+        limit: usize,
+    },
     /// What the read API asks of the signals.
     Search(Statement),
     /// Put dead messages of an activation back; answers how many.
@@ -171,11 +178,14 @@ pub(crate) async fn profile<T: DeserializeOwned>(
 
 /// The same for all answers.
 async fn profile_text(env: &Env, n: u64, name: CustomerId, call: ProfileCall) -> Result<String> {
-    let body = serde_json::to_string(&Envelope { name, n, call })?;
-    match profile_once(env, name, &body).await {
+    twice(env, name, &serde_json::to_string(&Envelope { name, n, call })?).await
+}
+
+async fn twice(env: &Env, name: CustomerId, body: &str) -> Result<String> {
+    match profile_once(env, name, body).await {
         Err(error) if error.is_of_the_platform() => {
             worker::console_error!("asked again: {error}");
-            profile_once(env, name, &body).await
+            profile_once(env, name, body).await
         }
         answer => answer,
     }

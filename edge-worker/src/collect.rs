@@ -13,7 +13,7 @@ use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use worker::{Env, Request, Response};
 
-use crate::calls::{self, Collected, ProfileCall};
+use crate::calls::{self, Collected};
 use crate::configuration::Configuration;
 use crate::cookies::{self, Cookies};
 use crate::cors::{self, Origin};
@@ -28,7 +28,7 @@ use crate::platform::random_bits;
 use judge::{Judge, Judged};
 
 /// Most identities that one batch can go to: people at a shared computer sign in as a few.
-const IDENTITIES: usize = 16;
+const IDENTITIES: usize = 4;
 
 #[wasm_bindgen(module = "msci:crawlers")]
 extern "C" {
@@ -151,6 +151,16 @@ impl Tally {
         self.rejected.push(rejection);
     }
 
+    fn too_many_users(&mut self, signals: &[Offered]) {
+        for offered in signals {
+            self.reject(Rejection::new(
+                offered.signal.seq,
+                "too_many_users",
+                "one batch names too many users",
+            ));
+        }
+    }
+
     fn count(&mut self, verdict: &Verdict) {
         match verdict {
             Verdict::Accepted => self.accepted += 1,
@@ -246,10 +256,9 @@ async fn take(batch: &Batch, env: &Env, judge: &Judge<'_>, tally: &mut Tally) ->
     let mut last = None;
     for _ in 0..IDENTITIES {
         let Some(call) = work.pop().filter(|call| !call.signals.is_empty()) else { break };
-        let (cookie, signals) = (call.cookie, call.signals.clone());
+        let cookie = call.cookie;
         let name = configuration.names.unknown(cookie);
-        let collected: Collected =
-            calls::profile(env, configuration.n(), name, ProfileCall::Collect(call)).await?;
+        let (collected, signals) = calls::collect(env, configuration.n(), name, call).await?;
         let answer = &collected.answer;
         tally.conflicts += answer.conflicts;
         // The others of a rotation begin in the middle of a stream.
@@ -285,6 +294,11 @@ async fn take(batch: &Batch, env: &Env, judge: &Judge<'_>, tally: &mut Tally) ->
             configuration.names.rotated(configuration.names.root(cookie), cookie, successor).0
         });
         for (customer, signals) in elsewhere {
+            // Nobody is named, and nothing is asked, for those who would not have a turn.
+            if work.len() >= IDENTITIES {
+                tally.too_many_users(&signals);
+                continue;
+            }
             let (next, root) = configuration.names.rotated(
                 answer.root.unwrap_or_else(|| configuration.names.root(cookie)),
                 cookie,
@@ -305,8 +319,8 @@ async fn take(batch: &Batch, env: &Env, judge: &Judge<'_>, tally: &mut Tally) ->
             last = Some(collected);
         }
     }
-    for offered in work.into_iter().flat_map(|call| call.signals) {
-        tally.reject(Rejection::new(offered.signal.seq, "too_many_users", "one batch names too many users"));
+    for call in work {
+        tally.too_many_users(&call.signals);
     }
     Ok(last)
 }

@@ -5,6 +5,7 @@
 
 mod activations;
 mod ask;
+mod consents;
 mod customers;
 mod definitions;
 mod experiences;
@@ -45,6 +46,8 @@ const UPLOAD_BYTES: usize = 32 * 1024 * 1024;
 pub(super) enum Answer {
     /// A page: which one, for the navigation; its title; what it shows.
     Page(&'static str, String, Markup),
+    /// A part of a page, which asked for it.
+    Part(Markup),
     /// A page in a frame of another page of the console, which shows this address in a frame of its own.
     Frame(String),
     /// What a script has asked.
@@ -90,6 +93,7 @@ pub(crate) async fn any(request: Request, env: &Env, path: &str, now: Timestamp)
     let role = caller.role;
     match page(&request, env, &configuration, path, (session, caller), post).await {
         Ok(Answer::Page(at, title, body)) => layout::page(200, role, at, &title, &body),
+        Ok(Answer::Part(body)) => layout::part(body),
         Ok(Answer::Frame(of)) => layout::frame(&of),
         Ok(Answer::Data(value)) => http::json(&value),
         Ok(Answer::Done(to)) => layout::see(&to),
@@ -157,6 +161,7 @@ async fn page(
         ["customers", id] => customers::one(&visit, id).await,
         ["jobs"] => work::jobs(&visit).await,
         ["privacy"] => Ok(work::privacy(&visit)),
+        ["consents"] => consents::show(&visit).await,
         ["live"] => live::show(&visit).await,
         ["tokens"] => tokens::list(&visit).await,
         ["audit"] => tokens::audit(&visit).await,

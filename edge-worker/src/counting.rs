@@ -2,18 +2,17 @@
 //! seconds later and after the answer, so no visitor waits for it; what an isolate that ends had not told is lost.
 
 use std::cell::{Cell, RefCell};
-use std::time::Duration;
 
 use msci_core::ids::CustomerId;
 use msci_core::signal::Signal;
 use msci_core::stats::{self, Counters, Pages};
 use msci_core::time::{SECOND_MS, Timestamp};
 use serde_json::{Value, json};
-use worker::{Context, Delay, Env};
+use worker::{Context, Env};
 
 use crate::calls;
 use crate::error::Result;
-use crate::platform::now;
+use crate::platform::{now, soon};
 
 /// How long what was counted is kept here.
 const KEPT_MS: i64 = 5 * SECOND_MS;
@@ -29,7 +28,7 @@ thread_local! {
     static PAGES: Cell<Pages> = Cell::default();
     static SIGNALS_SEEN: RefCell<Vec<Value>> = const { RefCell::new(Vec::new()) };
     static WATCHED: Cell<bool> = const { Cell::new(false) };
-    /// Until then somebody has taken it on to tell; who was ended meanwhile does not.
+    /// Until then somebody has taken it on to tell.
     static TELLING: Cell<Timestamp> = const { Cell::new(Timestamp(0)) };
     /// When something was told.
     static TOLD: Cell<Timestamp> = const { Cell::new(Timestamp(0)) };
@@ -84,16 +83,9 @@ pub(crate) fn later(env: &Env, context: &Context) {
     if COUNTERS.with_borrow(Counters::is_empty) && PAGES.get().is_empty() {
         return;
     }
-    let now = now();
-    if now < TELLING.get() {
-        return;
-    }
     let wait = if WATCHED.get() { WATCHED_MS } else { KEPT_MS };
-    TELLING.set(now.plus(wait + KEPT_MS));
     let env = env.clone();
-    context.wait_until(async move {
-        Delay::from(Duration::from_millis(wait.unsigned_abs())).await;
-        TELLING.set(Timestamp(0));
+    soon(&TELLING, context, wait, async move {
         if let Err(error) = tell(&env).await {
             worker::console_error!("counters are told later: {error}");
         }

@@ -105,7 +105,7 @@ impl Pieces {
     pub(crate) fn of(request: &Request, gzip: bool) -> Result<Option<Self>> {
         let Some(mut stream) = request.inner().body() else { return Ok(None) };
         if gzip {
-            stream = stream.pipe_through(DecompressionStream::new("gzip")?.unchecked_ref());
+            stream = unpacked(&stream)?;
         }
         Ok(Some(Self { reader: stream.get_reader().unchecked_into(), gzip }))
     }
@@ -155,11 +155,12 @@ extern "C" {
     /// Sends a request to wherever its address says.
     #[wasm_bindgen(js_name = fetch)]
     pub(crate) fn fetch_request(request: &web_sys::Request) -> js_sys::Promise;
+}
 
-    type DecompressionStream;
-
-    #[wasm_bindgen(constructor, catch)]
-    fn new(format: &str) -> std::result::Result<DecompressionStream, JsValue>;
+#[wasm_bindgen(module = "msci:unpack")]
+extern "C" {
+    #[wasm_bindgen(catch)]
+    fn unpacked(packed: &web_sys::ReadableStream) -> std::result::Result<web_sys::ReadableStream, JsValue>;
 }
 
 fn too_large(limit: usize) -> Error {

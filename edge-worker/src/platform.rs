@@ -1,13 +1,15 @@
 //! What `core` is not allowed to have: the clock and randomness. Read once per request, handed down.
 
+use std::cell::Cell;
 use std::pin::pin;
+use std::thread::LocalKey;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use msci_core::identity::Normal;
-use msci_core::time::Timestamp;
+use msci_core::time::{SECOND_MS, Timestamp};
 use wasm_bindgen::prelude::*;
-use worker::Delay;
+use worker::{Context, Delay};
 
 #[wasm_bindgen]
 extern "C" {
@@ -46,4 +48,26 @@ pub(crate) async fn within<T>(ms: i64, future: impl Future<Output = T>) -> Optio
         Either::Left((value, _)) => Some(value),
         Either::Right(_) => None,
     }
+}
+
+/// How long nobody else takes on what somebody should have done by now: who was ended meanwhile does not.
+const PATIENCE_MS: i64 = 5 * SECOND_MS;
+
+/// Does something a while after the answer, for all who come until then. `taken` is until when somebody has taken it on.
+pub(crate) fn soon(
+    taken: &'static LocalKey<Cell<Timestamp>>,
+    context: &Context,
+    wait_ms: i64,
+    work: impl Future<Output = ()> + 'static,
+) {
+    let now = now();
+    if now < taken.get() {
+        return;
+    }
+    taken.set(now.plus(wait_ms + PATIENCE_MS));
+    context.wait_until(async move {
+        Delay::from(Duration::from_millis(wait_ms.unsigned_abs())).await;
+        taken.set(Timestamp(0));
+        work.await;
+    });
 }

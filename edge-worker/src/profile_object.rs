@@ -28,7 +28,8 @@ use crate::calls::{Collected, Envelope, ProfileCall, Seen};
 use crate::configuration::{self, Configuration};
 use crate::error::{Error, Result};
 use crate::platform::{now, random_bits, within};
-use crate::storage::{profile_tables, sql};
+use crate::storage::profile_tables::{self, Kinds};
+use crate::storage::sql;
 
 /// How long shipping may hold up an answer; the alarm does the rest.
 const SHIP_BUDGET_MS: i64 = 1500;
@@ -113,7 +114,10 @@ impl ProfileObject {
                 held.unwrap_or_else(|| told(&()))
             }
             ProfileCall::Timeline { behind, limit } => {
-                told(&profile_tables::newest(&self.state.storage(), behind, true, limit)?)
+                told(&profile_tables::newest(&self.state.storage(), behind, &Kinds::All, limit)?)
+            }
+            ProfileCall::Consents { behind, limit } => {
+                told(&profile_tables::newest(&self.state.storage(), behind, &Kinds::Consents, limit)?)
             }
             ProfileCall::Search(asked) => told(&profile_tables::search(&self.state.storage(), &asked)?),
             ProfileCall::Replay { activation, id } => {
@@ -242,7 +246,7 @@ impl ProfileObject {
             (None, Some(snapshot)) => {
                 let activities = match activities.min(ACTIVITIES_PER_ANSWER) {
                     0 => Vec::new(),
-                    limit => profile_tables::newest(&self.state.storage(), None, false, limit)?,
+                    limit => profile_tables::newest(&self.state.storage(), None, &Kinds::Activities, limit)?,
                 };
                 Seen::Profile(Box::new(snapshot), activities)
             }
@@ -508,6 +512,7 @@ impl ProfileCall {
             | Self::Claims
             | Self::Held
             | Self::Timeline { .. }
+            | Self::Consents { .. }
             | Self::Search(_)
             | Self::Replay { .. } => true,
         }
@@ -520,9 +525,12 @@ impl ProfileCall {
             Self::Unlink(_) => told(&Unlinked::NotLinked),
             Self::Erasing => told(&false),
             Self::Replay { .. } => told(&0),
-            Self::CopyAgain | Self::Links | Self::Claims | Self::Timeline { .. } | Self::Search(_) => {
-                told(&[(); 0])
-            }
+            Self::CopyAgain
+            | Self::Links
+            | Self::Claims
+            | Self::Timeline { .. }
+            | Self::Consents { .. }
+            | Self::Search(_) => told(&[(); 0]),
             _ => told(&()),
         }
     }

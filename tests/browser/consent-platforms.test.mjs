@@ -2,28 +2,17 @@
 // What a consent platform on the page says counts, and until it has spoken nothing is collected: the Transparency &
 // Consent Framework by the IAB's own library, and Google Consent Mode by the commands of `gtag`.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launch } from "../support/chromium.mjs";
+import { test } from "node:test";
 import { platformScript } from "../support/consent-platform.mjs";
 import { gate } from "../support/gate.mjs";
 import { call, go, status } from "../support/sdk.mjs";
-import { system, until } from "../support/system.mjs";
+import { setUp } from "../support/setup.mjs";
+import { until } from "../support/system.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 
-/** @type {Awaited<ReturnType<typeof system>>} */
-let msci;
-/** @type {import("playwright-core").Browser} */
-let chromium;
 const platform = platformScript();
-before(async () => {
-  msci = await system();
-  chromium = await launch(undefined);
-});
-after(async () => {
-  await chromium?.close();
-  await msci?.stop();
-});
+const { msci, chromium } = await setUp();
 
 /**
  * A visitor of a site whose settings name these inputs.

@@ -2,31 +2,20 @@
 // No consent, no trace: what a real browser keeps and sends where the visitor has not said yes, says no, or takes it
 // back.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launch } from "../support/chromium.mjs";
+import { test } from "node:test";
 import { gate } from "../support/gate.mjs";
 import { call, cookieId, events, go, names, status, track } from "../support/sdk.mjs";
-import { system, until } from "../support/system.mjs";
+import { setUp } from "../support/setup.mjs";
+import { until } from "../support/system.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 
 const ALL = { storage: "granted", analytics: "granted", personalization: "granted" };
 const DOWN = { status: 503, headers: { "retry-after": "1" } };
 
-/** @type {Awaited<ReturnType<typeof system>>} */
-let msci;
-/** @type {import("playwright-core").Browser} */
-let chromium;
 /** @type {string[]} */
 const faults = [];
-before(async () => {
-  msci = await system();
-  chromium = await launch(undefined);
-});
-after(async () => {
-  await chromium?.close();
-  await msci?.stop();
-});
+const { msci, chromium } = await setUp();
 
 /**
  * A browser that nobody has seen before, at a site of its own that this test has set up.

@@ -1,31 +1,16 @@
 // @ts-check
 // Tokens, the audit log and Live, as people use them; and what the console is for whoever may less.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launch } from "../support/chromium.mjs";
-import { console as open, sound } from "../support/console.mjs";
+import { test } from "node:test";
+import { console as open, office, sound } from "../support/console.mjs";
 import { idle } from "../support/jobs.mjs";
 import { browser } from "../support/signals.mjs";
-import { system, until } from "../support/system.mjs";
+import { until } from "../support/system.mjs";
 
-/** @type {Awaited<ReturnType<typeof system>>} */
-let msci;
-/** @type {import("playwright-core").Browser} */
-let chromium;
-/** @type {Awaited<ReturnType<typeof open>>} */
-let desk;
-before(async () => {
-  msci = await system();
-  chromium = await launch(undefined);
-  desk = await open(chromium, msci.base);
-  await msci.admin("PUT", "/tables/People", { primaryKey: "Id", columns: { Tier: "string" } });
-  await msci.admin("PUT", "/segments/Golden", { filter: "Tier eq 'Gold'" });
-  await idle(msci);
-});
-after(async () => {
-  await chromium?.close();
-  await msci?.stop();
-});
+const { msci, chromium, desk } = await office();
+await msci.admin("PUT", "/tables/People", { primaryKey: "Id", columns: { Tier: "string" } });
+await msci.admin("PUT", "/segments/Golden", { filter: "Tier eq 'Gold'" });
+await idle(msci);
 
 /** Somebody else, signed in by this token. @param {string} token */
 async function somebody(token) {

@@ -1,31 +1,13 @@
 // @ts-check
 // Segments and measures, put together part by part: by keyboard alone, with the text beside.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { seed } from "../../examples/contoso-coffee/seed.mjs";
-import { launch } from "../support/chromium.mjs";
-import { console as open } from "../support/console.mjs";
+import { test } from "node:test";
+import { office } from "../support/console.mjs";
 import { idle } from "../support/jobs.mjs";
 import { browser } from "../support/signals.mjs";
-import { system, until } from "../support/system.mjs";
+import { until } from "../support/system.mjs";
 
-/** @type {Awaited<ReturnType<typeof system>>} */
-let msci;
-/** @type {import("playwright-core").Browser} */
-let chromium;
-/** @type {Awaited<ReturnType<typeof open>>} */
-let desk;
-before(async () => {
-  msci = await system();
-  await seed({ base: msci.base, adminToken: msci.adminToken });
-  await idle(msci);
-  chromium = await launch(undefined);
-  desk = await open(chromium, msci.base);
-});
-after(async () => {
-  await chromium?.close();
-  await msci?.stop();
-});
+const { msci, desk } = await office({ demo: true });
 
 const area = () => desk.page.getByLabel("Condition", { exact: true });
 const text = () => area().inputValue();

@@ -2,32 +2,15 @@
 // Experiences as people make them: changes as rows, an element picked on the real page, the page seen as one
 // customer, what came of it, and why a page is as it is.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { AxeBuilder } from "@axe-core/playwright";
-import { seed } from "../../examples/contoso-coffee/seed.mjs";
 import { launch } from "../support/chromium.mjs";
-import { console as open } from "../support/console.mjs";
+import { console as open, office } from "../support/console.mjs";
 import { idle } from "../support/jobs.mjs";
 import { browser } from "../support/signals.mjs";
 import { answer, system, until } from "../support/system.mjs";
 
-/** @type {Awaited<ReturnType<typeof system>>} */
-let msci;
-/** @type {import("playwright-core").Browser} */
-let chromium;
-/** @type {Awaited<ReturnType<typeof open>>} */
-let desk;
-before(async () => {
-  msci = await system();
-  await seed({ base: msci.base, adminToken: msci.adminToken });
-  await idle(msci);
-  chromium = await launch(undefined);
-  desk = await open(chromium, msci.base);
-});
-after(async () => {
-  await chromium?.close();
-  await msci?.stop();
-});
+const { msci, chromium, desk } = await office({ demo: true });
 
 const definition = async () => JSON.parse(await desk.page.getByLabel("Definition").inputValue());
 const site = () => desk.page.frameLocator("iframe[title='The page to pick on']").frameLocator("iframe[title='Page of the site']");
@@ -38,7 +21,7 @@ test("an experience is made without a line of JSON: an element is picked on the 
   await page.getByLabel("Name", { exact: true }).fill("winter");
   await page.getByLabel("On which pages").fill("/\n/cart");
   await page.getByRole("button", { name: "Pick on the page" }).click();
-  await site().locator("#hero-title").hover();
+  await (await desk.picking()).locator("#hero-title").hover();
   await page.getByRole("dialog").getByRole("status").getByText("#hero-title:").waitFor();
   // The site's own page is not ours to judge.
   const { violations } = await new AxeBuilder({ page }).include("dialog").exclude("iframe").analyze();
@@ -163,8 +146,7 @@ test("where the console has a host of its own, the shop's pages are picked on in
   await page.getByRole("dialog").getByText("this host is not the site's").waitFor();
   await page.getByLabel("Page of your site").fill("http://shop.localhost/cart");
   await page.keyboard.press("Enter");
-  const shop = page.frameLocator("iframe[title='The page to pick on']").frameLocator("iframe[title='Page of the site']");
-  await shop.locator("h1").click();
+  await (await there.picking()).locator("h1").click();
   await page.getByRole("dialog").waitFor({ state: "detached" });
   assert.equal(await page.getByLabel("Selector").inputValue(), "h1");
   const outer = await page.goto(`${there.root}pick?uri=${encodeURIComponent("http://shop.localhost/")}`);

@@ -84,7 +84,7 @@ test("a table is uploaded, the script pasted, a visitor known, a page changed fo
   await page.getByLabel("Name", { exact: true }).fill("hello");
   await page.getByLabel("For whom").fill("Tier eq 'Gold' and IsMemberOfSegment('Readers')");
   await page.getByRole("button", { name: "Pick on the page" }).click();
-  await page.frameLocator("iframe[title='The page to pick on']").frameLocator("iframe[title='Page of the site']").getByRole("heading", { name: "Shop" }).click();
+  await (await desk.picking()).getByRole("heading", { name: "Shop" }).click();
   await page.getByRole("dialog").waitFor({ state: "detached" });
   await page.getByLabel("Value", { exact: true }).last().fill("Hello {{ FirstName }}");
   await page.getByLabel("Held out").fill("0");

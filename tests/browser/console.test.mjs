@@ -2,31 +2,16 @@
 // The console, used as people use it. Every page does its main job, axe finds nothing on it, in light and in
 // dark, and it fits a narrow window.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { seed } from "../../examples/contoso-coffee/seed.mjs";
-import { launch } from "../support/chromium.mjs";
-import { console as open, sound } from "../support/console.mjs";
+import { console as open, office, sound } from "../support/console.mjs";
 import { faultySystem } from "../support/faults/system.mjs";
 import { idle, imports } from "../support/jobs.mjs";
 import { SECRET, receiver } from "../support/receiver.mjs";
 import { browser } from "../support/signals.mjs";
-import { system, until } from "../support/system.mjs";
+import { until } from "../support/system.mjs";
 
-/** @type {Awaited<ReturnType<typeof system>>} */
-let msci;
-/** @type {import("playwright-core").Browser} */
-let chromium;
-/** @type {Awaited<ReturnType<typeof open>>} */
-let desk;
-before(async () => {
-  msci = await system();
-  chromium = await launch(undefined);
-  desk = await open(chromium, msci.base);
-});
-after(async () => {
-  await chromium?.close();
-  await msci?.stop();
-});
+const { msci, chromium, desk } = await office();
 
 test("a new system's pages say what to do next", async () => {
   const { page } = desk;

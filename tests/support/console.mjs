@@ -2,12 +2,23 @@
 // The console as people use it: signed in, in a real browser.
 import assert from "node:assert/strict";
 import { AxeBuilder } from "@axe-core/playwright";
-import { ADMIN_TOKEN } from "./system.mjs";
+import { setUp } from "./setup.mjs";
+import { ADMIN_TOKEN, until } from "./system.mjs";
 
 /** Most bytes of a page and all that it loads, as they are on the wire. */
 const HEAVIEST = 150 * 1024;
 
 /**
+ * What a file of tests of the console stands on: a system, a browser, and an administrator's desk.
+ * @param {Parameters<typeof setUp>[0]} [options]
+ */
+export async function office(options) {
+  const { msci, chromium } = await setUp(options);
+  return { msci, chromium, desk: await console(chromium, msci.base) };
+}
+
+/**
+ * Somebody signed in.
  * @param {import("playwright-core").Browser} chromium
  * @param {string} base
  * @param {import("playwright-core").BrowserContextOptions} [options]
@@ -44,6 +55,11 @@ export async function console(chromium, base, options = {}) {
     /** @param {string} name */
     press: (name) => page.getByRole("button", { name, exact: true }).click(),
     sound: () => sound(page),
+    /** The page of the site to pick on, once it listens: it has the keyboard then. */
+    async picking() {
+      await until(() => page.evaluate(() => document.activeElement?.localName === "iframe"), "the page can be picked on");
+      return page.frameLocator("iframe[title='The page to pick on']").frameLocator("iframe[title='Page of the site']");
+    },
     /** What a first visit to a page transfers. @param {string} path */
     async weighs(path) {
       const fresh = await chromium.newContext({ storageState: await context.storageState() });

@@ -208,3 +208,14 @@ test("a click in another site's page is let in once its origin is listed", async
   const preflight = await msci.fetch("/_msci/collect", { method: "OPTIONS", headers: { origin } });
   assert.match(preflight.headers.get("access-control-allow-headers") ?? "", /x-retry-count/);
 });
+
+test("a batch that names more users than people share a computer keeps the first of them, and tells the others", async () => {
+  await msci.admin("PUT", "/tables/Crowd", { primaryKey: "Id", columns: {} });
+  await msci.admin("PUT", "/settings", { trackingTable: "Crowd" });
+  const her = browser();
+  const answer = await msci.collect(her.batch(...Array.from({ length: 9 }, (_, n) => her.user(`Crowd${n}`))));
+  assert.equal(answer.status, 200);
+  const { accepted, duplicate, rejected } = answer.body;
+  assert.deepEqual([accepted + duplicate + rejected.length, accepted], [9, 4]);
+  assert.deepEqual([...new Set(rejected.map((/** @type {any} */ one) => one.code))], ["too_many_users"]);
+});

@@ -92,3 +92,60 @@ test("inputs of consent want a mode that asks, and names that are known", async 
   assert.equal((await put({ mode: "required", inputs: ["gpp"] }))[0], 400);
   assert.deepEqual((await msci.admin("GET", "/settings")).body.consent, { mode: "implied", honourGpc: true });
 });
+
+test("the consent log tells who agreed to what, when, and in which browser: newest first, page by page, of all browsers of a customer", async () => {
+  const [phone, laptop, other] = [browser(), browser(), browser()];
+  const day = 86_400_000;
+  const said = (/** @type {number} */ ago, /** @type {Record<string, string>} */ purposes) => ({ type: "consent", purposes, time: Date.now() - ago });
+  await msci.collect(phone.batch({ ...phone.view("/"), ...said(3 * day, { analytics: "granted" }) }, { ...phone.view("/"), ...said(day, { personalization: "denied" }) }));
+  await msci.collect(phone.batch(phone.view("/between"), phone.user("Consents1")));
+  await msci.collect(laptop.batch({ ...laptop.view("/"), ...said(2 * day, { personalization: "granted" }) }, laptop.user("Consents1")));
+  await msci.collect(other.batch({ ...other.view("/"), ...said(day, { analytics: "denied" }) }));
+  const log = async (/** @type {Record<string, string>} */ query) => {
+    const { status, body } = await msci.admin("GET", `/privacy/consents?${new URLSearchParams(query)}`);
+    assert.equal(status, 200, JSON.stringify(body));
+    return body;
+  };
+  const all = await log({ authId: "Consents1" });
+  assert.match(all.customerId, /^[0-9a-f]{32}$/);
+  assert.deepEqual(
+    all.consents.map((/** @type {any} */ { cookieId, purposes, source }) => [cookieId, purposes, source]),
+    [
+      [phone.cookieId, { personalization: "denied" }, "browser"],
+      [laptop.cookieId, { personalization: "granted" }, "browser"],
+      [phone.cookieId, { analytics: "granted" }, "browser"],
+    ],
+  );
+  for (const [at, ago] of [1, 2, 3].entries()) assert.ok(Math.abs(Date.parse(all.consents[at].time) - (Date.now() - ago * day)) < 60_000);
+  assert.equal(all.skiptoken, null);
+  assert.deepEqual((await log({ cookieId: phone.cookieId })).consents, all.consents);
+  assert.deepEqual((await log({ customerId: all.customerId })).consents, all.consents);
+  const first = await log({ authId: "Consents1", top: "2" });
+  const second = await log({ authId: "Consents1", top: "2", skiptoken: first.skiptoken });
+  assert.deepEqual([...first.consents, ...second.consents], all.consents);
+  assert.deepEqual((await log({ cookieId: other.cookieId })).consents.map((/** @type {any} */ { purposes }) => purposes), [{ analytics: "denied" }]);
+  for (const [status, code, query] of /** @type {[number, string, string][]} */ ([
+    [404, "profile_not_found", `cookieId=${browser().cookieId}`], [404, "profile_not_found", "authId=Nobody"],
+    [400, "invalid_request", ""], [400, "invalid_request", `cookieId=${phone.cookieId}&authId=Consents1`],
+    [400, "invalid_request", "authId=Consents1&top=0"], [400, "invalid_request", "authId=Consents1&skiptoken=x"],
+  ])) {
+    const answer = await msci.admin("GET", `/privacy/consents?${query}`);
+    assert.deepEqual([answer.status, answer.body.error?.code], [status, code], query);
+  }
+});
+
+test("what was agreed to does not age, and goes with the person", async () => {
+  const her = browser();
+  await msci.admin("PUT", "/settings", { retention: { signalDays: 30 } });
+  const old = Date.now() - 29 * 86_400_000;
+  await msci.collect(her.batch({ ...her.view("/"), type: "consent", purposes: { analytics: "granted" }, time: old }, her.view("/old", { time: old }), her.user("Consents2")));
+  await msci.admin("PUT", "/settings", { retention: { signalDays: 7 } });
+  const log = () => msci.admin("GET", "/privacy/consents?authId=Consents2");
+  // Retention works when somebody comes, a day at the earliest: the next signal is one of another life's settings.
+  await until(async () => (await profile(msci, her.cookieId)).body.unifiedactivity.length === 0, "what is too old has gone");
+  assert.deepEqual((await log()).body.consents.map((/** @type {any} */ consent) => consent.purposes), [{ analytics: "granted" }]);
+  await msci.admin("PUT", "/settings", { retention: { signalDays: 365 } });
+  const { body } = await msci.admin("POST", "/privacy/erase", { authId: "Consents2" });
+  await until(async () => (await msci.admin("GET", `/jobs/${body.job}`)).body.state === "done", "the erasure is done");
+  assert.equal((await log()).status, 404);
+});

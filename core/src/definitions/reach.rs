@@ -7,8 +7,8 @@ use crate::activity::ActivityField;
 use crate::collections::{Map, Set};
 use crate::counter::{CounterId, Counting};
 use crate::expr::resolve::CustomerField;
-use crate::expr::{Comparison, Expr, Scalar, TextTest, Unary};
-use crate::signal::Signal;
+use crate::expr::{Comparison, Expr, Scalar, TextTest};
+use crate::reading::{GRAM, Reading, gram_of};
 
 /// A filter, by its place: segments in the order in which they are evaluated, then audiences.
 pub(crate) type Place = u32;
@@ -75,8 +75,8 @@ impl Reach {
     }
 
     /// Places of the counters that may count this signal, each once.
-    pub(crate) fn counters(&self, signal: &Signal) -> Vec<u32> {
-        self.signals.candidates(signal)
+    pub(crate) fn counters(&self, read: &Reading<'_>) -> Vec<u32> {
+        self.signals.candidates(read, self.of_counter.len())
     }
 
     /// Who asks for the counter in this place.
@@ -122,7 +122,6 @@ struct Signals {
 /// lowest two bits say which of them.
 type Need = u64;
 
-const GRAM: usize = 3;
 /// Most parts of one text that are considered: its last ones, since beginnings are often alike.
 const GRAMS: usize = 16;
 
@@ -161,7 +160,7 @@ impl Signals {
                 let choices = parts.iter().map(|part| self.needs(part).into_iter().min_by_key(Vec::len));
                 choices.collect::<Option<Vec<_>>>().map(|choices| choices.concat()).into_iter().collect()
             }
-            Expr::Compare(left, operator, right) => match (field_of(left), right.as_ref()) {
+            Expr::Compare(left, operator, right) => match (left.cased(), right.as_ref()) {
                 (Some(field), Expr::Constant(value)) if *value != Scalar::Null => {
                     let field = self.field(field, false);
                     match operator {
@@ -172,7 +171,7 @@ impl Signals {
                 }
                 _ => Vec::new(),
             },
-            Expr::In(left, items) if !items.contains(&Scalar::Null) => match field_of(left) {
+            Expr::In(left, items) if !items.contains(&Scalar::Null) => match left.cased() {
                 Some(field) => {
                     let field = self.field(field, false);
                     vec![items.iter().map(|item| value_of(field, item)).collect()]
@@ -180,14 +179,12 @@ impl Signals {
                 None => Vec::new(),
             },
             Expr::Text(TextTest::Contains | TextTest::StartsWith | TextTest::EndsWith, text, part) => {
-                match (field_of(text), part.as_ref()) {
+                match (text.cased(), part.as_ref()) {
                     (Some(field), Expr::Constant(Scalar::Text(part))) => {
                         let field = self.field(field, part.len() >= GRAM);
-                        let grams: Vec<_> = grams(field, part).map(|need| vec![need]).collect();
-                        match grams.len() {
-                            0 => vec![vec![any(field)]],
-                            many => grams.into_iter().skip(many.saturating_sub(GRAMS)).collect(),
-                        }
+                        let grams = part.as_bytes().windows(GRAM).rev().take(GRAMS);
+                        let grams: Vec<_> = grams.map(|gram| vec![part_of(field, gram_of(gram))]).collect();
+                        if grams.is_empty() { vec![vec![any(field)]] } else { grams }
                     }
                     _ => Vec::new(),
                 }
@@ -209,40 +206,32 @@ impl Signals {
         place as u64
     }
 
-    fn candidates(&self, signal: &Signal) -> Vec<u32> {
+    /// Of so many counters.
+    fn candidates(&self, read: &Reading<'_>, counters: usize) -> Vec<u32> {
         let mut found = self.others.clone();
-        let mut met = Set::default();
+        let mut several = vec![false; if self.several.is_empty() { 0 } else { counters }];
         let mut meet = |need: Need| {
-            if self.needs.of(need).next().is_none() || !met.insert(need) {
-                return;
-            }
             for counter in self.needs.of(need) {
-                if !(self.several.contains(&counter) && found.contains(&counter)) {
+                let again = self.several.contains(&counter)
+                    && several.get_mut(counter as usize).is_some_and(|met| std::mem::replace(met, true));
+                if !again {
                     found.push(counter);
                 }
             }
         };
         for ((field, by_parts), number) in self.fields.iter().zip(0..) {
-            let value = field.of(signal);
+            let value = field.of(read.signal);
             if value == Scalar::Null {
                 continue;
             }
             meet(any(number));
             meet(value_of(number, &value));
             if let (Scalar::Text(text), true) = (&value, *by_parts) {
-                grams(number, text).for_each(&mut meet);
+                let parts = read.look_through(field, text);
+                parts.grams().for_each(|gram| meet(part_of(number, gram)));
             }
         }
         found
-    }
-}
-
-/// The field whose text decides; in which case it is written makes no difference.
-fn field_of(expr: &Expr<ActivityField>) -> Option<&ActivityField> {
-    match expr {
-        Expr::Field(field) => Some(field),
-        Expr::Unary(Unary::ToLower | Unary::ToUpper, inner) => field_of(inner),
-        _ => None,
     }
 }
 
@@ -266,11 +255,8 @@ fn value_of(field: u64, value: &Scalar) -> Need {
     (mixed.0 << 2) | 1
 }
 
-fn grams(field: u64, text: &str) -> impl Iterator<Item = Need> {
-    text.as_bytes().windows(GRAM).map(move |bytes| {
-        let bits = bytes.iter().fold(field, |bits, byte| (bits << 8) | u64::from(byte.to_ascii_lowercase()));
-        (bits << 2) | 2
-    })
+fn part_of(field: u64, gram: u32) -> Need {
+    (((field << (8 * GRAM)) | u64::from(gram)) << 2) | 2
 }
 
 /// FNV-1a: short texts, and whoever finds two that collide has a predicate tried in vain.

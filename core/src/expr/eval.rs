@@ -9,16 +9,51 @@ use std::cmp::Ordering;
 use super::{Comparison, Expr, Scalar, TextTest, Unary};
 use crate::time::Timestamp;
 
-/// Whether a condition holds.
-pub fn holds<F>(expr: &Expr<F>, field: &dyn Fn(&F) -> Scalar, now: Timestamp) -> bool {
-    value(expr, field, now) == Scalar::Bool(true)
+/// What a condition is about.
+pub trait Subject<F> {
+    /// A field of it.
+    fn value(&self, field: &F) -> Scalar;
+
+    /// The same, where it is a text and stands there already.
+    fn text(&self, field: &F) -> Option<&str>;
+
+    /// Whether a text has this part, without regard to ASCII case; none where it is no text, or where that is to be
+    /// found out by looking at the value.
+    fn contains(&self, field: &F, part: &str) -> Option<bool>;
 }
 
-fn value<F>(expr: &Expr<F>, field: &dyn Fn(&F) -> Scalar, now: Timestamp) -> Scalar {
-    let of = |inner: &Expr<F>| value(inner, field, now);
+/// One that is known by its values.
+struct Values<'a, F>(&'a dyn Fn(&F) -> Scalar);
+
+impl<F> Subject<F> for Values<'_, F> {
+    fn value(&self, field: &F) -> Scalar {
+        self.0(field)
+    }
+
+    fn text(&self, _: &F) -> Option<&str> {
+        None
+    }
+
+    fn contains(&self, _: &F, _: &str) -> Option<bool> {
+        None
+    }
+}
+
+/// Whether a condition holds.
+pub fn holds<F>(expr: &Expr<F>, field: &dyn Fn(&F) -> Scalar, now: Timestamp) -> bool {
+    holds_of(expr, &Values(field), now)
+}
+
+/// Whether a condition holds of something.
+pub fn holds_of<F>(expr: &Expr<F>, subject: &dyn Subject<F>, now: Timestamp) -> bool {
+    value(expr, subject, now) == Scalar::Bool(true)
+}
+
+fn value<F>(expr: &Expr<F>, subject: &dyn Subject<F>, now: Timestamp) -> Scalar {
+    let of = |inner: &Expr<F>| value(inner, subject, now);
     match expr {
         Expr::Constant(constant) => constant.clone(),
-        Expr::Field(name) => field(name),
+        Expr::Field(name) => subject.value(name),
         Expr::Now(offset) => Scalar::Time(now.plus(*offset)),
         Expr::Not(inner) => match of(inner) {
             Scalar::Bool(truth) => Scalar::Bool(!truth),
@@ -26,15 +61,31 @@ fn value<F>(expr: &Expr<F>, field: &dyn Fn(&F) -> Scalar, now: Timestamp) -> Sca
         },
         Expr::And(parts) => all(parts.iter().map(of), true),
         Expr::Or(parts) => all(parts.iter().map(of), false),
-        Expr::Compare(left, operator, right) => Scalar::Bool(compare(&of(left), *operator, &of(right))),
+        Expr::Compare(left, operator, right) => {
+            // Most of all comparisons: nothing is copied for it.
+            if let (Some(field), Expr::Constant(Scalar::Text(right))) = (left.cased(), right.as_ref())
+                && let Some(left) = subject.text(field)
+            {
+                return Scalar::Bool(meets(*operator, Some(folded(left).cmp(folded(right)))));
+            }
+            Scalar::Bool(compare(&of(left), *operator, &of(right)))
+        }
         Expr::In(left, items) => {
             let left = of(left);
             Scalar::Bool(items.iter().any(|item| compare(&left, Comparison::Eq, item)))
         }
-        Expr::Text(test, text, part) => match (of(text), of(part)) {
-            (Scalar::Text(text), Scalar::Text(part)) => Scalar::Bool(text_test(*test, &text, &part)),
-            _ => Scalar::Null,
-        },
+        Expr::Text(test, text, part) => {
+            if let (TextTest::Contains, Some(field), Expr::Constant(Scalar::Text(part))) =
+                (test, text.cased(), part.as_ref())
+                && let Some(found) = subject.contains(field, part)
+            {
+                return Scalar::Bool(found);
+            }
+            match (of(text), of(part)) {
+                (Scalar::Text(text), Scalar::Text(part)) => Scalar::Bool(text_test(*test, &text, &part)),
+                _ => Scalar::Null,
+            }
+        }
         Expr::Unary(function, inner) => match (function, of(inner)) {
             (Unary::ToLower, Scalar::Text(text)) => Scalar::Text(text.to_ascii_lowercase()),
             (Unary::ToUpper, Scalar::Text(text)) => Scalar::Text(text.to_ascii_uppercase()),
@@ -88,6 +139,10 @@ fn compare(left: &Scalar, operator: Comparison, right: &Scalar) -> bool {
         (Scalar::Null, _) | (_, Scalar::Null) => return operator == Comparison::Ne,
         _ => ordering(left, right),
     };
+    meets(operator, order)
+}
+
+fn meets(operator: Comparison, order: Option<Ordering>) -> bool {
     match (operator, order) {
         (Comparison::Eq, Some(Ordering::Equal))
         | (Comparison::Gt, Some(Ordering::Greater))

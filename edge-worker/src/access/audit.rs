@@ -2,23 +2,22 @@
 //! it is not made. A read or a refusal that cannot be told goes on, and is told with the next (`audit::Counts`).
 
 use std::cell::{Cell, RefCell};
-use std::time::Duration;
 
 use msci_core::access::audit::{Counted, Counts, Entry, sent};
 use msci_core::time::{SECOND_MS, Timestamp};
-use worker::{Context, Delay, Env};
+use worker::{Context, Env};
 
 use super::Caller;
 use crate::calls;
 use crate::error::Result;
-use crate::platform::now;
+use crate::platform::soon;
 
 /// How long what was counted waits for more of it.
 const GATHER_MS: i64 = 5 * SECOND_MS;
 
 thread_local! {
     static COUNTS: RefCell<Counts> = RefCell::default();
-    /// Until then somebody has taken it on to tell; who was ended meanwhile does not.
+    /// Until then somebody has taken it on to tell.
     static TELLING: Cell<Timestamp> = const { Cell::new(Timestamp(0)) };
 }
 
@@ -58,17 +57,10 @@ pub(crate) async fn refused(env: &Env, caller: Option<&Caller>, route: &str, sta
 
 /// After the answer: sees to it that what was counted is told, also where nobody comes any more.
 pub(crate) fn later(env: &Env, context: &Context) {
-    let now = now();
-    if now < TELLING.get() || !COUNTS.with_borrow(Counts::is_untold) {
-        return;
+    if COUNTS.with_borrow(Counts::is_untold) {
+        let env = env.clone();
+        soon(&TELLING, context, GATHER_MS, async move { rest(&env).await });
     }
-    TELLING.set(now.plus(2 * GATHER_MS));
-    let env = env.clone();
-    context.wait_until(async move {
-        Delay::from(Duration::from_millis(GATHER_MS.unsigned_abs())).await;
-        TELLING.set(Timestamp(0));
-        rest(&env).await;
-    });
 }
 
 /// What this isolate counted and has not told yet: before somebody reads the log.

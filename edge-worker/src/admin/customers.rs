@@ -2,7 +2,7 @@
 //! the object itself; links taken back, and erasure.
 
 use msci_core::activity::{activity_type, title};
-use msci_core::ids::{CookieId, CustomerId};
+use msci_core::ids::{CookieId, CustomerId, StreamId};
 use msci_core::object::{LinkView, Unlinked};
 use msci_core::sorting::{Order, Place};
 use msci_core::time::Timestamp;
@@ -146,25 +146,32 @@ pub(super) async fn timeline(
     id: &str,
 ) -> Result<Response> {
     let (top, token) = paging(&http::url(request)?.search_params())?;
-    let behind = token.map(|token| {
-        let mut parts = token.split('.');
-        let mut part = || parts.next().ok_or_else(bad_token);
-        let time = part()?.parse().map_err(|_| bad_token())?;
-        let cookie = part()?.parse().map_err(|_| bad_token())?;
-        let stream = part()?.parse().map_err(|_| bad_token())?;
-        Ok::<_, Error>((time, cookie, stream, part()?.parse().map_err(|_| bad_token())?))
-    });
-    let behind = behind.transpose()?;
+    let behind = token.as_deref().map(place).transpose()?;
     let (customer, seen) = found(env, configuration, id).await?;
     if matches!(seen, Seen::Nothing) && index::row_of(env, customer).await?.is_none() {
         return Err(Error::not_found());
     }
     let call = ProfileCall::Timeline { behind, limit: top as usize };
     let activities: Vec<Activity> = calls::profile(env, configuration.n(), customer, call).await?;
-    let more = activities.last().filter(|_| activities.len() == top as usize);
-    let token = more.map(|last| format!("{}.{}", last.signal.time.0, last.id.replace(':', ".")));
+    let token = behind_last(&activities, top);
     let activities: Vec<Value> = activities.iter().map(shown).collect();
     http::json(&json!({ "activities": activities, "skiptoken": token }))
+}
+
+/// Where a token of a timeline goes on.
+pub(super) fn place(token: &str) -> Result<(i64, CookieId, StreamId, u64)> {
+    let mut parts = token.split('.');
+    let mut part = || parts.next().ok_or_else(bad_token);
+    let time = part()?.parse().map_err(|_| bad_token())?;
+    let cookie = part()?.parse().map_err(|_| bad_token())?;
+    let stream = part()?.parse().map_err(|_| bad_token())?;
+    Ok((time, cookie, stream, part()?.parse().map_err(|_| bad_token())?))
+}
+
+/// The token behind the last of a full page.
+pub(super) fn behind_last(page: &[Activity], top: u32) -> Option<String> {
+    let more = page.last().filter(|_| page.len() == top as usize);
+    more.map(|last| format!("{}.{}", last.signal.time.0, last.id.replace(':', ".")))
 }
 
 fn shown(activity: &Activity) -> Value {

@@ -4,12 +4,13 @@ use msci_core::export;
 use msci_core::ids::CustomerId;
 use msci_core::json;
 use msci_core::object::LinkView;
+use msci_core::signal::Source;
 use msci_core::snapshot::Snapshot;
 use serde_json::{Value, json};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use worker::{Env, Request, Response, ResponseBuilder};
 
-use super::customers::{invalid, text};
+use super::customers::{behind_last, invalid, paging, place, text};
 use crate::calls::{self, Activity, JobCall, ProfileCall, Seen, Work};
 use crate::configuration::Configuration;
 use crate::error::{Error, Result};
@@ -52,6 +53,59 @@ async fn whom(
 
 const NAMES: [&str; 3] = ["customerId", "cookieId", "authId"];
 
+/// Whom a request asks about, and what there is of them; of an id of a cookie's object that belongs to somebody, that one.
+async fn asked_about(
+    query: &web_sys::UrlSearchParams,
+    env: &Env,
+    configuration: &Configuration,
+) -> Result<(CustomerId, Option<Snapshot>)> {
+    let asked = NAMES.map(|name| query.get(name).filter(|value| !value.is_empty()));
+    let customer = whom(env, configuration, asked.each_ref().map(Option::as_deref)).await?;
+    Ok(match calls::read(env, configuration, customer, 0).await? {
+        Seen::Profile(snapshot, _) => (snapshot.customer, Some(*snapshot)),
+        Seen::Linked(customer) => match calls::read(env, configuration, customer, 0).await? {
+            Seen::Profile(snapshot, _) => (customer, Some(*snapshot)),
+            Seen::Linked(_) | Seen::Nothing => (customer, None),
+        },
+        Seen::Nothing => (customer, None),
+    })
+}
+
+fn nothing_held() -> Error {
+    Error::client(404, "profile_not_found", "nothing is held of whom this names")
+}
+
+/// `GET /privacy/consents?customerId=|cookieId=|authId=&top=&skiptoken=`: every decision on consent that is kept, newest
+/// first. Of a cookie that belongs to a customer, those of all their browsers.
+pub(super) async fn consents(
+    request: &Request,
+    env: &Env,
+    configuration: &Configuration,
+) -> Result<Response> {
+    let query = http::url(request)?.search_params();
+    let (top, token) = paging(&query)?;
+    let behind = token.as_deref().map(place).transpose()?;
+    let (customer, snapshot) = asked_about(&query, env, configuration).await?;
+    if snapshot.is_none() && index::row_of(env, customer).await?.is_none() {
+        return Err(nothing_held());
+    }
+    let call = ProfileCall::Consents { behind, limit: top as usize };
+    let page: Vec<Activity> = calls::profile(env, configuration.n(), customer, call).await?;
+    let consents: Vec<Value> = page
+        .iter()
+        .map(|Activity { id, signal }| {
+            json!({
+                "time": signal.time.to_rfc3339(),
+                "cookieId": id.split(':').next(),
+                "purposes": signal.fields.get("purposes"),
+                "source": if signal.source == Source::Server { "server" } else { "browser" },
+            })
+        })
+        .collect();
+    let token = behind_last(&page, top);
+    http::json(&json!({ "customerId": customer, "consents": consents, "skiptoken": token }))
+}
+
 /// `POST /privacy/erase { customerId | cookieId | authId }`: answers the job that does it. Of a cookie
 /// that belongs to a customer, the customer is erased.
 pub(super) async fn erase(env: &Env, configuration: &Configuration, asked: &Value) -> Result<Response> {
@@ -64,17 +118,7 @@ pub(super) async fn erase(env: &Env, configuration: &Configuration, asked: &Valu
 /// page by page as fast as they are taken, so what is held in memory does not grow with a life.
 pub(super) async fn export(request: &Request, env: &Env, configuration: &Configuration) -> Result<Response> {
     let query = http::url(request)?.search_params();
-    let asked = NAMES.map(|name| query.get(name).filter(|value| !value.is_empty()));
-    let customer = whom(env, configuration, asked.each_ref().map(Option::as_deref)).await?;
-    let (customer, snapshot) = match calls::read(env, configuration, customer, 0).await? {
-        Seen::Profile(snapshot, _) => (snapshot.customer, Some(*snapshot)),
-        // An id of a cookie's object that belongs to somebody.
-        Seen::Linked(customer) => match calls::read(env, configuration, customer, 0).await? {
-            Seen::Profile(snapshot, _) => (customer, Some(*snapshot)),
-            Seen::Linked(_) | Seen::Nothing => (customer, None),
-        },
-        Seen::Nothing => (customer, None),
-    };
+    let (customer, snapshot) = asked_about(&query, env, configuration).await?;
     let mut rows = index::rows_held(env, customer).await?;
     if snapshot.is_some() {
         // The object tells of its own, also where the index has not heard of it yet.
@@ -82,7 +126,7 @@ pub(super) async fn export(request: &Request, env: &Env, configuration: &Configu
     }
     let deliveries = index::deliveries_held(env, customer, "").await?;
     if snapshot.is_none() && rows.is_empty() && deliveries.is_empty() {
-        return Err(Error::client(404, "profile_not_found", "nothing is held of whom this names"));
+        return Err(nothing_held());
     }
     let pipe = web_sys::TransformStream::new()?;
     let lines = Lines { writer: pipe.writable().get_writer()?, lines: 0 };

@@ -1,12 +1,13 @@
 //! Signals on their way: from a browser to the cookie's object, and from there to the customer's.
 
 use msci_core::ids::CustomerId;
-use msci_core::object::{CollectAnswer, Page, ShipAnswer};
+use msci_core::json;
+use msci_core::object::{CollectAnswer, CollectCall, Offered, Page, ShipAnswer};
 use msci_core::token::Use;
 use serde::{Deserialize, Serialize};
 use worker::Env;
 
-use super::{ProfileCall, profile};
+use super::{Envelope, ProfileCall, profile, twice};
 use crate::error::Result;
 
 /// Answer to `Collect`.
@@ -22,6 +23,21 @@ pub(crate) struct Collected {
     pub(crate) version: u64,
     /// Whether a part is still on its way to the customer.
     pub(crate) pending: bool,
+}
+
+/// Has the cookie's object take a batch; gives the signals back, which are too many to be copied.
+pub(crate) async fn collect(
+    env: &Env,
+    n: u64,
+    name: CustomerId,
+    call: CollectCall,
+) -> Result<(Collected, Vec<Offered>)> {
+    let envelope = Envelope { name, n, call: ProfileCall::Collect(call) };
+    let collected = json::from_str(&twice(env, name, &serde_json::to_string(&envelope)?).await?)?;
+    match envelope.call {
+        ProfileCall::Collect(call) => Ok((collected, call.signals)),
+        _ => Ok((collected, Vec::new())),
+    }
 }
 
 /// Ships a page to the customer's object.

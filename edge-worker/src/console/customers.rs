@@ -152,6 +152,7 @@ pub(super) async fn one(visit: &Visit<'_>, id: &str) -> Result<Answer> {
         (claims(&customer))
         (timeline(visit, id).await?)
         section.card { h2 { "Decisions for a page" } div data-explain=(id) {} input type="hidden" name="form" value=(visit.session.form); }
+        p { a href=(to(&format!("consents?kind=customerId&id={id}"))) { "What this person agreed to" } }
         @if visit.sees("privacy") {
             p { a href=(to(&format!("data/privacy/export?customerId={id}"))) download={ (id) ".jsonl" } { "Download all that is held about this person" } }
             p { a href=(to(&format!("privacy?kind=customerId&id={id}"))) { "Erase this person…" } }

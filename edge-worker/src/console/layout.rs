@@ -71,6 +71,11 @@ pub(super) fn frame(of: &str) -> Result<Response> {
     document(200, "Pick an element", &body, &framed)
 }
 
+/// A part of a page that is there already.
+pub(super) fn part(body: Markup) -> Result<Response> {
+    html(200, ALONE, body)
+}
+
 /// A page without one.
 pub(super) fn alone(status: u16, title: &str, body: &Markup) -> Result<Response> {
     document(

@@ -15,7 +15,13 @@ use msci_core::config::{ConsentInput, ConsentMode, Verification};
 const TOKENS: [(&str, &str, &str); 3] =
     [("csharp", "C#", "token.cs"), ("node", "Node.js", "token.mjs"), ("python", "Python", "token.py")];
 
+/// The card that is asked for again by itself.
+const ARRIVING: &str = "arriving";
+
 pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
+    if visit.asked("part") == ARRIVING {
+        return Ok(Answer::Part(arriving(visit).await?));
+    }
     page(visit, "").await
 }
 
@@ -87,7 +93,7 @@ async fn claimed(visit: &Visit<'_>) -> Result<Markup> {
 async fn arriving(visit: &Visit<'_>) -> Result<Markup> {
     let newest = index::newest(visit.env, 1).await?;
     Ok(html! {
-        section.card #arriving hx-get=(super::layout::to("tracking")) hx-select="#arriving" hx-target="this"
+        section.card #arriving hx-get=(super::layout::to(&format!("tracking?part={ARRIVING}"))) hx-target="this"
             hx-swap="outerHTML" hx-trigger="every 3s" {
             h2 { "Are signals arriving?" }
             @if let Some(activity) = newest.first() {

@@ -112,24 +112,29 @@ pub(super) fn privacy(visit: &Visit<'_>) -> Answer {
     erasing(visit, "")
 }
 
-fn erasing(visit: &Visit<'_>, fault: &str) -> Answer {
+/// What a person is known by.
+pub(super) fn names() -> Vec<(String, String)> {
     let kinds = [
         ("authId", "Their id in your table (authId)"),
         ("cookieId", "Their browser's id (cookie _msci)"),
         ("customerId", "Their customer id"),
     ];
-    let kinds: Vec<_> = kinds.into_iter().map(|(kind, words)| (kind.to_owned(), words.to_owned())).collect();
+    kinds.into_iter().map(|(kind, words)| (kind.to_owned(), words.to_owned())).collect()
+}
+
+fn erasing(visit: &Visit<'_>, fault: &str) -> Answer {
     // What was typed, or what the customer's page says.
     let given = |name: &str| {
         Some(visit.sent(name)).filter(|sent| !sent.is_empty()).unwrap_or_else(|| visit.asked(name))
     };
     let body = html! {
         @if !fault.is_empty() { (note("bad", &html! { (fault) })) }
+        p { a href=(to("consents")) { "What somebody agreed to: the consent log" } }
         section.card {
             h2 { "Erase a person" }
             p { "Everything held about them goes, in every place, within a minute: signals, links, attributes, the imported row. What still arrives of before is refused. It cannot be taken back." }
             (form(visit, "privacy", &html! {
-                (choice("kind", "Who is known by", "Of a browser that belongs to a customer, the customer is erased.", &kinds, &given("kind")))
+                (choice("kind", "Who is known by", "Of a browser that belongs to a customer, the customer is erased.", &names(), &given("kind")))
                 (line("id", "Id", "As it stands on the customer's page.", &given("id")))
                 (check("sure", "Erase this person for good", false))
                 button.bad { "Erase" }

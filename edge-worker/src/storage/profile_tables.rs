@@ -27,7 +27,7 @@ pub(crate) fn exists(storage: &Storage) -> Result<bool> {
 
 /// Steps from one version of the schema to the next. A step that was ever released is never changed, and
 /// adds only: after a rollback the older program goes on with the newer schema.
-const MIGRATIONS: [&[&str]; 2] = [
+const MIGRATIONS: [&[&str]; 3] = [
     &[
         "CREATE TABLE signal (cookie TEXT NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL, \
          position INTEGER NOT NULL, time INTEGER NOT NULL, type TEXT NOT NULL, fields TEXT NOT NULL, \
@@ -62,6 +62,8 @@ const MIGRATIONS: [&[&str]; 2] = [
          FROM signal, json_each(fields, '$.purposes') AS said WHERE signal.type = 'consent') WHERE place = 1))) \
          WHERE key = 'log'",
     ],
+    // Who asks what somebody agreed to does not read a whole life for it.
+    &["CREATE INDEX IF NOT EXISTS signal_consent ON signal (time) WHERE type = 'consent'"],
 ];
 
 /// Brings the schema to this program's version. The version moves in the same transaction, so that an
@@ -280,14 +282,29 @@ pub(crate) fn log_behind(
 /// Where a reader of the timeline goes on: behind this signal.
 pub(crate) type Place = (i64, CookieId, StreamId, u64);
 
-/// The newest signals behind a place, newest first; of all kinds, or activities alone.
+/// Which signals of a timeline.
+pub(crate) enum Kinds {
+    /// All of them.
+    All,
+    /// What visitors did: nearly all of a timeline.
+    Activities,
+    /// What they agreed to.
+    Consents,
+}
+
+/// The newest signals behind a place, newest first.
 pub(crate) fn newest(
     storage: &Storage,
     behind: Option<Place>,
-    all: bool,
+    kinds: &Kinds,
     limit: usize,
 ) -> Result<Vec<Activity>> {
-    let kinds = if all { "" } else { "AND type IN ('view', 'action', 'event')" };
+    let kinds = match kinds {
+        Kinds::All => "",
+        Kinds::Activities => "AND type IN ('view', 'action', 'event')",
+        // As the index on them has it.
+        Kinds::Consents => "AND type = 'consent'",
+    };
     let mut parameters: Vec<JsValue> = Vec::new();
     let place = match behind {
         Some((time, cookie, stream, seq)) => {
@@ -304,7 +321,7 @@ pub(crate) fn newest(
     parameters.push((limit as f64).into());
     let rows = query(
         storage,
-        // The bound on scanned rows is the limit itself: activities are nearly all of a timeline.
+        // The bound on scanned rows is the limit itself.
         &format!(
             "SELECT {COLUMNS} FROM signal WHERE {place} {kinds} \
              ORDER BY time DESC, cookie DESC, stream DESC, seq DESC LIMIT ?"

@@ -110,6 +110,7 @@ fn build_script(place: &Place, script: &Script) -> Result<()> {
             &format!("--alias:msci:picker={}", js.join("picker.js").display()),
             &format!("--alias:msci:headers={}", js.join("headers.js").display()),
             &format!("--alias:msci:transaction={}", js.join("transaction.js").display()),
+            &format!("--alias:msci:unpack={}", js.join("unpack.js").display()),
             // Of the generated classes only those stay that are used.
             "--define:Symbol.dispose=undefined",
             "--pure:FinalizationRegistry",

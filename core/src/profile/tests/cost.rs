@@ -68,6 +68,29 @@ fn a_batch_costs_what_it_touches_not_what_is_defined() {
 }
 
 #[test]
+fn a_long_address_that_every_segment_asks_for_is_looked_through_once() {
+    let segments = 1_000_usize;
+    let mark = |place: usize| format!("/{place:03x}/");
+    let filter = |place| format!("UnifiedActivity/any(a: contains(a/ViewUri,'{}'))", mark(place));
+    let all: serde_json::Map<_, _> =
+        (0..segments).map(|place| (format!("S{place}"), json!({ "filter": filter(place) }))).collect();
+    let bundle = serde_json::from_value(json!({ "segments": all })).unwrap();
+    let definitions = Definitions::compile(bundle).unwrap();
+    let uri: String = (0..segments).map(mark).collect();
+    let fields = json!({ "uri": uri }).as_object().cloned().unwrap();
+    let stream = StreamId::from_bits(1);
+    let view = Signal { stream, seq: 1, time: NOW, kind: Kind::View, source: Source::Browser, fields };
+    let mut profile = Profile::default();
+    work::take_bytes();
+    profile.fold(&definitions, view.key(CookieId::from_bits(1)), &view, NOW);
+    profile.evaluate(&definitions, NOW, Cause::Signal, &mut Vec::new());
+    assert_eq!(profile.segments().count(), segments);
+    // Once for all, and each part where its rarest bytes stand; not a thousand times the address.
+    let looked_at = work::take_bytes();
+    assert!(looked_at <= 10 * uri.len() as u64, "{looked_at} bytes of {}", uri.len());
+}
+
+#[test]
 fn time_alone_evaluates_only_whose_window_is_due() {
     let definitions = many(1_000);
     let mut profile = Profile::default();
