@@ -4,6 +4,7 @@
 use super::{BROWSER_ATTRIBUTES, Definitions};
 use crate::collections::Set;
 use crate::definitions::Place;
+use crate::reading::Reading;
 use crate::signal::{Kind, Signal};
 use crate::time::Timestamp;
 
@@ -34,10 +35,11 @@ impl Definitions {
             }
             Kind::Consent => false,
             Kind::View | Kind::Action | Kind::Event => {
-                self.reach.counters(signal).into_iter().map(|place| place as usize).any(|place| {
+                let read = Reading::of(signal);
+                self.reach.counters(&read).into_iter().map(|place| place as usize).any(|place| {
                     let counting = self.counters.nth(place);
                     ours(self.reach.of_counter(place))
-                        && counting.is_some_and(|(_, counting)| counting.matches(signal))
+                        && counting.is_some_and(|(_, counting)| counting.matches(&read))
                 })
             }
         }
