@@ -30,3 +30,7 @@ declare module "msci:glue" {
   export function __wbg_reset_state(): void;
 }
 
+
+/** What people read on the console; the bundler puts in what a script uses. */
+declare const texts: ConsoleTexts["pages"] & ConsoleTexts["scripts"];
+type ConsoleTexts = typeof import("../www/console/texts.json", { with: { "resolution-mode": "import" } });

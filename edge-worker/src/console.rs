@@ -10,10 +10,12 @@ mod customers;
 mod definitions;
 mod experiences;
 mod home;
+mod kinds;
 mod layout;
 mod live;
 mod parts;
 mod session;
+mod texts;
 mod tokens;
 mod tracking;
 mod work;
@@ -45,7 +47,7 @@ const UPLOAD_BYTES: usize = 32 * 1024 * 1024;
 /// What a route makes.
 pub(super) enum Answer {
     /// A page: which one, for the navigation; its title; what it shows.
-    Page(&'static str, String, Markup),
+    Page(&'static str, Markup, Markup),
     /// A part of a page, which asked for it.
     Part(Markup),
     /// A page in a frame of another page of the console, which shows this address in a frame of its own.

@@ -4,6 +4,7 @@
 //! served empty, signals are refused, no cookieId is given, no profile is touched.
 
 mod picker;
+mod texts;
 
 use msci_core::config::Action;
 use msci_core::consent;
@@ -14,6 +15,7 @@ use msci_core::snapshot::Snapshot;
 use msci_core::time::{SECOND_MS, Timestamp};
 use worker::{Env, Request, Response, ResponseBuilder};
 
+use self::texts::banner as say;
 use crate::calls::previews::{self, LIFE_MS, LINK, Preview, ROOT};
 use crate::calls::{self, Seen};
 use crate::configuration::Configuration;
@@ -136,12 +138,16 @@ pub(crate) fn note(viewer: &Viewer, exposures: &[Exposure]) -> Exposure {
         .filter(|exposure| exposure.bucket == HOLDOUT)
         .map(|exposure| exposure.name.as_str())
         .collect();
-    let held = if held.is_empty() { String::new() } else { format!(" Held out of {}.", held.join(", ")) };
-    let who = site::attribute(&viewer.name());
+    let mut words = say::As { who: &viewer.name() }.to_string();
+    if !held.is_empty() {
+        words = format!("{words} {}", say::HeldOut { experiences: &held.join(", ") });
+    }
+    let words = site::attribute(&format!("{words} {}", say::UNTRACKED));
+    let end = site::attribute(say::END);
     let at = format!("{}{ROOT}", names::PREFIX);
     let value = format!(
-        "<link rel=\"stylesheet\" href=\"{at}{STYLE}\"><div id=\"msci-preview\" role=\"status\">Preview as {who}.{held} \
-         Nothing is tracked. <a href=\"{at}{END}\">End preview</a></div>"
+        "<link rel=\"stylesheet\" href=\"{at}{STYLE}\"><div id=\"msci-preview\" role=\"status\">{words} \
+         <a href=\"{at}{END}\">{end}</a></div>"
     );
     silenced(edit("body", Action::Prepend, &value, None))
 }

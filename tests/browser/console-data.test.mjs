@@ -5,31 +5,13 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { after, before, test } from "node:test";
-import { seed } from "../../examples/contoso-coffee/seed.mjs";
-import { launch } from "../support/chromium.mjs";
-import { console as open } from "../support/console.mjs";
+import { test } from "node:test";
+import { office } from "../support/console.mjs";
 import { idle } from "../support/jobs.mjs";
 import { browser } from "../support/signals.mjs";
-import { system, until } from "../support/system.mjs";
+import { until } from "../support/system.mjs";
 
-/** @type {Awaited<ReturnType<typeof system>>} */
-let msci;
-/** @type {import("playwright-core").Browser} */
-let chromium;
-/** @type {Awaited<ReturnType<typeof open>>} */
-let desk;
-before(async () => {
-  msci = await system();
-  await seed({ base: msci.base, adminToken: msci.adminToken });
-  await idle(msci);
-  chromium = await launch(undefined);
-  desk = await open(chromium, msci.base);
-});
-after(async () => {
-  await chromium?.close();
-  await msci?.stop();
-});
+const { msci, chromium, desk } = await office({ demo: true });
 
 test("an upload tells what became of its lines, and those that were not taken are a file", async () => {
   const { page } = desk;
@@ -258,6 +240,32 @@ test("the console is found without the slash at its end", async () => {
   await page.goto(desk.root.slice(0, -1));
   await page.getByRole("heading", { level: 1, name: "Home" }).waitFor();
   assert.equal(page.url(), desk.root);
+});
+
+test("what a person agreed to is told, newest first, and found from their page and from Privacy", async () => {
+  const { page } = desk;
+  const her = browser();
+  const said = (/** @type {string} */ decision, /** @type {number} */ ago) => ({ ...her.view("/"), type: "consent", purposes: { analytics: decision }, time: Date.now() - ago });
+  await msci.collect(her.batch(said("denied", 3_600_000), said("granted", 60_000), her.user("Loyalty7")));
+  const { body } = await msci.admin("GET", `/privacy/consents?cookieId=${her.cookieId}`);
+  await desk.open(`customers/${body.customerId}`);
+  await page.getByRole("link", { name: "What this person agreed to" }).click();
+  const rows = page.getByRole("region", { name: "Consent log" }).locator("tbody tr");
+  assert.deepEqual(await rows.locator("td:nth-child(2)").allTextContents(), ["analytics: granted", "analytics: denied"]);
+  assert.deepEqual(await rows.locator("td:nth-child(4)").allTextContents(), [her.cookieId, her.cookieId]);
+  await desk.sound();
+  await desk.go("Privacy");
+  await page.getByRole("link", { name: "the consent log" }).click();
+  await page.getByLabel("Id", { exact: true }).fill("Nobody");
+  await desk.press("Show");
+  await page.getByRole("alert").getByText("nothing is held").waitFor();
+  await page.getByLabel("Id", { exact: true }).fill("Loyalty8");
+  await desk.press("Show");
+  await page.getByText("Nothing was agreed to or refused here").waitFor();
+  await page.setViewportSize({ width: 360, height: 740 });
+  await desk.sound();
+  await desk.weighs("consents?kind=authId&id=Loyalty7");
+  await page.setViewportSize({ width: 1280, height: 800 });
 });
 
 test("no page was refused anything by its policy, and no script threw", () => {

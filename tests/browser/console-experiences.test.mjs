@@ -93,7 +93,7 @@ test("changes are tried on the page while they are typed, as one of the customer
   await page.getByLabel("As", { exact: true }).last().fill("Abbie");
   await page.keyboard.press("Enter");
   await site().locator("#welcome").getByText("Ciao Abbie <b>", { exact: true }).waitFor();
-  await page.getByRole("dialog").getByText("1 elements are changed").waitFor();
+  await page.getByRole("dialog").getByText("1 element is changed").waitFor();
   await page.getByRole("button", { name: "Close" }).click();
   // Nothing of it is saved.
   assert.equal((await msci.admin("GET", "/experiences/loyal-welcome")).body.changes[0].value, "Welcome back, {{ FirstName }}!");

@@ -27,4 +27,4 @@ export const data = (path, init) => ask(`data/${path}`, init);
 export const post = (path, fields, signal) => ask(path, { method: "POST", body: new URLSearchParams({ ...fields, form: form() }), ...(signal && { signal }) });
 
 /** Why something was refused. @param {{ body: any }} answer */
-export const reason = ({ body }) => String(body?.error?.message ?? "Nothing answered. Please try again.");
+export const reason = ({ body }) => String(body?.error?.message ?? texts.note.silent);

@@ -2,8 +2,9 @@
 // A filter, put together part by part. It shows what `filter.js` reads, and changes it in place; after each change
 // the text is written anew.
 import { button, h, select } from "./dom.js";
+import { FIELDS, typeOfField } from "./fields.js";
 import { UNITS, isGroup, unitOf } from "./filter.js";
-import { FIELDS, GROUPS, OPERATORS, TIMES, WORDS } from "./words.js";
+import { listed } from "./fill.js";
 
 /** @typedef {import("./filter.js").Part} Part */
 /** @typedef {import("./filter.js").Group} Group */
@@ -18,6 +19,9 @@ const OPERATORS_OF = {
   number: ["eq", "ne", "ge", "gt", "le", "lt", "in", "empty", "filled"],
   bool: ["eq", "ne", "empty", "filled"],
 };
+/** What a group asks of its parts, and how a number is compared with how often. */
+const GROUPS = /** @type {const} */ (["all", "any", "none"]);
+const OFTEN = /** @type {const} */ (["ge", "le", "eq", "gt", "lt", "ne"]);
 /** What a text of the language can name. */
 const NAME = /^[\p{L}_$][\p{L}\p{N}_$.]*$/u;
 
@@ -50,7 +54,7 @@ export function build(place, filter, { names, ofActivities, changed }) {
 
   /** @param {string} type @param {boolean} inActivity @param {string} [name] @returns {Condition} */
   const condition = (type, inActivity, name) => {
-    const [first, kind] = (inActivity ? FIELDS.map(([name, , kind]) => [name, kind]) : names.attributes)[0] ?? ["Id", "text"];
+    const [first, kind] = (inActivity ? FIELDS : names.attributes)[0] ?? ["Id", "text"];
     const chosen = type === "any" ? "text" : name ? type : kind;
     return { is: "attribute", name: name ?? first ?? "", op: "eq", value: inActivity && !name ? "View" : initial(chosen ?? "text") };
   };
@@ -69,22 +73,22 @@ export function build(place, filter, { names, ofActivities, changed }) {
       };
       return h("li", { "data-at": its }, isGroup(part) ? group(part, its, gone, inActivity) : row(own, place, its, gone, inActivity));
     });
-    const nothing = h("p", { class: "quiet" }, inActivity ? WORDS.everything : WORDS.everybody);
+    const nothing = h("p", { class: "quiet" }, inActivity ? texts.builder.everything : texts.builder.everybody);
     return h(
       "div",
-      { class: "group", role: "group", "aria-label": "Group" },
+      { class: "group", role: "group", "aria-label": texts.builder.group },
       h(
         "div",
         { class: "line" },
-        select("Of the group", GROUPS, own.is, (is) => ((own.is = /** @type {Group["is"]} */ (is)), changed())),
-        removed && button(WORDS.remove, removed, { "aria-label": "Remove group" }),
+        select(texts.builder.groupIs, listed(GROUPS, texts.groups), own.is, (is) => ((own.is = /** @type {Group["is"]} */ (is)), changed())),
+        removed && button(texts.builder.remove, removed, { "aria-label": texts.builder.removeGroup }),
       ),
       own.of.length ? h("ul", {}, ...parts) : nothing,
       h(
         "div",
         { class: "line", "data-at": `${at}+` },
-        button(WORDS.add, () => add(condition("", inActivity))),
-        button(WORDS.addGroup, () => add({ is: own.is === "any" ? "all" : "any", of: [condition("", inActivity)] })),
+        button(texts.builder.add, () => add(condition("", inActivity))),
+        button(texts.builder.addGroup, () => add({ is: own.is === "any" ? "all" : "any", of: [condition("", inActivity)] })),
       ),
     );
   }
@@ -98,7 +102,7 @@ export function build(place, filter, { names, ofActivities, changed }) {
     const [rest, below] = [h("span", { class: "rest" }), h("div")];
     const fill = (/** @type {Exclude<Part, Group>} */ part) => {
       rest.replaceChildren(...controls(part, inActivity));
-      below.replaceChildren(...(part.is === "activity" ? [h("p", { class: "quiet" }, WORDS.these), group(part.where, `${at}w`, null, true)] : []));
+      below.replaceChildren(...(part.is === "activity" ? [h("p", { class: "quiet" }, texts.builder.these), group(part.where, `${at}w`, null, true)] : []));
     };
     const other = (/** @type {Exclude<Part, Group>} */ next) => {
       own.of[place] = next;
@@ -108,15 +112,15 @@ export function build(place, filter, { names, ofActivities, changed }) {
     const part = /** @type {Exclude<Part, Group>} */ (own.of[place]);
     fill(part);
     const what = inActivity ? fieldOf(/** @type {Condition} */ (part), other) : whatOf(part, other);
-    return h("div", {}, h("div", { class: "line" }, what, rest, button(WORDS.remove, gone)), below);
+    return h("div", {}, h("div", { class: "line" }, what, rest, button(texts.builder.remove, gone)), below);
   }
 
   /** @param {Exclude<Part, Group>} part @param {boolean} inActivity @returns {HTMLElement[]} */
   function controls(part, inActivity) {
     if (part.is === "activity") return times(part);
     if (part.is === "segment") {
-      const is = select("Whether", [["in", "yes"], ["out", "no"]], part.op, (op) => ((part.op = /** @type {"in" | "out"} */ (op)), changed()));
-      const which = select("Which segment", names.segments.map(([name]) => name), part.name, (name) => ((part.name = name), changed()));
+      const is = select(texts.builder.whether, [["in", texts.builder.yes], ["out", texts.builder.no]], part.op, (op) => ((part.op = /** @type {"in" | "out"} */ (op)), changed()));
+      const which = select(texts.builder.which, names.segments.map(([name]) => name), part.name, (name) => ((part.name = name), changed()));
       return [which, is];
     }
     const property = inActivity && part.name.startsWith(PROPERTY) ? [propertyOf(part)] : [];
@@ -129,13 +133,13 @@ export function build(place, filter, { names, ofActivities, changed }) {
     const listed = (/** @type {string} */ is, /** @type {[string, string][]} */ of) =>
       of.filter(([name]) => NAME.test(name)).map(([name]) => /** @type {[string, string]} */ ([`${is} ${name}`, name]));
     /** @type {[string, string][]} */
-    const more = [["activity", WORDS.activities], ...(names.segments.length ? [/** @type {[string, string]} */ (["segment", WORDS.member])] : [])];
+    const more = [["activity", texts.builder.activities], ...(names.segments.length ? [/** @type {[string, string]} */ (["segment", texts.builder.member])] : [])];
     const options = [
-      { group: "Attributes", of: listed("attribute", names.attributes) },
-      ...(names.measures.length ? [{ group: "Measures", of: listed("measure", names.measures) }] : []),
-      { group: "More", of: more },
+      { group: texts.builder.attributes, of: listed("attribute", names.attributes) },
+      ...(names.measures.length ? [{ group: texts.builder.measures, of: listed("measure", names.measures) }] : []),
+      { group: texts.builder.more, of: more },
     ];
-    return select("What", options, chosen, (value) => {
+    return select(texts.builder.what, options, chosen, (value) => {
       const [is, name = ""] = value.split(" ");
       if (is === "activity") other({ is, op: "ge", count: 1, within: null, where: { is: "all", of: [condition("", true)] } });
       else if (is === "segment") other({ is, name: names.segments[0]?.[0] ?? "", op: "in" });
@@ -150,18 +154,17 @@ export function build(place, filter, { names, ofActivities, changed }) {
   function fieldOf(part, other) {
     const own = part.name.startsWith(PROPERTY);
     /** @type {[string, string][]} */
-    const options = [...FIELDS.map(([name, words]) => /** @type {[string, string]} */ ([name, words])), [PROPERTY, WORDS.property]];
+    const options = [...FIELDS.map(([name]) => /** @type {[string, string]} */ ([name, texts.fields[name]])), [PROPERTY, texts.builder.property]];
     if (!own && !FIELDS.some(([name]) => name === part.name)) options.push([part.name, part.name]);
-    return select("What", options, own ? PROPERTY : part.name, (name) => {
-      const [, , type = "any"] = FIELDS.find(([known]) => known === name) ?? [];
-      other(condition(type, true, name === PROPERTY ? `${PROPERTY}total` : name));
+    return select(texts.builder.what, options, own ? PROPERTY : part.name, (name) => {
+      other(condition(typeOfField(name) ?? "any", true, name === PROPERTY ? `${PROPERTY}total` : name));
     });
   }
 
   /** @param {Condition} part */
   function propertyOf(part) {
     const input = h("input", {
-      "aria-label": "Name of the property",
+      "aria-label": texts.builder.propertyName,
       value: part.name.slice(PROPERTY.length),
       pattern: NAME.source,
       input: () => {
@@ -174,18 +177,18 @@ export function build(place, filter, { names, ofActivities, changed }) {
   }
 
   /** @param {Condition} part @param {boolean} inActivity */
-  function typeOfField({ is, name, value }, inActivity) {
-    const known = inActivity ? FIELDS.find(([field]) => field === name)?.[2] : (is === "measure" ? names.measures : names.attributes).find(([own]) => own === name)?.[1];
+  function typeOfPart({ is, name, value }, inActivity) {
+    const known = inActivity ? typeOfField(name) : (is === "measure" ? names.measures : names.attributes).find(([own]) => own === name)?.[1];
     return known && known !== "any" ? { type: known, free: false } : { type: typeOf(value), free: true };
   }
 
   /** Operator and value. @param {Condition} part @param {boolean} inActivity @returns {HTMLElement[]} */
   function test(part, inActivity) {
-    let { type, free } = typeOfField(part, inActivity);
+    let { type, free } = typeOfPart(part, inActivity);
     const [how, box] = [h("span", { class: "rest" }), h("span", { class: "rest" })];
     const kind =
       free &&
-      select("Kind of value", [["text", "text"], ["number", "number"], ["bool", "yes or no"]], type, (chosen) => {
+      select(texts.builder.kind, listed(["text", "number", "bool"], texts.types), type, (chosen) => {
         type = chosen;
         part.value = part.op === "in" ? [initial(type)] : initial(type);
         if (!OPERATORS_OF[type]?.includes(part.op)) part.op = "eq";
@@ -200,7 +203,7 @@ export function build(place, filter, { names, ofActivities, changed }) {
     const operators = () => {
       const all = OPERATORS_OF[type] ?? [];
       const offered = all.includes(part.op) ? all : [...all, part.op];
-      const chosen = select("How", offered.map((op) => [op, OPERATORS[op] ?? op]), part.op, (op) => {
+      const chosen = select(texts.builder.how, listed(offered, texts.operators), part.op, (op) => {
         const first = (Array.isArray(part.value) ? part.value[0] : part.value) ?? initial(type);
         part.op = op;
         part.value = op === "empty" || op === "filled" ? null : op === "in" ? [first] : first;
@@ -219,7 +222,7 @@ export function build(place, filter, { names, ofActivities, changed }) {
     const typed = (/** @type {string} */ text) => (type === "number" ? Number(text) : type === "bool" ? text === "true" : text);
     if (Array.isArray(part.value)) {
       const lines = h("textarea", {
-        "aria-label": "Values, one a line",
+        "aria-label": texts.builder.values,
         rows: Math.min(part.value.length + 1, 6),
         input: () => {
           const all = lines.value.split("\n").filter((line) => line !== "");
@@ -230,9 +233,9 @@ export function build(place, filter, { names, ofActivities, changed }) {
       lines.value = part.value.join("\n");
       return lines;
     }
-    if (type === "bool") return select("Value", [["true", "yes"], ["false", "no"]], String(part.value), (truth) => ((part.value = truth === "true"), changed()));
+    if (type === "bool") return select(texts.builder.value, [["true", texts.builder.yes], ["false", texts.builder.no]], String(part.value), (truth) => ((part.value = truth === "true"), changed()));
     const input = h("input", {
-      "aria-label": "Value",
+      "aria-label": texts.builder.value,
       ...(type === "number" && { type: "number", step: "any" }),
       value: part.value,
       input: () => {
@@ -248,7 +251,7 @@ export function build(place, filter, { names, ofActivities, changed }) {
   /** How often, and since when. @param {Activity} part @returns {HTMLElement[]} */
   function times(part) {
     const count = h("input", {
-      "aria-label": "How often",
+      "aria-label": texts.builder.count,
       type: "number",
       min: 0,
       max: 10_000,
@@ -258,14 +261,14 @@ export function build(place, filter, { names, ofActivities, changed }) {
     });
     const span = h("span", { class: "rest" });
     const show = () => span.replaceChildren(...length(part));
-    const within = select("When", [["", "at any time"], ["within", "in the last"]], part.within ? "within" : "", (chosen) => {
+    const within = select(texts.builder.when, [["", texts.builder.anyTime], ["within", texts.builder.within]], part.within ? "within" : "", (chosen) => {
       part.within = chosen ? { op: "gt", ms: 30 * UNITS[0][2] } : null;
       show();
       changed();
     });
     show();
-    const limit = select("At least or at most", Object.entries(TIMES), part.op, (op) => ((part.op = op), changed()));
-    return [limit, count, h("span", {}, "times"), within, span];
+    const limit = select(texts.builder.limit, listed(OFTEN, texts.often), part.op, (op) => ((part.op = op), changed()));
+    return [limit, count, h("span", {}, texts.builder.times), within, span];
   }
 
   /** @param {Activity} part */
@@ -277,8 +280,8 @@ export function build(place, filter, { names, ofActivities, changed }) {
       if (Number(many.value) >= 1) within.ms = Math.round(Number(many.value)) * ms;
       changed();
     };
-    const many = h("input", { "aria-label": "Length", type: "number", min: 1, class: "short", value: within.ms / unitOf(within.ms)[2], input: set });
-    const units = select("Days, hours or minutes", UNITS.map(([name]) => name), unit, (name) => ((unit = /** @type {typeof unit} */ (name)), set()));
+    const many = h("input", { "aria-label": texts.builder.length, type: "number", min: 1, class: "short", value: within.ms / unitOf(within.ms)[2], input: set });
+    const units = select(texts.builder.unit, listed(UNITS.map(([name]) => name), texts.units), unit, (name) => ((unit = /** @type {typeof unit} */ (name)), set()));
     return [many, units];
   }
 

@@ -6,14 +6,14 @@ const HOUR = 3600;
 
 /** @param {HTMLElement} place */
 function draw(place) {
-  const { hours, days, lines: named = "Members" } = place.dataset;
+  const { hours, days, lines: named = texts.columns.members } = place.dataset;
   /** @type {(number | null)[][]} */
   const rows = JSON.parse(hours ?? days ?? "[]");
   const colours = getComputedStyle(document.documentElement);
   const colour = (/** @type {string} */ name) => colours.getPropertyValue(name).trim();
   const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
   const series = (/** @type {string} */ label, /** @type {string} */ name) => ({ label, stroke: colour(name), width: 2, points: { show: true } });
-  const [unit, time, lines] = hours ? [HOUR, "Hour (UTC)", ["Views", "Other activities"]] : [24 * HOUR, "Day (UTC)", named.split("\n")];
+  const [unit, time, lines] = hours ? [HOUR, texts.charts.hour, [texts.live.views, texts.home.others]] : [24 * HOUR, texts.columns.day, named.split("\n")];
   place.replaceChildren();
   new uPlot(
     {

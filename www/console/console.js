@@ -33,11 +33,11 @@ document.addEventListener("click", async ({ target }) => {
   const said = button.textContent;
   try {
     await navigator.clipboard.writeText(source.textContent ?? "");
-    button.textContent = "Copied";
+    button.textContent = texts.note.copied;
   } catch {
     // Without the right to the clipboard: selected, so that the keys for copying do it.
     getSelection()?.selectAllChildren(source);
-    button.textContent = "Selected: press Ctrl+C";
+    button.textContent = texts.note.selected;
   }
   setTimeout(() => (button.textContent = said), 2000);
 });

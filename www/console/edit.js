@@ -5,8 +5,9 @@
 import { ask, data, post } from "./ask.js";
 import { build } from "./builder.js";
 import { h, later } from "./dom.js";
+import { FIELDS } from "./fields.js";
+import { fill, many } from "./fill.js";
 import { normal, read, text } from "./filter.js";
-import { FIELDS, WORDS } from "./words.js";
 
 /** @type {Promise<import("./builder.js").Names> | undefined} */
 let names;
@@ -21,7 +22,7 @@ export async function edit(area, over) {
     const all = listed.map(([own = ""]) => own);
     return all.find((own) => own.toLowerCase() === name.toLowerCase()) ?? (what === "field" ? name.replace(/^properties\//i, "Properties/") : name);
   };
-  const place = h("div", { class: "builder", role: "group", "aria-label": "Builder" });
+  const place = h("div", { class: "builder", role: "group", "aria-label": texts.builder.title });
   const told = h("div", { role: "status", class: "told", id: document.getElementById("preview") ? false : "preview" });
   area.before(place);
   area.parentElement?.after(told);
@@ -36,7 +37,7 @@ export async function edit(area, over) {
       await shown(area.value, redraws, signal);
     } catch (error) {
       // What was asked meanwhile is answered instead.
-      if (!signal.aborted) told.replaceChildren(note("Nothing answered. Please try again.", "bad"));
+      if (!signal.aborted) told.replaceChildren(note(texts.note.silent, "bad"));
     }
   };
   const soon = later(look, 300);
@@ -50,14 +51,14 @@ export async function edit(area, over) {
     }
     const { body } = await post("tree", { filter, over }, signal);
     if (typeof body?.fault === "string") {
-      told.replaceChildren(note(`${body.fault} at position ${body.at}`, "bad"), marked(filter, body.at));
-      if (redraws) place.replaceChildren(h("p", { class: "quiet" }, WORDS.faulty));
+      told.replaceChildren(note(fill(texts.builder.faultAt, { fault: body.fault, place: body.at }), "bad"), marked(filter, body.at));
+      if (redraws) place.replaceChildren(h("p", { class: "quiet" }, texts.builder.faulty));
       return;
     }
     if (redraws) {
       const group = read(body.tree, spelt, ofActivities);
       if (group) show(group);
-      else place.replaceChildren(h("p", { class: "quiet" }, WORDS.beyond));
+      else place.replaceChildren(h("p", { class: "quiet" }, texts.builder.beyond));
     }
     if (ofActivities) return told.replaceChildren();
     const preview = await data("segments/preview", { method: "POST", json: { filter }, signal });
@@ -89,8 +90,7 @@ const note = (words, kind) => h("p", { class: `note ${kind}` }, words);
 
 /** @param {{ count: number, approximate?: boolean }} found */
 function counted({ count, approximate }) {
-  const words = count === 1 ? WORDS.one : WORDS.many(String(count));
-  return h("p", { class: "note" }, `${approximate ? "About " : ""}${words}`);
+  return h("p", { class: "note" }, many(approximate ? texts.builder.holdsAbout : texts.builder.holds, count));
 }
 
 /** The filter with the place where its fault stands. @param {string} filter @param {number} at in bytes */
@@ -99,5 +99,5 @@ function marked(filter, at) {
   const before = new TextDecoder().decode(bytes.slice(0, at));
   const rest = filter.slice(before.length);
   const word = /^.[\p{L}\p{N}]*/su.exec(rest)?.[0] ?? "";
-  return h("pre", { "aria-label": "Where the fault stands" }, before, h("mark", {}, word || "…"), rest.slice(word.length));
+  return h("pre", { "aria-label": texts.definitions.faultPlace }, before, h("mark", {}, word || "…"), rest.slice(word.length));
 }

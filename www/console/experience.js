@@ -3,12 +3,14 @@
 // of it, and leaves what it does not know as it is. A text that is no definition stays as it was typed.
 import { button, h, select } from "./dom.js";
 import { edit } from "./edit.js";
+import { fill, listed } from "./fill.js";
 import { pick } from "./picker.js";
-import { ACTIONS, WORDS } from "./words.js";
 
 /** @typedef {{ selector?: string, action: string, value?: string, name?: string }} Change */
 /** @typedef {{ name: string, weight: number, changes: Change[] }} Variant */
 /** @typedef {Record<string, any> & { changes?: Change[], variants?: Variant[] }} Experience */
+
+const ACTIONS = /** @type {const} */ (["setText", "setHtml", "setAttribute", "append", "prepend", "before", "after", "remove", "redirect"]);
 
 let fields = 0;
 
@@ -27,7 +29,7 @@ export function experience(area) {
 
   const show = () => {
     const read = parsed(area.value);
-    place.replaceChildren(...(read ? editor(read) : [h("p", { class: "quiet" }, WORDS.noDefinition)]));
+    place.replaceChildren(...(read ? editor(read) : [h("p", { class: "quiet" }, texts.experience.noDefinition)]));
   };
 
   /** @param {Experience} own @returns {HTMLElement[]} */
@@ -58,18 +60,18 @@ export function experience(area) {
     const pages = h("textarea", { rows: 3, spellcheck: "false", input: () => set("pages", pages.value.split("\n").map((page) => page.trim()).filter(Boolean)) });
     pages.value = (own.pages ?? []).join("\n");
     return [
-      h("div", { class: "field check" }, active, h("label", { for: "e-active" }, "Active")),
-      filter("For whom", "Empty: for everyone.", "audience", "customers"),
-      field("On which pages", "Paths, one a line; * stands for anything, as in /shop/*.", pages),
+      h("div", { class: "field check" }, active, h("label", { for: "e-active" }, texts.experience.active)),
+      filter(texts.experience.audience, texts.experience.audienceHelp, "audience", "customers"),
+      field(texts.experience.pages, texts.experience.pagesHelp, pages),
       holdout(own, set),
       changes(own, changed, () => pages.value.split("\n")[0] ?? ""),
-      filter("Goal", "What it is to lead to, among activities. With a goal its results say how many more reach it.", "goal", "activities"),
+      filter(texts.experience.goal, texts.experience.goalHelp, "goal", "activities"),
       h(
         "div",
         { class: "columns" },
-        line("Priority", "The higher one wins where two change the same.", "priority", { type: "number", step: 1 }, Number),
-        line("From", "Such as 2026-12-01T00:00:00Z. Empty: at once.", "from"),
-        line("Until", "Empty: for ever.", "until"),
+        line(texts.experience.priority, texts.experience.priorityHelp, "priority", { type: "number", step: 1 }, Number),
+        line(texts.experience.from, texts.experience.fromHelp, "from"),
+        line(texts.experience.until, texts.experience.untilHelp, "until"),
       ),
     ];
   }
@@ -78,14 +80,14 @@ export function experience(area) {
   function holdout(own, set) {
     const range = h("input", { type: "range", min: 0, max: 100, step: 1, value: Math.round((own.holdout ?? 0) * 100) });
     const shown = h("output", {});
-    const say = () => (shown.textContent = `${range.value} % see the page as it is, to compare with`);
+    const say = () => (shown.textContent = fill(texts.experience.holdoutMeans, { number: range.value }));
     range.addEventListener("input", () => {
       set("holdout", Number(range.value) / 100);
       say();
     });
     say();
-    const whole = field("Held out", "", range);
-    range.setAttribute("aria-valuetext", `${range.value} %`);
+    const whole = field(texts.experience.holdout, "", range);
+    range.setAttribute("aria-valuetext", fill(texts.note.percent, { number: range.value }));
     whole.append(shown);
     return whole;
   }
@@ -97,25 +99,25 @@ export function experience(area) {
     const draw = (/** @type {string} */ focus = "") => {
       const variants = own.variants ?? [];
       whole.replaceChildren(
-        h("h2", {}, "What changes"),
+        h("h2", {}, texts.experience.changes),
         ...(variants.length
           ? variants.map((variant, at) =>
               h(
                 "div",
-                { class: "group", role: "group", "aria-label": `Variant ${variant.name}` },
+                { class: "group", role: "group", "aria-label": fill(texts.experience.variant, { name: variant.name }) },
                 h(
                   "div",
                   { class: "line" },
-                  text("Name of the variant", variant.name, (name) => ((variant.name = name), changed())),
-                  h("input", { type: "number", class: "short", min: 0, value: variant.weight, "aria-label": "Weight", change: (/** @type {any} */ { target }) => ((variant.weight = Number(target.value)), changed()) }),
-                  button(WORDS.remove, () => {
+                  text(texts.experience.variantName, variant.name, (name) => ((variant.name = name), changed())),
+                  h("input", { type: "number", class: "short", min: 0, value: variant.weight, "aria-label": texts.experience.weight, change: (/** @type {any} */ { target }) => ((variant.weight = Number(target.value)), changed()) }),
+                  button(texts.experience.remove, () => {
                     variants.splice(at, 1);
                     if (!variants.length) {
                       delete own.variants;
                       own.changes = variant.changes;
                     }
                     redraw(".add");
-                  }, { "aria-label": `Remove variant ${variant.name}` }),
+                  }, { "aria-label": fill(texts.experience.removeVariant, { name: variant.name }) }),
                 ),
                 list(variant.changes, `v${at}`, redraw, changed, first),
               ),
@@ -124,13 +126,13 @@ export function experience(area) {
         h(
           "div",
           { class: "line" },
-          variants.length > 1 && select("Variant to try", variants.map(({ name }) => name), variants[tried]?.name ?? "", (name) => (tried = variants.findIndex((one) => one.name === name))),
-          button("Try it on the page", () => pick(first(), { changes: () => own.variants?.[tried]?.changes ?? own.changes ?? own.variants?.[0]?.changes ?? [] })),
+          variants.length > 1 && select(texts.experience.variantToTry, variants.map(({ name }) => name), variants[tried]?.name ?? "", (name) => (tried = variants.findIndex((one) => one.name === name))),
+          button(texts.experience.try, () => pick(first(), { changes: () => own.variants?.[tried]?.changes ?? own.changes ?? own.variants?.[0]?.changes ?? [] })),
         ),
         h(
           "div",
           { class: "line add" },
-          button("Add variant", () => {
+          button(texts.experience.addVariant, () => {
             const names = "ABCDEFGHIJKLMNOPQRST";
             if (!own.variants?.length) own.variants = [{ name: "A", weight: 1, changes: own.changes ?? [] }];
             delete own.changes;
@@ -162,15 +164,15 @@ function text(label, value, typed, given) {
 /** @param {Change[]} of @param {string} id @param {(focus: string) => void} redraw @param {() => void} changed @param {() => string} first */
 function list(of, id, redraw, changed, first) {
   const rows = of.map((change, at) => {
-    const action = select("Action", ACTIONS, change.action, (action) => {
+    const action = select(texts.experience.action, listed(ACTIONS, texts.actions), change.action, (action) => {
       change.action = action;
       if (action === "redirect") delete change.selector;
       if (action === "remove") delete change.value;
       if (action !== "setAttribute") delete change.name;
       redraw(`.${id}-${at}`);
     });
-    const where = text("Selector", change.selector ?? "", (selector) => ((change.selector = selector), changed()));
-    const value = h("textarea", { "aria-label": "Value", rows: 2, placeholder: "Text, HTML or address; {{ FirstName | default(\"friend\") }} is a field", input: () => ((change.value = value.value), changed()) });
+    const where = text(texts.experience.selector, change.selector ?? "", (selector) => ((change.selector = selector), changed()));
+    const value = h("textarea", { "aria-label": texts.experience.value, rows: 2, placeholder: texts.experience.valueHelp, input: () => ((change.value = value.value), changed()) });
     value.value = change.value ?? "";
     const picked = (/** @type {string} */ selector) => {
       where.value = change.selector = selector;
@@ -184,17 +186,17 @@ function list(of, id, redraw, changed, first) {
         "div",
         { class: "line" },
         action,
-        change.action !== "redirect" && h("span", { class: "line" }, where, button("Pick on the page", () => pick(first(), { picked }))),
-        change.action === "setAttribute" && text("Attribute", change.name ?? "", (name) => ((change.name = name), changed())),
+        change.action !== "redirect" && h("span", { class: "line" }, where, button(texts.experience.pick, () => pick(first(), { picked }))),
+        change.action === "setAttribute" && text(texts.experience.attribute, change.name ?? "", (name) => ((change.name = name), changed())),
         change.action !== "remove" && value,
-        button(WORDS.remove, () => {
+        button(texts.experience.remove, () => {
           of.splice(at, 1);
           redraw(`.${id}-add`);
-        }, { "aria-label": `Remove change ${at + 1}` }),
+        }, { "aria-label": fill(texts.experience.removeChange, { number: at + 1 }) }),
       ),
     );
   });
-  const add = button("Add change", () => {
+  const add = button(texts.experience.addChange, () => {
     of.push({ selector: "", action: "setText", value: "" });
     redraw(`.${id}-${of.length - 1}`);
   });

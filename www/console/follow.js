@@ -1,5 +1,6 @@
 // @ts-check
 // Signals as they arrive: what the page Live shows from then on.
+import { fill } from "./fill.js";
 
 /** Most rows of Live. */
 const ROWS = 200;
@@ -21,7 +22,7 @@ export function follow(place) {
     const row = document.createElement("tr");
     const [when, whose] = [document.createElement("time"), document.createElement("a")];
     when.dateTime = signal.at;
-    when.textContent = `${signal.at.slice(0, 16).replace("T", " ")} UTC`;
+    when.textContent = fill(texts.common.time, { time: signal.at.slice(0, 16).replace("T", " ") });
     whose.href = customers + signal.customerId;
     whose.textContent = signal.customerId.slice(0, 8);
     row.append(cell(when), cell(signal.type), cell(signal.name || signal.uri), cell(signal.verdict), cell(whose));
@@ -32,7 +33,7 @@ export function follow(place) {
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.setAttribute("aria-pressed", String(paused));
-    pause.textContent = paused ? "Go on" : "Pause";
+    pause.textContent = paused ? texts.follow.goOn : texts.live.pause;
     kept.splice(0).forEach(show);
   });
   const source = new EventSource(`${events}?after=${last}`);
@@ -42,6 +43,6 @@ export function follow(place) {
     if (!paused) show(signal);
     else kept = [...kept, signal].slice(-ROWS);
   });
-  source.addEventListener("open", () => (waiting.textContent = "Watching. Signals show here within seconds of their arrival."));
-  source.addEventListener("error", () => (waiting.textContent = "Not connected. It is tried again."));
+  source.addEventListener("open", () => (waiting.textContent = texts.follow.watching));
+  source.addEventListener("error", () => (waiting.textContent = texts.follow.broken));
 }

@@ -31,7 +31,7 @@ export function list(place) {
     place.classList.toggle("tiles", tiles);
     toggle.setAttribute("aria-pressed", String(tiles));
   };
-  const toggle = button("As tiles", () => {
+  const toggle = button(texts.lists.tiles, () => {
     localStorage.setItem(TILES, localStorage.getItem(TILES) === "yes" ? "no" : "yes");
     show();
   });

@@ -2,12 +2,13 @@
 // What an experience has led to, in numbers, in bars with their intervals, and in words.
 import { data, reason } from "./ask.js";
 import { h } from "./dom.js";
+import { fill } from "./fill.js";
 
 /** @typedef {{ name: string, exposed: number, converted?: number, rate?: number }} Bucket */
 /** @typedef {{ variant: string, against: string, lift: number | null, interval: [number, number | null] | null, confidence: number, few: boolean }} Comparison */
 
-const percent = (/** @type {number} */ share) => `${(share * 100).toFixed(1)} %`;
-const signed = (/** @type {number | null} */ share) => (share === null ? "unbounded" : `${share < 0 ? "−" : "+"}${percent(Math.abs(share))}`);
+const percent = (/** @type {number} */ share) => fill(texts.note.percent, { number: (share * 100).toFixed(1) });
+const signed = (/** @type {number | null} */ share) => (share === null ? texts.results.unbounded : `${share < 0 ? "−" : "+"}${percent(Math.abs(share))}`);
 const SVG = "http://www.w3.org/2000/svg";
 
 /** @param {HTMLElement} place */
@@ -16,13 +17,13 @@ export async function results(place) {
   if (!answer.ok) return place.replaceChildren(h("p", { class: "note bad" }, reason(answer)));
   const { goal, buckets, comparisons } = /** @type {{ goal?: string, buckets: Bucket[], comparisons: Comparison[] }} */ (answer.body);
   if (buckets.every(({ exposed }) => exposed === 0)) {
-    return place.replaceChildren(h("p", { class: "quiet" }, "Nobody has seen it yet. Who is shown it, and who is held out, is counted with their next page view."));
+    return place.replaceChildren(h("p", { class: "quiet" }, texts.results.none));
   }
-  const head = ["Who", "People", ...(goal ? ["Reached the goal", "Share"] : [])];
-  const rows = buckets.map(({ name, exposed, converted, rate }) => [name === "holdout" ? "Held out" : name, exposed, ...(goal ? [converted ?? 0, rate === undefined ? "" : percent(rate)] : [])]);
+  const head = [texts.columns.who, texts.results.people, ...(goal ? [texts.results.reached, texts.results.share] : [])];
+  const rows = buckets.map(({ name, exposed, converted, rate }) => [name === "holdout" ? texts.results.heldOut : name, exposed, ...(goal ? [converted ?? 0, rate === undefined ? "" : percent(rate)] : [])]);
   place.replaceChildren(
-    h("div", { class: "scroll", role: "region", "aria-label": "Results", tabindex: 0 }, table(head, rows)),
-    ...(goal ? comparisons.flatMap(comparison) : [h("p", { class: "quiet" }, "With a goal it would be compared how many reach it.")]),
+    h("div", { class: "scroll", role: "region", "aria-label": texts.experiences.results, tabindex: 0 }, table(head, rows)),
+    ...(goal ? comparisons.flatMap(comparison) : [h("p", { class: "quiet" }, texts.results.noGoal)]),
   );
 }
 
@@ -38,12 +39,13 @@ const table = (head, rows) =>
 /** @param {Comparison} of */
 function comparison(of) {
   const { variant, against, lift, interval, confidence, few } = of;
-  const other = against === "holdout" ? "those held out" : against;
-  if (lift === null || !interval) return [h("p", {}, `${variant} against ${other}: nobody has reached the goal yet, so there is nothing to compare.`)];
+  const other = against === "holdout" ? texts.results.thoseHeldOut : against;
+  if (lift === null || !interval) return [h("p", {}, fill(texts.results.nobody, { variant, other }))];
   const [low, high] = interval;
-  const clear = low > 0 ? "More of them reach the goal: that is beyond chance." : high !== null && high < 0 ? "Fewer of them reach the goal: that is beyond chance." : "That may still be chance.";
-  const words = `${variant} against ${other}: ${signed(lift)}, with ${percent(confidence).replace(".0", "")} confidence between ${signed(low)} and ${signed(high)}. ${clear}${few ? " Few people so far: wait for more before you rely on it." : ""}`;
-  return [bar(of), h("p", {}, words)];
+  const clear = low > 0 ? texts.results.better : high !== null && high < 0 ? texts.results.worse : texts.results.unclear;
+  const compared = fill(texts.results.compared, { variant, other, lift: signed(lift), confidence: percent(confidence).replace(".0", ""), low: signed(low), high: signed(high) });
+  const words = [compared, clear, few ? texts.results.few : ""];
+  return [bar(of), h("p", {}, words.filter(Boolean).join(" "))];
 }
 
 /** The interval as a bar around its value, and where nothing changes. @param {Comparison} of */

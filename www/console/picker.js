@@ -4,7 +4,7 @@
 // text for a field, and nothing else.
 import { data, reason, ROOT } from "./ask.js";
 import { button, h } from "./dom.js";
-import { WORDS } from "./words.js";
+import { many } from "./fill.js";
 
 /** Where the page that was shown last is remembered: the site may be on another host than the console. */
 const LAST = "msci-picked-page";
@@ -30,22 +30,22 @@ async function fieldsOf(search) {
  */
 export function pick(page, work) {
   const tries = "changes" in work;
-  const who = h("input", { id: "pick-who", type: "search", placeholder: "nobody in particular" });
+  const who = h("input", { id: "pick-who", type: "search", placeholder: texts.picker.anybody });
   const address = h("input", { id: "pick-address", value: first(page) });
-  const told = h("p", { role: "status", class: "quiet" }, tries ? WORDS.trying : WORDS.picking);
+  const told = h("p", { role: "status", class: "quiet" }, tries ? texts.picker.trying : texts.picker.picking);
   const place = h("div", { class: "frame-place" });
   const dialog = h(
     "dialog",
-    { class: "picker", "aria-label": tries ? "The changes on the page" : "Pick an element" },
+    { class: "picker", "aria-label": tries ? texts.picker.try : texts.experiences.pick },
     h(
       "form",
       { class: "line", submit: (/** @type {Event} */ event) => (event.preventDefault(), void show()) },
-      h("label", { for: "pick-address" }, "Page of your site"),
+      h("label", { for: "pick-address" }, texts.picker.page),
       address,
-      tries && h("label", { for: "pick-who" }, "As"),
+      tries && h("label", { for: "pick-who" }, texts.picker.as),
       tries && who,
-      h("button", {}, "Show"),
-      button("Close", () => dialog.close()),
+      h("button", {}, texts.picker.show),
+      button(texts.picker.close, () => dialog.close()),
     ),
     told,
     place,
@@ -56,7 +56,7 @@ export function pick(page, work) {
     if (!frame || source !== frame.contentWindow || origin !== location.origin) return;
     const selector = String(said?.selector ?? "").slice(0, 512);
     if (said?.msci === "ready" && tries) frame.contentWindow?.postMessage({ msci: "draft", changes: work.changes(), fields }, location.origin);
-    if (said?.msci === "drafted") told.textContent = WORDS.tried(String(said.words).slice(0, 10));
+    if (said?.msci === "drafted") told.textContent = many(texts.picker.tried, Number(said.words));
     if (said?.msci === "ready" && !tries) {
       frame.focus();
       frame.contentDocument?.querySelector("iframe")?.focus();
@@ -81,11 +81,11 @@ export function pick(page, work) {
     localStorage.setItem(LAST, uri);
     const found = await fieldsOf(who.value.trim());
     if (!found) {
-      told.textContent = "No known customer is called so.";
+      told.textContent = texts.picker.noCustomer;
       return;
     }
     fields = found;
-    place.replaceChildren(h("iframe", { src: `${ROOT}pick?uri=${encodeURIComponent(uri)}`, title: "The page to pick on" }));
+    place.replaceChildren(h("iframe", { src: `${ROOT}pick?uri=${encodeURIComponent(uri)}`, title: texts.picker.frame }));
   }
   addEventListener("message", heard);
   dialog.addEventListener("close", () => {

@@ -7,11 +7,15 @@ use super::Answer;
 use super::ask::Visit;
 use super::layout::to;
 use super::parts::{form, items, number, pager, plain, table, tabs, text, time};
+use super::texts::{columns, deliveries as say};
 use crate::error::Result;
 use crate::http::encoded;
 
 const STATES: [(&str, &str); 4] =
-    [("", "All"), ("pending", "Pending"), ("delivered", "Delivered"), ("dead", "Dead")];
+    [("", say::ALL), ("pending", say::PENDING), ("delivered", say::DELIVERED), ("dead", say::DEAD)];
+
+const HEAD: [&str; 6] =
+    [columns::WHEN, columns::EVENT, columns::CUSTOMER, columns::STATE, columns::ATTEMPTS, say::DEAD_ONES];
 
 /// The messages of an activation, newest first.
 pub(super) async fn deliveries(visit: &Visit<'_>, name: &str) -> Result<Markup> {
@@ -38,19 +42,18 @@ pub(super) async fn deliveries(visit: &Visit<'_>, name: &str) -> Result<Markup> 
                 html! { a href=(to(&format!("customers/{customer}"))) { (customer.get(..8).unwrap_or(customer)) } },
                 html! { (text(delivery, "state")) " " span.quiet { (part(delivery, "status")) " " (part(delivery, "error")) } },
                 html! { (part(delivery, "attempts")) },
-                html! { @if dead { (replayed(visit, name, "id", text(delivery, "id"), "Send again")) } },
+                html! { @if dead { (replayed(visit, name, "id", text(delivery, "id"), say::AGAIN)) } },
             ]
         })
         .collect();
     let dropped = number(&answer, "dropped");
     Ok(html! {
         section.card #deliveries {
-            h2 { "Deliveries" }
-            (tabs("States of deliveries", &views))
-            @if rows.is_empty() { p.quiet { "There is none. Messages come when customers enter or leave the segment." } }
-            @else { (table("Deliveries", &["When", "Event", "Customer", "State", "Attempts", "Dead ones"], &rows)) }
-            @if dropped > 0 { p { (dropped) " messages were given up to make room." } }
-            @if state == "dead" && !rows.is_empty() { (replayed(visit, name, "state", "dead", "Send all dead ones again")) }
+            h2 { (say::TITLE) }
+            (tabs(say::STATES, &views))
+            @if rows.is_empty() { p.quiet { (say::NONE) } } @else { (table(say::TITLE, &HEAD, &rows)) }
+            @if dropped > 0 { p { (say::Dropped { count: dropped }) } }
+            @if state == "dead" && !rows.is_empty() { (replayed(visit, name, "state", "dead", say::ALL_AGAIN)) }
             (pager(visit, &format!("{}&skiptoken=", path(&state)), &answer))
         }
     })

@@ -1,12 +1,13 @@
 //! The consent log: what somebody agreed to and refused, in which browser, when, and who said so.
 
-use maud::{Markup, html};
+use maud::{Markup, Render as _, html};
 use serde_json::Value;
 
 use super::Answer;
 use super::ask::Visit;
 use super::layout::to;
 use super::parts::{choice, empty, items, line, note, pager, plain, table, text, time};
+use super::texts::{columns, consents as say, privacy};
 use super::work;
 use crate::error::Result;
 use crate::http::encoded;
@@ -27,16 +28,16 @@ pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
     };
     let body = html! {
         section.card {
-            h2 { "Whose" }
+            h2 { (columns::WHOSE) }
             form method="get" role="search" action=(to("consents")) {
-                (choice("kind", "Who is known by", "Of a browser that belongs to a customer, all of the customer's browsers are shown.", &work::names(), &kind))
-                (line("id", "Id", "As it stands on the customer's page.", &id))
-                button { "Show" }
+                (choice("kind", privacy::KIND, say::KIND_HELP, &work::names(), &kind))
+                (line("id", privacy::ID, privacy::ID_HELP, &id))
+                button { (say::SHOW) }
             }
         }
         (found)
     };
-    Ok(Answer::Page("privacy", "Consent log".to_owned(), body))
+    Ok(Answer::Page("privacy", say::TITLE.render(), body))
 }
 
 fn decisions(visit: &Visit<'_>, path: &str, log: &Value) -> Markup {
@@ -46,7 +47,7 @@ fn decisions(visit: &Visit<'_>, path: &str, log: &Value) -> Markup {
             let purposes = consent.get("purposes").and_then(Value::as_object);
             let said = purposes.into_iter().flatten();
             let said: Vec<_> = said.map(|(purpose, said)| format!("{purpose}: {}", plain(said))).collect();
-            let by = if text(consent, "source") == "server" { "Your server" } else { "The page" };
+            let by = if text(consent, "source") == "server" { say::SERVER } else { say::PAGE };
             vec![
                 time(consent.get("time")),
                 html! { (said.join(", ")) },
@@ -57,12 +58,12 @@ fn decisions(visit: &Visit<'_>, path: &str, log: &Value) -> Markup {
         .collect();
     let customer = text(log, "customerId");
     html! {
-        p { a href=(to(&format!("customers/{customer}"))) { "All there is about this person" } }
+        p { a href=(to(&format!("customers/{customer}"))) { (say::PERSON) } }
         @if rows.is_empty() {
-            (empty("Nothing was agreed to or refused here. A refusal from before anything was kept is not kept either.", None))
+            (empty(say::NONE, None))
         } @else {
-            p.quiet { "Newest first. At each purpose the newest decision holds; they do not age, and go with the person." }
-            (table("Consent log", &["When", "What was decided", "Said by", "Browser"], &rows))
+            p.quiet { (say::MEANS) }
+            (table(say::TITLE, &[columns::WHEN, say::DECIDED, say::SAID_BY, columns::BROWSER], &rows))
         }
         (pager(visit, &format!("{path}&skiptoken="), log))
     }

@@ -1,6 +1,6 @@
 //! Customers, known and unknown, and all there is about one of them.
 
-use maud::{Markup, html};
+use maud::{Markup, Render, html};
 use msci_core::sorting::{Column, Order};
 use serde_json::{Value, json};
 
@@ -10,6 +10,7 @@ use super::layout::to;
 use super::parts::{
     confirmed, done, empty, headed, items, linked, number, pager, pairs, plain, table, tabs, text, time,
 };
+use super::texts::{columns, customer as say, customers as all, layout, membership as cause};
 use crate::error::{Error, Result};
 use crate::http::encoded;
 
@@ -20,10 +21,11 @@ const SHOWN: usize = 50;
 
 /// What a list says of a customer.
 pub(super) fn rows(customers: &[Value]) -> Markup {
-    table("Customers", &HEAD, &cells(customers))
+    table(layout::CUSTOMERS, &HEAD, &cells(customers))
 }
 
-const HEAD: [&str; 5] = ["Name", "Id", "Browsers", "First seen", "Last seen"];
+const HEAD: [&str; 5] =
+    [columns::NAME, columns::ID, columns::BROWSERS, columns::FIRST_SEEN, columns::LAST_SEEN];
 
 fn cells(customers: &[Value]) -> Vec<Vec<Markup>> {
     let row = |customer: &Value| {
@@ -43,9 +45,9 @@ fn cells(customers: &[Value]) -> Vec<Vec<Markup>> {
 fn sorted(customers: &[Value], known: bool, order: Order, path: &str) -> Markup {
     let by = |name: &str| {
         let column = match name {
-            "Id" => Column::AuthId,
-            "First seen" => Column::FirstSeen,
-            "Last seen" => Column::LastSeen,
+            columns::ID => Column::AuthId,
+            columns::FIRST_SEEN => Column::FirstSeen,
+            columns::LAST_SEEN => Column::LastSeen,
             _ => return None,
         };
         Column::of(known).contains(&column).then_some(column)
@@ -59,7 +61,7 @@ fn sorted(customers: &[Value], known: bool, order: Order, path: &str) -> Markup 
             th scope="col" aria-sort=[sorted] { a.head href=(to(&format!("{path}{}", said(next)))) { (name) } }
         }
     };
-    headed("Customers", &html! { @for name in HEAD { (head(name)) } }, &cells(customers))
+    headed(layout::CUSTOMERS, &html! { @for name in HEAD { (head(name)) } }, &cells(customers))
 }
 
 /// An order, in an address.
@@ -68,7 +70,7 @@ fn said(order: Order) -> String {
 }
 
 /// How people call a customer: by the name that was imported, or by what there is.
-fn name(customer: &Value) -> String {
+fn name(customer: &Value) -> Markup {
     let attributes = customer.get("attributes").unwrap_or(&Value::Null);
     let whole =
         ["FullName", "Name"].into_iter().map(|field| text(attributes, field)).find(|name| !name.is_empty());
@@ -77,9 +79,9 @@ fn name(customer: &Value) -> String {
     let id = Some(text(customer, "authId")).filter(|id| !id.is_empty());
     let stranger = || {
         let id = text(customer, "customerId");
-        format!("Visitor {}", id.get(..8).unwrap_or(id))
+        all::Visitor { id: &id.get(..8).unwrap_or(id) }.render()
     };
-    whole.or(both).or(id).map_or_else(stranger, str::to_owned)
+    whole.or(both).or(id).map_or_else(stranger, Render::render)
 }
 
 pub(super) async fn list(visit: &Visit<'_>) -> Result<Answer> {
@@ -94,37 +96,38 @@ pub(super) async fn list(visit: &Visit<'_>) -> Result<Answer> {
     // Those of the other kind are counted only where that is quick.
     let other = if unknown { "known" } else { "unknown" };
     let other = match search.as_str() {
-        "" => format!(" ({})", number(&visit.get(&format!("customers?kind={other}&top=1")).await?, "count")),
-        _ => String::new(),
+        "" => Some(number(&visit.get(&format!("customers?kind={other}&top=1")).await?, "count")),
+        _ => None,
     };
-    let own = format!(" ({})", number(&answer, "count"));
+    let own = Some(number(&answer, "count"));
     let (known, strangers) = if unknown { (other, own) } else { (own, other) };
-    let view = |kind: &str, name: &str, count: &str, here| {
+    let view = |kind: &str, name: &str, count: Option<u64>, here| {
+        let count = count.map(|count| format!(" ({count})")).unwrap_or_default();
         (format!("customers?kind={kind}&search={}", encoded(&search)), format!("{name}{count}"), here)
     };
     let customers = items(&answer, "customers");
     let body = html! {
         (done(visit))
-        (tabs("Kinds of customers", &[view("known", "Known", &known, !unknown), view("unknown", "Unknown", &strangers, unknown)]))
+        (tabs(all::KINDS, &[view("known", all::KNOWN, known, !unknown), view("unknown", all::UNKNOWN, strangers, unknown)]))
         form.row method="get" role="search" action=(to("customers")) {
             input type="hidden" name="kind" value=(kind);
             input type="hidden" name="sort" value=(order.by.name());
             input type="hidden" name="order" value=(order.direction());
-            div.field { label for="search" { "Search" } input #search name="search" type="search" value=(search) maxlength="200"; }
-            button { "Search" }
+            div.field { label for="search" { (all::SEARCH) } input #search name="search" type="search" value=(search) maxlength="200"; }
+            button { (all::SEARCH) }
         }
         @if !customers.is_empty() {
             (sorted(customers, !unknown, order, &path))
             (pager(visit, &asked, &answer))
         } @else if !search.is_empty() {
-            (empty("Nobody here has that in a name, an id or an attribute.", Some((&format!("customers?kind={kind}"), "Show all"))))
+            (empty(all::NOBODY, Some((&format!("customers?kind={kind}"), all::SHOW_ALL))))
         } @else if unknown {
-            (empty("No unknown visitor is here. They come with the tracking script.", Some(("tracking", "Set up tracking"))))
+            (empty(all::NO_VISITOR, Some(("tracking", all::SET_UP))))
         } @else {
-            (empty("No customer is known yet. Upload a table of your customers, and they are.", Some(("tables", "Upload a table"))))
+            (empty(all::NO_CUSTOMER, Some(("tables", all::UPLOAD))))
         }
     };
-    Ok(Answer::Page("customers", "Customers".to_owned(), body))
+    Ok(Answer::Page("customers", layout::CUSTOMERS.render(), body))
 }
 
 pub(super) async fn one(visit: &Visit<'_>, id: &str) -> Result<Answer> {
@@ -138,24 +141,25 @@ pub(super) async fn one(visit: &Visit<'_>, id: &str) -> Result<Answer> {
     let attributes = members("attributes", &linked);
     let measures = members("measures", &|value| html! { (plain(value)) });
     let segments = items(&customer, "memberships");
+    let seen = time(customer.get("lastSeen"));
     let nothing = |words: &str| html! { p.quiet { (words) } };
     let body = html! {
         (done(visit))
-        p.quiet { @if known { "Known customer" } @else { "Unknown visitor" } ", last seen " (time(customer.get("lastSeen"))) "." }
+        p.quiet { @if known { (say::Known { time: &seen }) } @else { (say::Unknown { time: &seen }) } }
         div.columns {
-            section.card { h2 { "Attributes" } @if attributes.is_empty() { (nothing("Nothing was imported.")) } @else { (pairs(&attributes)) } }
-            section.card { h2 { "Ids" } (ids(&customer)) }
-            section.card { h2 { "Segments" } @if segments.is_empty() { (nothing("In none.")) } @else { ul { @for segment in segments { li { (membership(visit, segment)) } } } } }
-            section.card { h2 { "Measures" } @if measures.is_empty() { (nothing("None is defined.")) } @else { (pairs(&measures)) } }
+            section.card { h2 { (say::ATTRIBUTES) } @if attributes.is_empty() { (nothing(say::NO_ATTRIBUTE)) } @else { (pairs(&attributes)) } }
+            section.card { h2 { (say::IDS) } (ids(&customer)) }
+            section.card { h2 { (layout::SEGMENTS) } @if segments.is_empty() { (nothing(say::NO_SEGMENT)) } @else { ul { @for segment in segments { li { (membership(visit, segment)) } } } } }
+            section.card { h2 { (layout::MEASURES) } @if measures.is_empty() { (nothing(say::NO_MEASURE)) } @else { (pairs(&measures)) } }
         }
-        @if known { section.card { h2 { "Linked browsers" } (links(visit, &customer)) } }
+        @if known { section.card { h2 { (say::LINKS) } (links(visit, &customer)) } }
         (claims(&customer))
         (timeline(visit, id).await?)
-        section.card { h2 { "Decisions for a page" } div data-explain=(id) {} input type="hidden" name="form" value=(visit.session.form); }
-        p { a href=(to(&format!("consents?kind=customerId&id={id}"))) { "What this person agreed to" } }
+        section.card { h2 { (say::DECISIONS) } div data-explain=(id) {} input type="hidden" name="form" value=(visit.session.form); }
+        p { a href=(to(&format!("consents?kind=customerId&id={id}"))) { (say::CONSENTS) } }
         @if visit.sees("privacy") {
-            p { a href=(to(&format!("data/privacy/export?customerId={id}"))) download={ (id) ".jsonl" } { "Download all that is held about this person" } }
-            p { a href=(to(&format!("privacy?kind=customerId&id={id}"))) { "Erase this person…" } }
+            p { a href=(to(&format!("data/privacy/export?customerId={id}"))) download={ (id) ".jsonl" } { (say::EXPORT) } }
+            p { a href=(to(&format!("privacy?kind=customerId&id={id}"))) { (say::ERASE) } }
         }
     };
     Ok(Answer::Page("customers", name(&customer), body))
@@ -165,38 +169,36 @@ pub(super) async fn one(visit: &Visit<'_>, id: &str) -> Result<Answer> {
 fn membership(visit: &Visit<'_>, of: &Value) -> Markup {
     let name = text(of, "segment");
     let filter = visit.configuration.definitions.bundle.segments.get(name).map(|segment| &segment.filter);
+    let (segment, since) =
+        (html! { a href=(to(&format!("segments/{name}"))) { (name) } }, time(of.get("since")));
     html! {
-        a href=(to(&format!("segments/{name}"))) { (name) } " since " (time(of.get("since"))) (because(of)) "."
-        @if let Some(filter) = filter { br; span.quiet { "Condition: " code { (filter) } } }
+        @if let Some(cause) = because(of) { (cause::Because { segment: &segment, since: &since, cause: &cause }) }
+        @else { (cause::Since { segment: &segment, since: &since }) }
+        @if let Some(filter) = filter { br; span.quiet { (cause::Condition { filter: &html! { code { (filter) } } }) } }
     }
 }
 
 /// What moved a membership, in words.
-fn because(of: &Value) -> Markup {
-    let led = of.get("activity").filter(|activity| activity.is_object());
-    let what = html! {
-        @if let Some(activity) = led {
-            @match text(activity, "type") {
-                "View" => { "a view of " (linked(seen(activity))) }
-                "Action" => { "an action, " (plain(seen(activity))) }
-                "User" => { "what they told of themselves" }
-                event => { "the event " (event) }
-            }
+fn because(of: &Value) -> Option<Markup> {
+    let led = of.get("activity").filter(|activity| activity.is_object()).map(|activity| {
+        match text(activity, "type") {
+            "View" => cause::View { page: &linked(seen(activity)) }.render(),
+            "Action" => cause::Action { action: &plain(seen(activity)) }.render(),
+            "User" => cause::USER.render(),
+            event => cause::Event { event: &event }.render(),
         }
-    };
-    html! {
-        @match text(of, "cause") {
-            "signal" if led.is_some() => { ", by " (what) }
-            "signal" => { ", by something they did" }
-            "merge" if led.is_some() => { ", when a browser was linked to them that brought " (what) }
-            "merge" => { ", when a browser was linked to them" }
-            "time" => { ", when the time had passed" }
-            "import" => { ", by their imported row" }
-            "removal" => { ", when something they had done was taken away" }
-            "definition" => { ", when definitions were changed" }
-            _ => {}
-        }
-    }
+    });
+    Some(match (text(of, "cause"), &led) {
+        ("signal", Some(activity)) => cause::BySignal { activity }.render(),
+        ("signal", None) => cause::SIGNAL.render(),
+        ("merge", Some(activity)) => cause::ByMerge { activity }.render(),
+        ("merge", None) => cause::MERGE.render(),
+        ("time", _) => cause::TIME.render(),
+        ("import", _) => cause::IMPORT.render(),
+        ("removal", _) => cause::REMOVAL.render(),
+        ("definition", _) => cause::DEFINITION.render(),
+        _ => return None,
+    })
 }
 
 /// Where an activity was, or what it is called.
@@ -213,22 +215,22 @@ fn claims(customer: &Value) -> Markup {
     }
     html! {
         section.card {
-            h2 { "Claims" }
-            p.quiet { "Said by the page without a token that proves it. They change nothing, and wait for a proof of the same." }
-            ul { @for claim in claims { li { code { (text(claim, "authId")) } " of " (text(claim, "table")) ", last " (time(claim.get("last"))) } } }
+            h2 { (say::CLAIMS) }
+            p.quiet { (say::CLAIMS_MEAN) }
+            ul { @for claim in claims { li { (say::Claim { id: &html! { code { (text(claim, "authId")) } }, table: &text(claim, "table"), time: &time(claim.get("last")) }) } } }
         }
     }
 }
 
 /// By source.
 fn ids(customer: &Value) -> Markup {
-    let mut ids = vec![("Customer".to_owned(), html! { code { (text(customer, "customerId")) } })];
+    let mut ids = vec![(columns::CUSTOMER.to_owned(), html! { code { (text(customer, "customerId")) } })];
     if !text(customer, "authId").is_empty() {
-        let source = Some(text(customer, "table")).filter(|table| !table.is_empty()).unwrap_or("Imported");
+        let source = Some(text(customer, "table")).filter(|table| !table.is_empty()).unwrap_or(say::IMPORTED);
         ids.push((source.to_owned(), html! { code { (text(customer, "authId")) } }));
     }
     for cookie in items(customer, "cookieIds") {
-        ids.push(("Browser".to_owned(), html! { code { (plain(cookie)) } }));
+        ids.push((columns::BROWSER.to_owned(), html! { code { (plain(cookie)) } }));
     }
     pairs(&ids)
 }
@@ -243,19 +245,13 @@ fn links(visit: &Visit<'_>, customer: &Value) -> Markup {
             vec![
                 html! { code { (cookie) } },
                 time(link.get("since")),
-                confirmed(
-                    visit,
-                    &format!("customers/{id}/unlink"),
-                    "Unlink",
-                    "What this browser did leaves this customer and becomes an unknown visitor's again.",
-                    &hidden,
-                ),
+                confirmed(visit, &format!("customers/{id}/unlink"), say::UNLINK, say::UNLINK_MEANS, &hidden),
             ]
         })
         .collect();
     html! {
-        @if rows.is_empty() { p.quiet { "No browser has signed in as this customer." } }
-        @else { (table("Linked browsers", &["Browser", "Since", "Take back"], &rows)) }
+        @if rows.is_empty() { p.quiet { (say::NO_LINK) } }
+        @else { (table(say::LINKS, &[columns::BROWSER, columns::SINCE, say::TAKE_BACK], &rows)) }
     }
 }
 
@@ -283,18 +279,18 @@ async fn timeline(visit: &Visit<'_>, id: &str) -> Result<Markup> {
         }
     }
     let path = |kind: &str| format!("customers/{id}?type={}", encoded(kind));
-    let views: Vec<_> = [(path(""), "All".to_owned(), kind.is_empty())]
+    let views: Vec<_> = [(path(""), say::ALL.to_owned(), kind.is_empty())]
         .into_iter()
         .chain(types.iter().map(|name| (path(name), name.clone(), *name == kind)))
         .collect();
     Ok(html! {
         section.card #timeline {
-            h2 { "Timeline" }
-            (tabs("Kinds of activities", &views))
+            h2 { (say::TIMELINE) }
+            (tabs(say::KINDS, &views))
             // What arrives shows on the first page by itself (`www/console/live.js`).
             div #activities data-live[visit.asked("skiptoken").is_empty()] {
-                @if shown.is_empty() { p.quiet { "Nothing of this kind is here." } }
-                @else { (table("Timeline", &["When", "What", "Title", "Where"], &shown)) }
+                @if shown.is_empty() { p.quiet { (say::NOTHING) } }
+                @else { (table(say::TIMELINE, &[columns::WHEN, columns::WHAT, columns::TITLE, columns::WHERE], &shown)) }
             }
             (pager(visit, &format!("{}&skiptoken=", path(&kind)), &answer))
         }

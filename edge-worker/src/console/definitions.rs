@@ -1,18 +1,20 @@
 //! Tables, measures, segments, experiences and activations: one list and one form for all of them, by what
-//! is said of each kind here. A form that is refused comes back as it was typed, with the fault in its place.
+//! `kinds.rs` says of each. A form that is refused comes back as it was typed, with the fault in its place.
 //! `data-edit` says what a text is, so that the page's script can put an editor beside it (`www/console/edit.js`).
 
-use maud::{Markup, html};
+use maud::{Markup, Render, html};
 use msci_core::collections::json_object;
 use serde_json::{Map, Value, json};
 
 use super::Answer;
 use super::ask::Visit;
+use super::kinds::{Field, Kind, Shape, kind};
 use super::layout::to;
 use super::parts::{
     check, choice, confirmed, done, empty, field, items, lacking, line, note, number, pager, plain, shown,
     table, text,
 };
+use super::texts::{activations as tells, columns, common, definitions as say, layout, segments, tables};
 use super::{activations, customers, experiences};
 use crate::error::{Error, Result};
 use crate::http::encoded;
@@ -20,178 +22,9 @@ use crate::platform;
 use crate::storage::index;
 use msci_core::time::{DAY_MS, Timestamp};
 
-/// How a field is typed, and what of the definition it is.
-#[derive(Clone, Copy, PartialEq)]
-enum Shape {
-    /// A text.
-    Line,
-    /// A filter over activities, with its fault where it stands.
-    Filter,
-    /// A filter over customers, likewise.
-    Audience,
-    /// A truth value.
-    Check,
-    /// One of these.
-    Choice(&'static [&'static str]),
-    /// One of the segments.
-    Segment,
-    /// A list of columns, one a line.
-    Columns,
-    /// Entered, left, or both.
-    Moves,
-    /// All of the definition, as JSON.
-    Whole,
-}
-
-struct Field {
-    name: &'static str,
-    label: &'static str,
-    help: &'static str,
-    shape: Shape,
-}
-
-struct Kind {
-    /// Its part of addresses, here and in the admin API.
-    path: &'static str,
-    many: &'static str,
-    one: &'static str,
-    /// What it is for, where there is none yet.
-    purpose: &'static str,
-    fields: &'static [Field],
-}
-
-const AGGREGATES: &[&str] = &["count", "sum", "average", "min", "max", "first", "last", "countDistinct"];
-
-const KINDS: [Kind; 5] = [
-    Kind {
-        path: "tables",
-        many: "Tables",
-        one: "table",
-        purpose: "A table holds the customers you know, one a row. Its primary key is the id that your site calls them by.",
-        fields: &[
-            Field {
-                name: "primaryKey",
-                label: "Primary key",
-                help: "The column whose value is the authId of setUser.",
-                shape: Shape::Line,
-            },
-            Field {
-                name: "columns",
-                label: "Columns",
-                help: "The others, one a line: Name: string, number or boolean.",
-                shape: Shape::Columns,
-            },
-            Field {
-                name: "caseInsensitiveKey",
-                label: "Keys that differ only in case are the same",
-                help: "",
-                shape: Shape::Check,
-            },
-        ],
-    },
-    Kind {
-        path: "measures",
-        many: "Measures",
-        one: "measure",
-        purpose: "A measure is a number about each customer that is kept up to date, such as what they spent.",
-        fields: &[
-            Field {
-                name: "aggregate",
-                label: "How",
-                help: "What is made of the activities.",
-                shape: Shape::Choice(AGGREGATES),
-            },
-            Field {
-                name: "property",
-                label: "Of which property",
-                help: "Such as total. A count needs none.",
-                shape: Shape::Line,
-            },
-            Field {
-                name: "filter",
-                label: "Over which activities",
-                help: "Such as ActivityType eq 'order_completed'. Empty: all.",
-                shape: Shape::Filter,
-            },
-            Field {
-                name: "window",
-                label: "Of how long until now",
-                help: "Such as P30D for thirty days. Empty: of all time.",
-                shape: Shape::Line,
-            },
-        ],
-    },
-    Kind {
-        path: "segments",
-        many: "Segments",
-        one: "segment",
-        purpose: "A segment is a group of customers that a condition describes. They enter and leave by themselves.",
-        fields: &[
-            Field {
-                name: "displayName",
-                label: "Shown as",
-                help: "In words, for people.",
-                shape: Shape::Line,
-            },
-            Field {
-                name: "filter",
-                label: "Condition",
-                help: "Such as Tier eq 'Gold' and Measures/LifetimeValue ge 1000.",
-                shape: Shape::Audience,
-            },
-            Field { name: "active", label: "Active", help: "", shape: Shape::Check },
-        ],
-    },
-    Kind {
-        path: "experiences",
-        many: "Experiences",
-        one: "experience",
-        purpose: "An experience changes pages for those whom a condition holds for.",
-        fields: &[Field {
-            name: "whole",
-            label: "Definition",
-            help: "audience is a condition as in segments, or empty for everyone; pages are paths, * stands for anything; \
-                   actions are setText, setHtml, setAttribute, append, prepend, before, after, remove and redirect.",
-            shape: Shape::Whole,
-        }],
-    },
-    Kind {
-        path: "activations",
-        many: "Activations",
-        one: "activation",
-        purpose: "An activation tells another system, by a signed message, who enters or leaves a segment.",
-        fields: &[
-            Field { name: "segment", label: "Segment", help: "Whose moves are told.", shape: Shape::Segment },
-            Field { name: "on", label: "When somebody", help: "", shape: Shape::Moves },
-            Field {
-                name: "url",
-                label: "Address",
-                help: "Where messages are posted to, by https.",
-                shape: Shape::Line,
-            },
-            Field {
-                name: "secret",
-                label: "Secret",
-                help: "Signs messages. Empty: the one there is, or else one is made and shown once.",
-                shape: Shape::Line,
-            },
-        ],
-    },
-];
-
 /// What a new experience begins with.
 const EXPERIENCE: &str = "{\n  \"audience\": \"\",\n  \"pages\": [\"/\"],\n  \"changes\": [\n    { \"selector\": \"h1\", \
                           \"action\": \"setText\", \"value\": \"Hello!\" }\n  ],\n  \"holdout\": 0.1,\n  \"active\": true\n}";
-
-fn kind(path: &str) -> Result<&'static Kind> {
-    KINDS.iter().find(|kind| kind.path == path).ok_or_else(Error::not_found)
-}
-
-impl Kind {
-    fn address(&self, name: &str) -> String {
-        format!("{}/{}", self.path, encoded(name))
-    }
-}
 
 pub(super) async fn list(visit: &Visit<'_>, path: &str) -> Result<Answer> {
     let kind = kind(path)?;
@@ -212,21 +45,20 @@ pub(super) async fn list(visit: &Visit<'_>, path: &str) -> Result<Answer> {
         ]);
     }
     let new = format!("new/{path}");
-    let make = format!("New {}", kind.one);
-    let size = if matches!(path, "segments" | "tables") { "Customers" } else { "State" };
+    let size = if matches!(path, "segments" | "tables") { columns::CUSTOMERS } else { columns::STATE };
     let body = html! {
         (done(visit))
-        @if rows.is_empty() { (lacking(visit, kind.purpose, (&new, &make))) }
+        @if rows.is_empty() { (lacking(visit, kind.purpose, (&new, kind.new))) }
         @else {
-            (table(kind.many, &["Name", "What", size], &rows))
-            @if visit.sees(&new) { p { a.button href=(to(&new)) { (make) } } }
+            (table(kind.many, &[columns::NAME, columns::WHAT, size], &rows))
+            @if visit.sees(&new) { p { a.button href=(to(&new)) { (kind.new) } } }
         }
     };
-    Ok(Answer::Page(kind.path, kind.many.to_owned(), body))
+    Ok(Answer::Page(kind.path, kind.many.render(), body))
 }
 
 fn state(definition: &Value) -> &'static str {
-    if definition.get("active").and_then(Value::as_bool) == Some(false) { "off" } else { "on" }
+    if definition.get("active").and_then(Value::as_bool) == Some(false) { say::OFF } else { say::ON }
 }
 
 fn summary(kind: &Kind, definition: &Value) -> String {
@@ -240,16 +72,15 @@ fn summary(kind: &Kind, definition: &Value) -> String {
 pub(super) fn new(visit: &Visit<'_>, path: &str) -> Result<Answer> {
     let kind = kind(path)?;
     if kind.path == "activations" && visit.configuration.definitions.bundle.segments.is_empty() {
-        let words = "An activation tells of a segment, and there is none yet.";
-        let body = empty(words, Some(("new/segments", "New segment")));
-        return Ok(Answer::Page(kind.path, format!("New {}", kind.one), body));
+        let body = empty(tells::NO_SEGMENT, Some(("new/segments", segments::NEW)));
+        return Ok(Answer::Page(kind.path, kind.new.render(), body));
     }
     let start = json!({ "active": true, "on": ["entered", "left"] });
     let typed = |field: &Field| match field.shape {
         Shape::Whole => EXPERIENCE.to_owned(),
         _ => typed_of(field, &start),
     };
-    Ok(edited(visit, kind, None, &typed, "", &html! {}))
+    Ok(edited(visit, kind, None, &typed, None, &html! {}))
 }
 
 /// One of them: its form, and what has come of it.
@@ -264,20 +95,20 @@ pub(super) async fn one(visit: &Visit<'_>, path: &str, name: &str) -> Result<Ans
         "activations" => activations::deliveries(visit, name).await?,
         _ => html! {},
     };
-    Ok(edited(visit, kind, Some(name), &typed, "", &below))
+    Ok(edited(visit, kind, Some(name), &typed, None, &below))
 }
 
 fn rows(visit: &Visit<'_>, name: &str, definition: &Value) -> Markup {
     html! {
         section.card {
-            h2 { "Rows" }
-            p { (number(definition, "rows")) " rows are in it." }
+            h2 { (tables::ROWS) }
+            p { (tables::RowCount { count: number(definition, "rows") }) }
             @if visit.sends("tables") { form method="post" enctype="multipart/form-data" action=(to(&format!("tables/{}/rows", encoded(name)))) {
                 input type="hidden" name="form" value=(visit.session.form);
-                (field("file", "File", "CSV with a header, or JSON Lines, up to 30 MB. Rows with a known key are updated. What is larger goes through the admin API.", &|id, described| html! {
+                (field("file", tables::FILE, tables::FILE_HELP, &|id, described| html! {
                     input type="file" id=(id) name="file" accept=".csv,.txt,.jsonl,.ndjson,.json" required aria-describedby=(described);
                 }))
-                button { "Upload" }
+                button { (tables::UPLOAD) }
             } }
         }
     }
@@ -290,9 +121,7 @@ async fn sizes(visit: &Visit<'_>, name: &str, now: u64) -> Result<Markup> {
     let mut sizes = index::sizes_by_day(visit.env, name).await?;
     sizes.retain(|size| day(size) < today);
     if sizes.is_empty() {
-        return Ok(
-            html! { p.quiet { "Its size is noted once a day, and drawn here from the second day on." } },
-        );
+        return Ok(html! { p.quiet { (segments::SIZE_LATER) } });
     }
     sizes.push(json!([today, now]));
     let rows: Vec<_> = sizes
@@ -307,10 +136,10 @@ async fn sizes(visit: &Visit<'_>, name: &str, now: u64) -> Result<Markup> {
         .collect();
     Ok(html! {
         section.card {
-            h2 { "Size over time" }
+            h2 { (segments::SIZE) }
             div.chart data-days=(msci_core::json::text(&Value::Array(sizes))) role="img"
-                aria-label="Members by day; the numbers stand in the table below." {}
-            details { summary { "As numbers" } (table("Members by day", &["Day (UTC)", "Members"], &rows)) }
+                aria-label=(common::Drawn { what: &segments::BY_DAY }) {}
+            details { summary { (common::AS_NUMBERS) } (table(segments::BY_DAY, &[columns::DAY, columns::MEMBERS], &rows)) }
         }
     })
 }
@@ -324,14 +153,14 @@ async fn members(visit: &Visit<'_>, name: &str, definition: &Value) -> Result<Ma
     Ok(html! {
         (sizes(visit, name, count).await?)
         section.card {
-            h2 { "Members (" (count) ")" }
+            h2 { (segments::Members { number: &count }) }
             @if let Some(evaluating) = definition.get("evaluating") {
                 (note("", &html! {
-                    "Customers are being brought to it: " (number(evaluating, "done")) " of "
-                    (number(evaluating, "total")) ". " a href=(to("jobs")) { "Jobs" }
+                    (segments::Evaluating { done: &number(evaluating, "done"), total: &number(evaluating, "total") })
+                    " " a href=(to("jobs")) { (layout::JOBS) }
                 }))
             }
-            @if customers.is_empty() { p.quiet { "Nobody is in it." } } @else { (customers::rows(customers)) }
+            @if customers.is_empty() { p.quiet { (segments::NOBODY) } } @else { (customers::rows(customers)) }
             (pager(visit, &format!("{path}?skiptoken="), &answer))
         }
     })
@@ -360,41 +189,59 @@ fn own(definition: &Value) -> Map<String, Value> {
     own
 }
 
+/// Why a form is refused, and where in its filter the reason stands.
+struct Fault {
+    words: Markup,
+    at: Option<usize>,
+}
+
+impl Fault {
+    fn of(words: &dyn Render) -> Self {
+        Self { words: words.render(), at: None }
+    }
+
+    /// As the admin API tells it.
+    fn told(message: &str) -> Self {
+        let at = message.rsplit_once("at position ").and_then(|(_, at)| at.parse().ok());
+        Self { words: message.render(), at }
+    }
+}
+
 /// The page with the form, as it is filled, and the fault that it has.
 fn edited(
     visit: &Visit<'_>,
     kind: &Kind,
     name: Option<&str>,
     typed: &dyn Fn(&Field) -> String,
-    fault: &str,
+    fault: Option<&Fault>,
     below: &Markup,
 ) -> Answer {
     let action = name.map_or_else(|| kind.path.to_owned(), |name| kind.address(name));
     let controls = kind.fields.iter().map(|field| control(visit, field, &typed(field), fault));
     let body = html! {
         (done(visit))
-        @if !fault.is_empty() { (note("bad", &html! { (fault) })) }
+        @if let Some(fault) = fault { (note("bad", &fault.words)) }
         section.card {
             (shown(visit, &action, &html! {
                 @if name.is_none() {
-                    (line("name", "Name", "Letters, digits, - and _. It stays as it is.", &visit.sent("name")))
+                    (line("name", say::NAME, say::NAME_HELP, &visit.sent("name")))
                 }
                 @for control in controls { (control) }
-                button { "Save" }
+                button { (common::SAVE) }
             }))
         }
         (below)
         @if let Some(name) = name.filter(|_| visit.sends(&action)) {
             section.card {
-                (confirmed(visit, &format!("{}/delete", kind.address(name)), "Delete", "It cannot be taken back.", &html! {}))
+                (confirmed(visit, &format!("{}/delete", kind.address(name)), say::DELETE, say::DELETE_FINAL, &html! {}))
             }
         }
     };
-    let title = name.map_or_else(|| format!("New {}", kind.one), str::to_owned);
+    let title = name.unwrap_or(kind.new).render();
     Answer::Page(kind.path, title, body)
 }
 
-fn control(visit: &Visit<'_>, of: &Field, value: &str, fault: &str) -> Markup {
+fn control(visit: &Visit<'_>, of: &Field, value: &str, fault: Option<&Fault>) -> Markup {
     let Field { name, label, help, shape } = of;
     let area = |rows: u8, edits: &str| {
         field(name, label, help, &|id, described| {
@@ -405,6 +252,7 @@ fn control(visit: &Visit<'_>, of: &Field, value: &str, fault: &str) -> Markup {
         })
     };
     let named = |name: &str| (name.to_owned(), name.to_owned());
+    let at = fault.and_then(|fault| fault.at);
     match shape {
         Shape::Line => line(name, label, help, value),
         Shape::Check => check(name, label, value == "yes"),
@@ -418,31 +266,30 @@ fn control(visit: &Visit<'_>, of: &Field, value: &str, fault: &str) -> Markup {
         Shape::Moves => html! {
             fieldset {
                 legend { (label) }
-                (check("entered", "Enters it", value.contains("entered")))
-                (check("left", "Leaves it", value.contains("left")))
+                (check("entered", tells::ENTERS, value.contains("entered")))
+                (check("left", tells::LEAVES, value.contains("left")))
             }
         },
         Shape::Columns => area(6, ""),
         Shape::Whole => area(20, "experience"),
-        Shape::Filter => html! { (area(3, "activities")) (marked(value, fault)) },
-        Shape::Audience => html! { (area(4, "customers")) (marked(value, fault)) },
+        Shape::Filter => html! { (area(3, "activities")) (marked(value, at)) },
+        Shape::Audience => html! { (area(4, "customers")) (marked(value, at)) },
     }
 }
 
 /// The filter with the place where its fault stands.
-fn marked(filter: &str, fault: &str) -> Markup {
-    let at = fault.rsplit_once("at position ").and_then(|(_, at)| at.parse::<usize>().ok());
+fn marked(filter: &str, at: Option<usize>) -> Markup {
     let Some((before, rest)) = at.and_then(|at| filter.split_at_checked(at)) else { return html! {} };
     // To the end of the word that it stands at; at the end of the text there is none.
     let end =
         rest.char_indices().skip(1).find(|(_, c)| !c.is_alphanumeric()).map_or(rest.len(), |(at, _)| at);
     let (word, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
     let word = if word.is_empty() { "…" } else { word };
-    html! { pre.told aria-label="Where the fault stands" { (before) mark { (word) } (after) } }
+    html! { pre.told aria-label=(say::FAULT_PLACE) { (before) mark { (word) } (after) } }
 }
 
 /// What is typed, as a definition; or why it is none.
-fn definition(visit: &Visit<'_>, kind: &Kind, old: &Value) -> std::result::Result<Value, String> {
+fn definition(visit: &Visit<'_>, kind: &Kind, old: &Value) -> std::result::Result<Value, Fault> {
     let mut made = own(old);
     for Field { name, shape, .. } in kind.fields {
         let sent = visit.sent(name);
@@ -450,7 +297,7 @@ fn definition(visit: &Visit<'_>, kind: &Kind, old: &Value) -> std::result::Resul
         let value = match shape {
             Shape::Whole => {
                 return msci_core::strict_json::parse(sent.as_bytes())
-                    .map_err(|error| format!("This is not valid JSON: {error}"));
+                    .map_err(|error| Fault::of(&say::NoJson { error: &error.to_string() }));
             }
             Shape::Check => (sent == "yes").into(),
             Shape::Columns => Value::Object(columns(&sent)),
@@ -480,20 +327,20 @@ pub(super) async fn save(visit: &Visit<'_>, path: &str, name: Option<&str>) -> R
         Shape::Moves => format!("{} {}", moved(visit, "entered"), moved(visit, "left")),
         _ => visit.sent(field.name),
     };
-    let again = |fault: &str| edited(visit, kind, name, &typed, fault, &html! {});
+    let again = |fault: Fault| edited(visit, kind, name, &typed, Some(&fault), &html! {});
     let chosen = name.map_or_else(|| visit.sent("name").trim().to_owned(), str::to_owned);
     if chosen.is_empty() {
-        return Ok(again("It needs a name."));
+        return Ok(again(Fault::of(&say::NEEDS_NAME)));
     }
     let old = match visit.get(&kind.address(&chosen)).await {
-        Ok(_) if name.is_none() => return Ok(again("There is one of this name already.")),
+        Ok(_) if name.is_none() => return Ok(again(Fault::of(&say::NAME_TAKEN))),
         Ok(old) => old,
         Err(error) if error.code() == "not_found" => Value::Null,
         Err(error) => return Err(error),
     };
     let made = match definition(visit, kind, &old) {
         Ok(made) => made,
-        Err(fault) => return Ok(again(&fault)),
+        Err(fault) => return Ok(again(fault)),
     };
     match visit.call("PUT", &kind.address(&chosen), Some(&made)).await {
         Ok(answer) if !text(&answer, "secret").is_empty() => Ok(once(kind, &chosen, text(&answer, "secret"))),
@@ -502,7 +349,7 @@ pub(super) async fn save(visit: &Visit<'_>, path: &str, name: Option<&str>) -> R
             let (status, _, message) = error.told();
             // What the writer of the form can mend is told beside it.
             if status < 500 {
-                Ok(again(&message))
+                Ok(again(Fault::told(&message)))
             } else {
                 Err(Error::client(status, "unavailable", message))
             }
@@ -517,11 +364,11 @@ fn moved<'a>(visit: &Visit<'_>, name: &'a str) -> &'a str {
 /// A secret that nobody is told a second time.
 fn once(kind: &Kind, name: &str, secret: &str) -> Answer {
     let body = html! {
-        (note("good", &html! { "Saved. This secret signs its messages, and is shown only now." }))
-        (super::parts::code("secret", "Secret", secret))
-        p { a.button href=(to(&kind.address(name))) { "Go on" } }
+        (note("good", &tells::SECRET_ONCE.render()))
+        (super::parts::code("secret", tells::SECRET, secret))
+        p { a.button href=(to(&kind.address(name))) { (common::GO_ON) } }
     };
-    Answer::Page(kind.path, name.to_owned(), body)
+    Answer::Page(kind.path, name.render(), body)
 }
 
 pub(super) async fn delete(visit: &Visit<'_>, path: &str, name: &str) -> Result<Answer> {

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Answer;
 use super::ask::Visit;
 use super::parts::text;
+use super::texts::experiences as say;
 use crate::error::Result;
 
 /// `GET pick?uri=…`: a page of the site, in a frame.
@@ -19,7 +20,7 @@ pub(super) async fn pick(visit: &Visit<'_>) -> Result<Answer> {
 /// Below the form of an experience.
 pub(super) fn below(name: &str) -> Markup {
     html! {
-        section.card { h2 { "Preview" } div data-preview {} }
-        section.card { h2 { "Results" } div data-results=(name) {} }
+        section.card { h2 { (say::PREVIEW) } div data-preview {} }
+        section.card { h2 { (say::RESULTS) } div data-results=(name) {} }
     }
 }

@@ -1,6 +1,6 @@
 //! Home: how the system is, in numbers, and what to do next.
 
-use maud::{Markup, html};
+use maud::{Markup, Render as _, html};
 use msci_core::json;
 use msci_core::time::{DAY_MS, Timestamp};
 use serde_json::Value;
@@ -9,6 +9,7 @@ use super::Answer;
 use super::ask::Visit;
 use super::layout::to;
 use super::parts::{empty, items, lacking, number, plain, table, text, time};
+use super::texts::{columns, common, customers, home as say, layout, live};
 use crate::error::Result;
 use crate::platform::now;
 use crate::storage::index;
@@ -48,13 +49,12 @@ pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
             ]
         })
         .collect();
-    let many = if today >= u64::from(index::COUNTED) { " or more" } else { "" };
     let body = html! {
         dl.numbers {
-            div { dt { "Known customers" } dd { a href=(to("customers")) { (known) } } }
-            div { dt { "Unknown visitors" } dd { a href=(to("customers?kind=unknown")) { (unknown) } } }
-            div { dt { "Activities in 24 hours" } dd { (today) (many) } }
-            div { dt { "Jobs under way" } dd { a href=(to("jobs")) { (running) } } }
+            div { dt { (say::KNOWN) } dd { a href=(to("customers")) { (known) } } }
+            div { dt { (say::UNKNOWN) } dd { a href=(to("customers?kind=unknown")) { (unknown) } } }
+            div { dt { (say::RECENT) } dd { @if today >= u64::from(index::COUNTED) { (say::OrMore { number: &today }) } @else { (today) } } }
+            div { dt { (say::JOBS) } dd { a href=(to("jobs")) { (running) } } }
         }
         @if today > 0 { (chart(&hours)) }
         (since_midnight(stats.get("today").unwrap_or(&Value::Null)))
@@ -62,20 +62,20 @@ pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
         div.columns { (over_time) }
         div.columns {
             section.card {
-                h2 { "Segments" }
+                h2 { (layout::SEGMENTS) }
                 @if sizes.is_empty() {
-                    (lacking(visit, "A segment is a group of customers that a condition describes.", ("new/segments", "Make a segment")))
-                } @else { (table("Segments", &["Segment", "Members"], &sizes)) }
+                    (lacking(visit, say::NO_SEGMENT, ("new/segments", say::MAKE_SEGMENT)))
+                } @else { (table(layout::SEGMENTS, &[columns::SEGMENT, columns::MEMBERS], &sizes)) }
             }
             section.card {
-                h2 { "Newest activities" }
+                h2 { (say::NEWEST) }
                 @if newest.is_empty() {
-                    (empty("No signal has arrived yet. Put the tracking script on your site.", Some(("tracking", "Set up tracking"))))
-                } @else { (table("Newest activities", &["When", "What", "Title"], &newest)) }
+                    (empty(say::NO_SIGNAL, Some(("tracking", customers::SET_UP))))
+                } @else { (table(say::NEWEST, &[columns::WHEN, columns::WHAT, columns::TITLE], &newest)) }
             }
         }
     };
-    Ok(Answer::Page("", "Home".to_owned(), body))
+    Ok(Answer::Page("", layout::HOME.render(), body))
 }
 
 /// What became of signals and pages today: lost is what a browser numbered and nothing here has got.
@@ -87,16 +87,16 @@ fn since_midnight(stats: &Value) -> Markup {
         rejected.iter().map(|(code, n)| vec![html! { (code) }, html! { (plain(n)) }]).collect();
     html! {
         section.card {
-            h2 { "Since midnight (UTC)" }
+            h2 { (say::MIDNIGHT) }
             dl.numbers {
-                div { dt { "Signals taken" } dd { (number(stats, "accepted")) } }
-                div { dt { "Sent twice, taken once" } dd { (number(stats, "duplicate")) } }
-                div { dt { "Rejected" } dd { (all) } }
-                div { dt { "Lost on the way" } dd #lost { (number(stats, "missing")) } }
-                div { dt { "Merges" } dd { (number(stats, "merges")) } }
-                div { dt { "Pages made personal" } dd { (number(&pages, "personalised")) " of " (number(&pages, "decided")) } }
+                div { dt { (say::SIGNALS_TAKEN) } dd { (number(stats, "accepted")) } }
+                div { dt { (say::TAKEN_ONCE) } dd { (number(stats, "duplicate")) } }
+                div { dt { (say::REJECTED) } dd { (all) } }
+                div { dt { (say::LOST) } dd #lost { (number(stats, "missing")) } }
+                div { dt { (say::MERGES) } dd { (number(stats, "merges")) } }
+                div { dt { (say::PAGES) } dd { (say::OfPages { personal: &number(&pages, "personalised"), all: &number(&pages, "decided") }) } }
             }
-            @if !codes.is_empty() { details { summary { "Rejected, by code" } (table("Rejected signals", &["Code", "Signals"], &codes)) } }
+            @if !codes.is_empty() { details { summary { (say::BY_CODE) } (table(say::REJECTED_SIGNALS, &[columns::CODE, live::SIGNALS], &codes)) } }
         }
     }
 }
@@ -115,8 +115,8 @@ fn by_day(stats: &Value) -> Markup {
     html! {
         @if !days.is_empty() {
             div.columns {
-                (chart("Signals by day", [("Taken", "accepted"), ("Sent twice", "duplicate"), ("Rejected", "rejected")]))
-                (chart("Merges and pages by day", [("Merges", "merges"), ("Personal pages", "personalised"), ("Signals lost", "missing")]))
+                (chart(say::SIGNALS, [(say::TAKEN, "accepted"), (say::TWICE, "duplicate"), (say::REJECTED, "rejected")]))
+                (chart(say::MERGES_BY_DAY, [(say::MERGES, "merges"), (say::PERSONAL, "personalised"), (say::MISSING, "missing")]))
             }
         }
     }
@@ -130,18 +130,13 @@ const DRAWN: u32 = 3;
 /// How many visitors there are, known and unknown, day by day.
 async fn visitors(visit: &Visit<'_>, today: i64) -> Result<Markup> {
     let days = index::visitors_by_day(visit.env, today, today - DAYS).await?;
-    let (title, told) =
-        ("Visitors over time", "Known customers who were seen on the site, and unknown visitors.");
+    let (title, told) = (say::VISITORS, say::VISITORS_MEAN);
     if days.len() > 1 {
-        return Ok(chart_of_days(title, told, &["Known", "Unknown"], &days));
+        return Ok(chart_of_days(title, told, &[customers::KNOWN, customers::UNKNOWN], &days));
     }
     let nobody = days.iter().flat_map(|day| day.as_array().into_iter().flatten().skip(1)).all(|n| *n == 0);
     let next = nobody && visit.sees("tracking");
-    Ok(not_yet(
-        title,
-        told,
-        &html! { @if next { p { a href=(to("tracking")) { "Put the tracking script on your site" } } } },
-    ))
+    Ok(not_yet(title, told, &html! { @if next { p { a href=(to("tracking")) { (say::TRACK) } } } }))
 }
 
 /// How many are in the largest segments, day by day.
@@ -155,7 +150,7 @@ async fn segment_sizes(visit: &Visit<'_>, today: i64) -> Result<Markup> {
     };
     let names: Vec<String> = list(0).iter().map(shown).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let (title, told) = ("Segments over time", "The largest segments and their members.");
+    let (title, told) = (say::LARGEST, say::LARGEST_MEAN);
     Ok(match list(1) {
         _ if segments.is_empty() => html! {},
         [] | [_] => not_yet(title, told, &html! {}),
@@ -167,7 +162,7 @@ fn not_yet(title: &str, told: &str, next: &Markup) -> Markup {
     html! {
         section.card {
             h2 { (title) }
-            p.quiet { (told) " They are counted once a day, and drawn here from the second day on." }
+            p.quiet { (told) " " (say::LATER) }
             (next)
         }
     }
@@ -185,14 +180,14 @@ fn chart_of_days(title: &str, told: &str, lines: &[&str], days: &[Value]) -> Mar
             std::iter::once(date).chain(cells.map(|cell| html! { (plain(cell)) })).collect()
         })
         .collect();
-    let head: Vec<&str> = std::iter::once("Day (UTC)").chain(lines.iter().copied()).collect();
+    let head: Vec<&str> = std::iter::once(columns::DAY).chain(lines.iter().copied()).collect();
     html! {
         section.card {
             h2 { (title) }
             @if !told.is_empty() { p.quiet { (told) } }
             div.chart data-days=(json::text(&days.iter().cloned().collect())) data-lines=(lines.join("\n")) role="img"
-                aria-label={ (title) "; the numbers stand in the table below." } {}
-            details { summary { "As numbers" } (table(title, &head, &rows)) }
+                aria-label=(common::Drawn { what: &title }) {}
+            details { summary { (common::AS_NUMBERS) } (table(title, &head, &rows)) }
         }
     }
 }
@@ -228,10 +223,10 @@ fn chart(hours: &[[u64; 3]]) -> Markup {
         .collect();
     html! {
         section.card {
-            h2 { "The last 24 hours" }
+            h2 { (say::HOURS) }
             div.chart data-hours=(json::text(&hours.iter().map(|hour| Value::from(hour.to_vec())).collect())) role="img"
-                aria-label="Activities by hour; the numbers stand in the table below." {}
-            details { summary { "As numbers" } (table("Activities by hour", &["Hour", "Views", "Other activities"], &rows)) }
+                aria-label=(common::Drawn { what: &say::BY_HOUR }) {}
+            details { summary { (common::AS_NUMBERS) } (table(say::BY_HOUR, &[columns::HOUR, live::VIEWS, say::OTHERS], &rows)) }
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What all pages have around them, and what all answers have in common.
 
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, Render as _, html};
 use msci_core::access::{Role, of_page};
 use msci_core::json;
 use worker::{Response, ResponseBuilder};
 
 use super::ROOT;
 use super::parts::text;
+use super::texts::{experiences, layout as say};
 use crate::error::Result;
 use crate::{assets, names};
 
@@ -18,20 +19,20 @@ const ALONE: &str = "frame-src 'self'; frame-ancestors 'none'";
 
 /// Every page of the navigation: its address, and how people call it.
 const PAGES: [(&str, &str); 14] = [
-    ("", "Home"),
-    ("tracking", "Web tracking & personalization"),
-    ("customers", "Customers"),
-    ("tables", "Tables"),
-    ("measures", "Measures"),
-    ("segments", "Segments"),
-    ("experiences", "Experiences"),
-    ("activations", "Activations"),
-    ("live", "Live"),
-    ("jobs", "Jobs"),
-    ("privacy", "Privacy"),
-    ("tokens", "Tokens"),
-    ("audit", "Audit"),
-    ("sign-out", "Sign out"),
+    ("", say::HOME),
+    ("tracking", say::TRACKING),
+    ("customers", say::CUSTOMERS),
+    ("tables", say::TABLES),
+    ("measures", say::MEASURES),
+    ("segments", say::SEGMENTS),
+    ("experiences", say::EXPERIENCES),
+    ("activations", say::ACTIVATIONS),
+    ("live", say::LIVE),
+    ("jobs", say::JOBS),
+    ("privacy", say::PRIVACY),
+    ("tokens", say::TOKENS),
+    ("audit", say::AUDIT),
+    ("sign-out", say::SIGN_OUT),
 ];
 
 /// Address of a page.
@@ -40,14 +41,14 @@ pub(super) fn to(path: &str) -> String {
 }
 
 /// A page with the navigation of whoever has this role; `at` is where in it.
-pub(super) fn page(status: u16, role: Role, at: &str, title: &str, body: &Markup) -> Result<Response> {
+pub(super) fn page(status: u16, role: Role, at: &str, title: &Markup, body: &Markup) -> Result<Response> {
     document(
         status,
         title,
         &html! {
-            a.skip href="#main" { "Skip to the page" }
+            a.skip href="#main" { (say::SKIP) }
             div.frame {
-                nav.side aria-label="Console" {
+                nav.side aria-label=(say::CONSOLE) {
                     p.brand { "MSCI" }
                     ul {
                         @for (path, name) in PAGES.iter().filter(|(path, _)| role >= of_page(&[path])) {
@@ -66,9 +67,9 @@ pub(super) fn page(status: u16, role: Role, at: &str, title: &str, body: &Markup
 /// its policy lets in. It hands on what is picked there.
 pub(super) fn frame(of: &str) -> Result<Response> {
     let origin = web_sys::Url::new(of)?.origin();
-    let body = html! { iframe.picked data-src=(of) sandbox="allow-scripts" title="Page of the site" referrerpolicy="no-referrer" {} };
+    let body = html! { iframe.picked data-src=(of) sandbox="allow-scripts" title=(experiences::SITE) referrerpolicy="no-referrer" {} };
     let framed = format!("frame-src {origin}; frame-ancestors 'self'");
-    document(200, "Pick an element", &body, &framed)
+    document(200, &experiences::PICK.render(), &body, &framed)
 }
 
 /// A part of a page that is there already.
@@ -77,11 +78,11 @@ pub(super) fn part(body: Markup) -> Result<Response> {
 }
 
 /// A page without one.
-pub(super) fn alone(status: u16, title: &str, body: &Markup) -> Result<Response> {
+pub(super) fn alone(status: u16, title: &Markup, body: &Markup) -> Result<Response> {
     document(
         status,
         title,
-        &html! { a.skip href="#main" { "Skip to the page" } main.alone #main tabindex="-1" { h1 { (title) } (body) } },
+        &html! { a.skip href="#main" { (say::SKIP) } main.alone #main tabindex="-1" { h1 { (title) } (body) } },
         ALONE,
     )
 }
@@ -89,18 +90,18 @@ pub(super) fn alone(status: u16, title: &str, body: &Markup) -> Result<Response>
 /// What could not be done, in words.
 pub(super) fn fault(status: u16, role: Role, words: &str) -> Result<Response> {
     let title = match status {
-        403 => "Not allowed",
-        404 => "Not found",
-        _ => "That did not work",
+        403 => say::NOT_ALLOWED,
+        404 => say::NOT_FOUND,
+        _ => say::NOT_WORKED,
     };
     let words = html! {
         div.note.bad role="alert" { p { (words) } }
-        p { a href=(to("")) { "Home" } }
+        p { a href=(to("")) { (say::HOME) } }
     };
-    page(status, role, "none", title, &words)
+    page(status, role, "none", &title.render(), &words)
 }
 
-fn document(status: u16, title: &str, body: &Markup, framing: &str) -> Result<Response> {
+fn document(status: u16, title: &Markup, body: &Markup, framing: &str) -> Result<Response> {
     let files = json::value(&assets::text("www.json")?)?;
     let file = |ending: &str| to(&format!("assets/{}", text(&files, ending)));
     html(
@@ -112,7 +113,7 @@ fn document(status: u16, title: &str, body: &Markup, framing: &str) -> Result<Re
                 head {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
-                    title { (title) " · MSCI" }
+                    title { (say::Title { page: title }) }
                     link rel="stylesheet" href=(file("css"));
                     script src=(file("js")) defer {}
                     // Nobody asks for an icon that is not there.

@@ -1,12 +1,13 @@
 //! Signals with their verdicts, as they arrive. Without scripts it is what came last; loading it again goes on.
 
-use maud::html;
+use maud::{Render as _, html};
 use serde_json::Value;
 
 use super::Answer;
 use super::ask::Visit;
 use super::layout::to;
 use super::parts::{plain, table, tabs, text, time};
+use super::texts::{columns, layout, live as say};
 use crate::access::audit;
 use crate::calls;
 use crate::error::Result;
@@ -16,13 +17,14 @@ use crate::platform::now;
 pub(super) const EVENTS: &str = "live/events";
 
 const TYPES: [(&str, &str); 6] = [
-    ("", "All"),
-    ("view", "Views"),
-    ("action", "Actions"),
-    ("event", "Events"),
-    ("user", "Sign-ins"),
-    ("consent", "Consents"),
+    ("", say::ALL),
+    ("view", say::VIEWS),
+    ("action", say::ACTIONS),
+    ("event", say::EVENTS),
+    ("user", say::USERS),
+    ("consent", say::CONSENTS),
 ];
+const HEAD: [&str; 5] = [columns::WHEN, columns::TYPE, columns::WHAT, columns::VERDICT, columns::WHOSE];
 
 pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
     let kind = visit.asked("type");
@@ -48,14 +50,14 @@ pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
         })
         .collect();
     let body = html! {
-        (tabs("Types of signals", &views))
+        (tabs(say::TYPES, &views))
         div #live data-events=(to(EVENTS)) data-last=(last) data-type=(kind) data-customers=(to("customers/")) {
-            p #waiting role="status" { "Watching. Signals show here within seconds of their arrival; without scripts, when the page is loaded again." }
-            p { button.plain #pause type="button" hidden aria-pressed="false" { "Pause" } }
-            (table("Signals", &["When", "Type", "What", "Verdict", "Whose"], &rows))
+            p #waiting role="status" { (say::WATCHING) }
+            p { button.plain #pause type="button" hidden aria-pressed="false" { (say::PAUSE) } }
+            (table(say::SIGNALS, &HEAD, &rows))
         }
     };
-    Ok(Answer::Page("live", "Live".to_owned(), body))
+    Ok(Answer::Page("live", layout::LIVE.render(), body))
 }
 
 fn what(signal: &Value) -> &str {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::ask::Visit;
 use super::layout::to;
+use super::texts::{common as say, done as has};
 use crate::http::encoded;
 
 /// A member that is text; empty where it is not.
@@ -45,10 +46,10 @@ pub(super) fn time(value: Option<&Value>) -> Markup {
     let text = match value {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Number(ms)) => ms.as_i64().map(|ms| Timestamp(ms).to_rfc3339()).unwrap_or_default(),
-        _ => return html! { span.quiet { "never" } },
+        _ => return html! { span.quiet { (say::NEVER) } },
     };
     let minutes = text.get(..16).unwrap_or(&text).replace('T', " ");
-    html! { time datetime=(text) { (minutes) " UTC" } }
+    html! { time datetime=(text) { (say::Time { time: &minutes }) } }
 }
 
 /// A table that scrolls by itself where it is too wide.
@@ -97,15 +98,13 @@ pub(super) fn note(kind: &str, words: &Markup) -> Markup {
 /// What the page before has done.
 pub(super) fn done(visit: &Visit<'_>) -> Markup {
     let words = match visit.asked("done").as_str() {
-        "saved" => "Saved. It holds here at once, and everywhere within a minute.",
-        "deleted" => "Deleted.",
-        "unlinked" => "Unlinked. What that browser did is an unknown visitor's again.",
-        "replayed" => "Dead messages are sent again.",
-        "cancelled" => "Cancelled. What was done stays done.",
-        "removed" => {
-            "Removed. It opens nothing from now on, and everywhere within seconds; its sessions have ended."
-        }
-        "erasing" => "The erasure has begun. It is done when its job is.",
+        "saved" => has::SAVED,
+        "deleted" => has::DELETED,
+        "unlinked" => has::UNLINKED,
+        "replayed" => has::REPLAYED,
+        "cancelled" => has::CANCELLED,
+        "removed" => has::REMOVED,
+        "erasing" => has::ERASING,
         _ => return html! {},
     };
     note("good", &html! { (words) })
@@ -129,9 +128,9 @@ pub(super) fn pager(visit: &Visit<'_>, path: &str, answer: &Value) -> Markup {
     let beyond = !visit.asked("skiptoken").is_empty();
     html! {
         @if beyond || !next.is_empty() {
-            nav.pager aria-label="Pages" {
-                @if beyond { a.button.plain href=(to(first)) { "First page" } }
-                @if !next.is_empty() { a.button.plain href=(to(&format!("{path}{}", encoded(next)))) rel="next" { "Next page" } }
+            nav.pager aria-label=(say::PAGES) {
+                @if beyond { a.button.plain href=(to(first)) { (say::FIRST_PAGE) } }
+                @if !next.is_empty() { a.button.plain href=(to(&format!("{path}{}", encoded(next)))) rel="next" { (say::NEXT_PAGE) } }
             }
         }
     }
@@ -149,7 +148,7 @@ pub(super) fn shown(visit: &Visit<'_>, action: &str, body: &Markup) -> Markup {
     if !visit.sends(action) {
         return html! {
             fieldset.still disabled { (body) }
-            p.quiet { "As " (visit.caller.role.name()) " you may look at this, and not change it." }
+            p.quiet { (say::LookOnly { role: &visit.caller.role.name() }) }
         };
     }
     html! {
@@ -184,7 +183,7 @@ pub(super) fn code(id: &str, title: &str, text: &str) -> Markup {
     html! {
         p.title #{ (id) "-title" } { (title) }
         pre #(id) tabindex="0" role="region" aria-labelledby={ (id) "-title" } { (text) }
-        p { button.plain type="button" data-copy=(id) aria-label={ "Copy: " (title) } { "Copy" } }
+        p { button.plain type="button" data-copy=(id) aria-label=(say::CopyOf { what: &title }) { (say::COPY) } }
     }
 }
 

@@ -1,13 +1,14 @@
 //! Signing in and out. A session is a cookie that only this host's own pages send along, and each form says
 //! whose it is: neither another site nor a script of the shop can act in somebody's name.
 
-use maud::html;
+use maud::{Render as _, html};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::FormData;
 use worker::{Env, Request, Response};
 
 use super::ask::Visit;
+use super::texts::{layout as pages, session as say};
 use super::{Answer, ROOT, layout, parts};
 use crate::access::{self, Caller, audit};
 use crate::configuration::Configuration;
@@ -86,21 +87,23 @@ pub(super) fn ask(request: &Request, path: &str) -> Result<Response> {
 fn form_to_sign_in(status: u16, to: &str, fault: &str) -> Result<Response> {
     layout::alone(
         status,
-        "Sign in",
+        &say::TITLE.render(),
         &html! {
             @if !fault.is_empty() { div.note.bad role="alert" { p { (fault) } } }
             form.card method="post" action=(format!("{}{ROOT}sign-in", names::PREFIX)) {
                 input type="hidden" name="to" value=(to);
                 div.field {
-                    label for="token" { "Admin token" }
+                    label for="token" { (say::TOKEN) }
                     input #token name="token" type="password" autocomplete="current-password" required
                         autofocus aria-describedby="token-help";
                     span.help #token-help {
-                        "One that an Administrator made for you. The first one " code { "npm start" }
-                        " prints on your own machine; elsewhere it is the secret " code { "MSCI_ADMIN_TOKEN" } "."
+                        (say::TokenHelp {
+                            command: &html! { code { "npm start" } },
+                            secret: &html! { code { (names::VAR_ADMIN_TOKEN) } },
+                        })
                     }
                 }
-                button { "Sign in" }
+                button { (say::SIGN_IN) }
             }
         },
     )
@@ -124,8 +127,7 @@ pub(super) async fn sign_in(
     };
     let Some((caller, key)) = by else {
         audit::refused(env, known.as_ref(), "console/sign-in", 403, now).await;
-        let fault = "This is not a token for the console. Please look whether all of it was copied.";
-        return form_to_sign_in(403, &to, fault);
+        return form_to_sign_in(403, &to, say::WRONG_TOKEN);
     };
     // Who cannot be told of is not let in.
     audit::begin(env, audit::entry(Some(&caller), "POST", "console/sign-in", 303), now).await?;
@@ -136,10 +138,10 @@ pub(super) async fn sign_in(
 /// Asks before.
 pub(super) fn leave(visit: &Visit<'_>) -> Answer {
     let body = html! {
-        p { "Your session would end by itself twelve hours after you signed in." }
-        (parts::form(visit, "sign-out", &html! { button { "Sign out" } }))
+        p { (say::ENDS) }
+        (parts::form(visit, "sign-out", &html! { button { (pages::SIGN_OUT) } }))
     };
-    Answer::Page("sign-out", "Sign out".to_owned(), body)
+    Answer::Page("sign-out", pages::SIGN_OUT.render(), body)
 }
 
 /// `POST sign-out`
@@ -167,7 +169,7 @@ pub(super) async fn form(request: &Request, session: &Session, limit: usize) -> 
     if session.made(&form.get("form").as_string().unwrap_or_default()) {
         return Ok(form);
     }
-    Err(refused("This form is older than your session. Please go back, load the page again and repeat it."))
+    Err(refused(say::OLD_FORM))
 }
 
 /// Lets a script of one of this session's pages through.
@@ -179,7 +181,7 @@ pub(super) fn script(request: &Request, session: &Session) -> Result<()> {
     if session.made(&header(request, FORM)) {
         return Ok(());
     }
-    Err(refused("This page is older than your session. Please load it again."))
+    Err(refused(say::OLD_PAGE))
 }
 
 /// Browsers say from where a form is sent; whoever does not is no browser.
@@ -192,7 +194,7 @@ fn own_page(request: &Request) -> Result<()> {
     {
         return Ok(());
     }
-    Err(refused("This form was not sent by a page of the console."))
+    Err(refused(say::FOREIGN_FORM))
 }
 
 fn refused(words: &'static str) -> Error {
@@ -203,9 +205,9 @@ async fn fields(request: &Request, limit: usize) -> Result<FormData> {
     // The runtime reads no more than what is announced.
     let length = header(request, "content-length").parse::<usize>();
     if !length.is_ok_and(|length| length <= limit) {
-        return Err(Error::client(413, "too_large", format!("A form may have {limit} bytes.")));
+        return Err(Error::client(413, "too_large", say::LARGE_FORM));
     }
     let form = JsFuture::from(request.inner().form_data()?).await;
-    let form = form.map_err(|_| Error::client(400, "invalid_form", "This is not a form."))?;
+    let form = form.map_err(|_| Error::client(400, "invalid_form", say::NO_FORM))?;
     Ok(form.unchecked_into())
 }

@@ -1,6 +1,6 @@
 //! Who has a token, and what was done with each.
 
-use maud::{Markup, html};
+use maud::{Markup, Render as _, html};
 use serde_json::{Value, json};
 
 use super::Answer;
@@ -9,16 +9,13 @@ use super::layout::to;
 use super::parts::{
     choice, code, confirmed, done, empty, field, form, items, line, note, number, pager, table, text, time,
 };
+use super::texts::{audit, columns, common, layout, tokens as say};
 use crate::error::Result;
 use crate::http::encoded;
 
-const ROLES: [(&str, &str); 3] = [
-    ("Viewer", "Viewer: looks, and changes nothing"),
-    ("Contributor", "Contributor: also changes what there is"),
-    ("Administrator", "Administrator: may do everything"),
-];
-const SCOPES: [(&str, &str); 3] =
-    [("", "Console and both APIs"), ("admin", "Console and admin API"), ("data", "Read API alone")];
+const ROLES: [(&str, &str); 3] =
+    [("Viewer", say::VIEWER), ("Contributor", say::CONTRIBUTOR), ("Administrator", say::ADMINISTRATOR)];
+const SCOPES: [(&str, &str); 3] = [("", say::EVERYTHING), ("admin", say::ADMIN), ("data", say::DATA)];
 
 pub(super) async fn list(visit: &Visit<'_>) -> Result<Answer> {
     page(visit, "").await
@@ -33,28 +30,28 @@ async fn page(visit: &Visit<'_>, fault: &str) -> Result<Answer> {
             let scope = SCOPES.iter().find(|(scope, _)| *scope == text(token, "scope"));
             vec![
                 html! { span.wide { (text(token, "name")) " " span.quiet { (id) } } },
-                html! { span.wide { (text(token, "role")) ", " (scope.map_or("", |(_, words)| words)) } },
+                html! { span.wide { (say::RoleAndScope { role: &text(token, "role"), scope: &scope.map_or("", |(_, words)| words) }) } },
                 time(token.get("lastUsed")),
                 time(token.get("expires")),
                 confirmed(
                     visit,
                     &format!("tokens/{}/delete", encoded(id)),
-                    "Remove",
-                    "Whoever has it is out.",
+                    say::REMOVE,
+                    say::REMOVE_MEANS,
                     &html! {},
                 ),
             ]
         })
         .collect();
-    let head = ["Name", "Role and what it opens", "Last used", "Expires", "Remove"];
+    let head = [columns::NAME, say::OPENS, columns::LAST_USED, columns::EXPIRES, columns::REMOVE];
     let body = html! {
         (done(visit))
         @if !fault.is_empty() { (note("bad", &html! { (fault) })) }
-        @if rows.is_empty() { (empty("There is none yet besides MSCI_ADMIN_TOKEN. Each program and each person should have their own.", None)) }
-        @else { (table("Tokens", &head, &rows)) }
-        section.card { h2 { "New token" } (made(visit)) }
+        @if rows.is_empty() { (empty(say::NONE, None)) }
+        @else { (table(layout::TOKENS, &head, &rows)) }
+        section.card { h2 { (say::NEW) } (made(visit)) }
     };
-    Ok(Answer::Page("tokens", "Tokens".to_owned(), body))
+    Ok(Answer::Page("tokens", layout::TOKENS.render(), body))
 }
 
 fn made(visit: &Visit<'_>) -> Markup {
@@ -65,13 +62,13 @@ fn made(visit: &Visit<'_>) -> Markup {
         visit,
         "tokens",
         &html! {
-            (line("name", "Name", "Who or what it is for; the audit log shows it.", &visit.sent("name")))
-            (choice("role", "Role", "A Contributor changes definitions, imports rows, sends again, unlinks. Settings, tokens, the audit log and the whole of a person's data are an Administrator's.", &owned(&ROLES), &visit.sent("role")))
-            (choice("scope", "Opens", "", &owned(&SCOPES), &visit.sent("scope")))
-            (field("expires", "Expires", "It opens nothing from this day (UTC) on. Empty: never.", &|id, described| html! {
+            (line("name", say::NAME, say::NAME_HELP, &visit.sent("name")))
+            (choice("role", say::ROLE, say::ROLE_HELP, &owned(&ROLES), &visit.sent("role")))
+            (choice("scope", say::SCOPE, "", &owned(&SCOPES), &visit.sent("scope")))
+            (field("expires", say::EXPIRES, say::EXPIRES_HELP, &|id, described| html! {
                 input type="date" id=(id) name="expires" value=(visit.sent("expires")) aria-describedby=(described);
             }))
-            button { "Make token" }
+            button { (say::MAKE) }
         },
     )
 }
@@ -85,11 +82,11 @@ pub(super) async fn make(visit: &Visit<'_>) -> Result<Answer> {
         Err(error) => return page(visit, &error.told().2).await,
     };
     let body = html! {
-        (note("good", &html! { "Made. This is the token " strong { (text(&answer, "name")) } ", and it is shown only now." }))
-        (code("secret", "Token", text(&answer, "token")))
-        p { a.button href=(to("tokens")) { "Go on" } }
+        (note("good", &say::Made { name: &html! { strong { (text(&answer, "name")) } } }.render()))
+        (code("secret", say::TOKEN, text(&answer, "token")))
+        p { a.button href=(to("tokens")) { (common::GO_ON) } }
     };
-    Ok(Answer::Page("tokens", "New token".to_owned(), body))
+    Ok(Answer::Page("tokens", say::NEW.render(), body))
 }
 
 pub(super) async fn remove(visit: &Visit<'_>, id: &str) -> Result<Answer> {
@@ -109,35 +106,36 @@ pub(super) async fn audit(visit: &Visit<'_>) -> Result<Answer> {
             let count = number(entry, "count");
             vec![
                 time(entry.get("at")),
-                html! { span.wide { @if name.is_empty() { span.quiet { "nobody" } } @else { (name) } } },
+                html! { span.wide { @if name.is_empty() { span.quiet { (audit::NOBODY) } } @else { (name) } } },
                 html! { span.wide { (text(entry, "method")) " " code { (text(entry, "route")) } } },
                 html! { span.wide { (outcome(entry)) } },
                 html! { @if count > 1 { (count) } },
             ]
         })
         .collect();
+    let head = [columns::WHEN, columns::WHO, columns::WHAT, columns::OUTCOME, columns::TIMES];
     let body = html! {
-        p { "What was done with which token. Changes and sign-ins stand here one by one; reads and refusals are counted, for each token by the minute. No customer's id is in it." }
+        p { (audit::MEANS) }
         form.row method="get" role="search" action=(to("audit")) {
-            div.field { label for="since" { "Since" } input #since type="date" name="since" value=(since); }
-            button.plain { "Show" }
+            div.field { label for="since" { (audit::SINCE) } input #since type="date" name="since" value=(since); }
+            button.plain { (audit::SHOW) }
         }
-        @if rows.is_empty() { (empty("Nothing is in it of that time.", None)) }
-        @else { (table("Audit", &["When", "Who", "What", "Outcome", "Times"], &rows)) }
+        @if rows.is_empty() { (empty(audit::NONE, None)) }
+        @else { (table(layout::AUDIT, &head, &rows)) }
         (pager(visit, &path, &answer))
     };
-    Ok(Answer::Page("audit", "Audit".to_owned(), body))
+    Ok(Answer::Page("audit", layout::AUDIT.render(), body))
 }
 
 fn outcome(entry: &Value) -> Markup {
     let status = number(entry, "status");
     let words = match status {
-        0 => return html! { span.quiet { "not recorded" } },
-        200..400 => "done",
-        401 => "not known",
-        403 => "not allowed",
-        400..500 => "refused",
-        _ => "failed",
+        0 => return html! { span.quiet { (audit::UNRECORDED) } },
+        200..400 => audit::DONE,
+        401 => audit::UNKNOWN,
+        403 => audit::FORBIDDEN,
+        400..500 => audit::REFUSED,
+        _ => audit::FAILED,
     };
     html! { (words) " " span.quiet { (status) } }
 }

@@ -1,11 +1,13 @@
 //! Web tracking & personalization: whom ids belong to, the script for the site, what its visitors are told.
 
-use maud::{Markup, html};
+use maud::{Markup, Render as _, html};
 use serde_json::{Value, json};
 
 use super::Answer;
 use super::ask::Visit;
+use super::layout::to;
 use super::parts::{check, choice, code, done, note, pairs, shown, text, time};
+use super::texts::{common, layout, tracking as say};
 use crate::assets;
 use crate::error::Result;
 use crate::storage::index;
@@ -33,19 +35,19 @@ async fn page(visit: &Visit<'_>, fault: &str) -> Result<Answer> {
         (unverified(visit))
         (claimed(visit).await?)
         (arriving(visit).await?)
-        section.card { h2 { "Settings" } (settings(visit)) }
+        section.card { h2 { (say::SETTINGS) } (settings(visit)) }
         section.card {
-            h2 { "Script" }
-            p { "Put it into the head of every page, before other scripts. It loads without holding the page up, and the page works without it." }
-            (code("script", "Into the page", text(&snippet, "script")))
-            (code("gtm", "Google Tag Manager: a tag of type Custom HTML, on All Pages", text(&snippet, "gtm")))
-            (code("npm", "Sites with a bundler: npm install msci-sdk", text(&snippet, "npm")))
-            (code("wordpress", "WordPress: a plugin of one file, wp-content/plugins/msci.php", text(&snippet, "wordpress")))
+            h2 { (say::SCRIPT) }
+            p { (say::SCRIPT_HELP) }
+            (code("script", say::PLAIN, text(&snippet, "script")))
+            (code("gtm", say::GTM, text(&snippet, "gtm")))
+            (code("npm", say::NPM, text(&snippet, "npm")))
+            (code("wordpress", say::WORDPRESS, text(&snippet, "wordpress")))
         }
-        section.card { h2 { "Tell your visitors" } (disclosure(visit)) }
-        section.card { h2 { "Optimizely" } div data-optimizely=(visit.caller.role.name()) {} }
+        section.card { h2 { (say::VISITORS) } (disclosure(visit)) }
+        section.card { h2 { (say::OPTIMIZELY) } div data-optimizely=(visit.caller.role.name()) {} }
     };
-    Ok(Answer::Page("tracking", "Web tracking & personalization".to_owned(), body))
+    Ok(Answer::Page("tracking", layout::TRACKING.render(), body))
 }
 
 /// Stands as long as anyone can claim to be anybody.
@@ -56,16 +58,15 @@ fn unverified(visit: &Visit<'_>) -> Markup {
     html! {
         div.note.warn role="status" {
             p {
-                strong { "Verification is off. " }
-                "Anyone who knows or guesses a customer's id can claim it in their browser, and then sees what your "
-                "pages show to that customer. That is good enough to try things out, and not for a shop."
+                strong { (say::OFF) } " " (say::OFF_MEANS)
             }
             details {
-                summary { "Code that signs a token on your server" }
+                summary { (say::SIGNING) }
                 p {
-                    "When a customer is signed in, your server signs a token with the secret "
-                    code { "MSCI_IDENTITY_SECRET" } ", and the page hands it on: "
-                    code { "MSCI.setUser({ authId, token })" } ". Then require verification below."
+                    (say::SigningHelp {
+                        secret: &html! { code { "MSCI_IDENTITY_SECRET" } },
+                        call: &html! { code { "MSCI.setUser({ authId, token })" } },
+                    })
                 }
                 @for (id, title, file) in &TOKENS { (code(id, title, &assets::text(file).unwrap_or_default())) }
             }
@@ -81,9 +82,8 @@ async fn claimed(visit: &Visit<'_>) -> Result<Markup> {
     Ok(html! {
         @if claims > 0 {
             div.note { p {
-                strong { "Claims: " (claims) ". " }
-                "So many sign-ins came without a token that proves them. They made no link: each stands at its "
-                a href=(super::layout::to("customers?kind=unknown")) { "unknown visitor" } ", until the same is proven."
+                strong { (say::Claims { number: &claims }) } " "
+                (say::ClaimsMean { visitor: &html! { a href=(to("customers?kind=unknown")) { (say::VISITOR) } } })
             } }
         }
     })
@@ -93,15 +93,20 @@ async fn claimed(visit: &Visit<'_>) -> Result<Markup> {
 async fn arriving(visit: &Visit<'_>) -> Result<Markup> {
     let newest = index::newest(visit.env, 1).await?;
     Ok(html! {
-        section.card #arriving hx-get=(super::layout::to(&format!("tracking?part={ARRIVING}"))) hx-target="this"
+        section.card #arriving hx-get=(to(&format!("tracking?part={ARRIVING}"))) hx-target="this"
             hx-swap="outerHTML" hx-trigger="every 3s" {
-            h2 { "Are signals arriving?" }
+            h2 { (say::ARRIVING) }
             @if let Some(activity) = newest.first() {
                 p #arrived {
-                    strong { "Yes. " } "The newest: " (text(activity, "type")) " " q { (text(activity, "title")) } ", " (time(activity.get("time"))) "."
+                    strong { (say::YES) } " "
+                    (say::Newest {
+                        kind: &text(activity, "type"),
+                        title: &html! { q { (text(activity, "title")) } },
+                        time: &time(activity.get("time")),
+                    })
                 }
             } @else {
-                p { strong { "Not yet. " } "Open a page of your site that has the script; it shows here within seconds." }
+                p { strong { (say::NOT_YET) } " " (say::NOT_YET_HELP) }
             }
         }
     })
@@ -111,19 +116,11 @@ fn settings(visit: &Visit<'_>) -> Markup {
     let settings = visit.configuration.settings();
     let tables = visit.configuration.definitions.bundle.tables.keys();
     let named = |value: &str, words: &str| (value.to_owned(), words.to_owned());
-    let tables: Vec<_> = [named("", "None: all visitors stay unknown")]
-        .into_iter()
-        .chain(tables.map(|name| named(name, name)))
-        .collect();
+    let tables: Vec<_> =
+        [named("", say::NO_TABLE)].into_iter().chain(tables.map(|name| named(name, name))).collect();
     let table = settings.tracking_table.as_deref().unwrap_or_default();
-    let verification = [
-        named("off", "Off: what the page says is believed"),
-        named("required", "Required: only a token that your server signed makes a link"),
-    ];
-    let consent = [
-        named("implied", "Implied: visitors are tracked until they refuse"),
-        named("required", "Required: nothing is kept or sent before they agree"),
-    ];
+    let verification = [named("off", say::BELIEVED), named("required", say::REQUIRED)];
+    let consent = [named("implied", say::IMPLIED), named("required", say::AGREED)];
     let verifies = if settings.identity.verification == Verification::Off { "off" } else { "required" };
     let listens = |input| settings.consent.inputs.contains(&input);
     let mode = if settings.consent.mode == ConsentMode::Implied { "implied" } else { "required" };
@@ -131,13 +128,13 @@ fn settings(visit: &Visit<'_>) -> Markup {
         visit,
         "tracking",
         &html! {
-            (choice("table", "Identity table", "The imported table whose primary key your site calls a customer by (authId).", &tables, table))
-            (choice("verification", "Verification", "Whether a browser has to prove who its visitor is.", &verification, verifies))
-            (choice("consent", "Consent", "Whether your law lets you track before somebody agreed. Your consent banner calls MSCI.setConsent().", &consent, mode))
-            (check("tcf", "A consent platform asks: IAB Transparency & Consent Framework 2", listens(ConsentInput::Tcf)))
-            (check("google", "A consent platform asks: Google Consent Mode 2", listens(ConsentInput::GoogleConsentMode)))
-            (check("gpc", "Global Privacy Control counts as a refusal", settings.consent.honour_gpc))
-            button { "Save" }
+            (choice("table", say::TABLE, say::TABLE_HELP, &tables, table))
+            (choice("verification", say::VERIFICATION, say::VERIFICATION_HELP, &verification, verifies))
+            (choice("consent", say::CONSENT, say::CONSENT_HELP, &consent, mode))
+            (check("tcf", say::TCF, listens(ConsentInput::Tcf)))
+            (check("google", say::GOOGLE, listens(ConsentInput::GoogleConsentMode)))
+            (check("gpc", say::GPC, settings.consent.honour_gpc))
+            button { (common::SAVE) }
         },
     )
 }
@@ -161,15 +158,14 @@ pub(super) async fn save(visit: &Visit<'_>) -> Result<Answer> {
 fn disclosure(visit: &Visit<'_>) -> Markup {
     let days = visit.configuration.settings().cookie.max_age_days;
     let cookies = [
-        ("_msci", format!("An id of this browser, made at random. {days} days from the last visit.")),
-        ("__Host-msci_p", format!("Proof that this browser signed in. No script can read it. {days} days.")),
-        ("_msci_v", "Which of the visitor's actions a page has to know already. Two minutes.".to_owned()),
-        ("_msci_optout", "Remembers a refusal.".to_owned()),
+        ("_msci", say::CookieId { days: &days }.render()),
+        ("__Host-msci_p", say::CookieProof { days: &days }.render()),
+        ("_msci_v", say::COOKIE_VERSION.render()),
+        ("_msci_optout", say::COOKIE_REFUSAL.render()),
     ];
-    let cookies: Vec<_> =
-        cookies.into_iter().map(|(name, words)| (name.to_owned(), html! { (words) })).collect();
+    let cookies: Vec<_> = cookies.into_iter().map(|(name, words)| (name.to_owned(), words)).collect();
     html! {
-        p { "These first-party cookies are set, and signals that were not sent yet wait in the browser's own database (IndexedDB)." }
+        p { (say::COOKIES) }
         (pairs(&cookies))
     }
 }

@@ -1,6 +1,6 @@
 //! Long work as people see it: rows uploaded, jobs under way, people erased.
 
-use maud::{Markup, html};
+use maud::{Markup, Render as _, html};
 use serde_json::{Value, json};
 use wasm_bindgen::JsValue;
 
@@ -8,6 +8,7 @@ use super::Answer;
 use super::ask::Visit;
 use super::layout::to;
 use super::parts::{check, choice, done, empty, form, items, line, note, number, plain, table, text};
+use super::texts::{columns, counts, jobs, layout, privacy, upload};
 use crate::error::Result;
 use crate::http::encoded;
 
@@ -19,10 +20,10 @@ pub(super) async fn upload(visit: &Visit<'_>, name: &str) -> Result<Answer> {
     let ending = called.rsplit('.').next().unwrap_or_default();
     let csv = matches!(ending, "csv" | "txt");
     let kind = if csv { "text/csv" } else { "application/x-ndjson" };
-    let title = format!("Upload to {name}");
-    let back = html! { p { a href=(to(&format!("tables/{}", encoded(name)))) { "Back to the table" } } };
+    let title = upload::Title { table: &name }.render();
+    let back = html! { p { a href=(to(&format!("tables/{}", encoded(name)))) { (upload::BACK) } } };
     if called.is_empty() {
-        let words = note("bad", &html! { "No file was chosen." });
+        let words = note("bad", &upload::NO_FILE.render());
         return Ok(Answer::Page("tables", title, html! { (words) (back) }));
     }
     let told = match visit.send("POST", &format!("tables/{}/rows", encoded(name)), kind, Some(file)).await {
@@ -31,6 +32,14 @@ pub(super) async fn upload(visit: &Visit<'_>, name: &str) -> Result<Answer> {
     };
     Ok(Answer::Page("tables", title, html! { (told) (back) }))
 }
+
+/// What an upload counts, and how people call it.
+const COUNTS: [(&str, &str); 4] = [
+    ("received", counts::RECEIVED),
+    ("created", counts::CREATED),
+    ("updated", counts::UPDATED),
+    ("unchanged", counts::UNCHANGED),
+];
 
 fn verdicts(report: &Value) -> Markup {
     let rejected = items(report, "rejected");
@@ -47,14 +56,14 @@ fn verdicts(report: &Value) -> Markup {
     let unlisted = number(report, "unlisted");
     html! {
         dl.numbers {
-            @for name in ["received", "created", "updated", "unchanged"] { div { dt { (name) } dd { (number(report, name)) } } }
-            div { dt { "rejected" } dd { (rejected.len() as u64 + unlisted) } }
+            @for (name, words) in COUNTS { div { dt { (words) } dd { (number(report, name)) } } }
+            div { dt { (counts::REJECTED) } dd { (rejected.len() as u64 + unlisted) } }
         }
-        @if rows.is_empty() { (note("good", &html! { "Every line was taken." })) }
+        @if rows.is_empty() { (note("good", &upload::ALL_TAKEN.render())) }
         @else {
-            h2 { "Lines that were not taken" }
-            (table("Lines that were not taken", &["Line", "Code", "Why"], &rows))
-            @if unlisted > 0 { p { "And " (unlisted) " more." } }
+            h2 { (upload::NOT_TAKEN) }
+            (table(upload::NOT_TAKEN, &[columns::LINE, columns::CODE, columns::WHY], &rows))
+            @if unlisted > 0 { p { (upload::More { number: &unlisted }) } }
         }
     }
 }
@@ -70,35 +79,35 @@ pub(super) async fn jobs(visit: &Visit<'_>) -> Result<Answer> {
                 html! { (described(text(job, "kind"))) },
                 html! { (text(job, "state")) @if let Some(error) = job.get("error") { " " span.quiet { (plain(error)) } } },
                 html! {
-                    @if running { progress max=(total.max(1)) value=(so_far) aria-label={ "Progress of job " (id) } {} " " }
-                    (so_far) " of " (total)
+                    @if running { progress max=(total.max(1)) value=(so_far) aria-label=(jobs::ProgressOf { job: &id }) {} " " }
+                    (jobs::SoFar { done: &so_far, total: &total })
                 },
                 // At once: what is asked again every few seconds cannot be asked about. The id keeps the focus on it.
-                html! { @if running && (text(job, "kind") != "erase" || visit.sees("privacy")) { (form(visit, &format!("jobs/{id}/cancel"), &html! { button.bad #{ "cancel-" (id) } { "Cancel" } })) } },
+                html! { @if running && (text(job, "kind") != "erase" || visit.sees("privacy")) { (form(visit, &format!("jobs/{id}/cancel"), &html! { button.bad #{ "cancel-" (id) } { (jobs::CANCEL) } })) } },
             ]
         })
         .collect();
     let body = html! {
         (done(visit))
-        @if rows.is_empty() { (empty("No job has run. Imports, changed segments and erasures are jobs.", None)) }
+        @if rows.is_empty() { (empty(jobs::NONE, None)) }
         @else {
             div #jobs hx-get=(to("jobs")) hx-select="#jobs" hx-target="this" hx-swap="outerHTML" hx-trigger="every 3s" {
-                (table("Jobs", &["What", "State", "Progress", "Stop"], &rows))
+                (table(layout::JOBS, &[columns::WHAT, columns::STATE, columns::PROGRESS, columns::STOP], &rows))
             }
         }
     };
-    Ok(Answer::Page("jobs", "Jobs".to_owned(), body))
+    Ok(Answer::Page("jobs", layout::JOBS.render(), body))
 }
 
 fn described(kind: &str) -> &str {
     match kind {
-        "rebuild" => "Make the index again",
-        "erase" => "Erase somebody",
-        "push" => "Carry imported rows to customers",
-        "evaluate" => "Bring customers to changed definitions",
-        "drop" => "Take away the rows of a deleted table",
-        "deliver" => "Send messages of activations",
-        "retain" => "Take away what is too old",
+        "rebuild" => jobs::REBUILD,
+        "erase" => jobs::ERASE,
+        "push" => jobs::PUSH,
+        "evaluate" => jobs::EVALUATE,
+        "drop" => jobs::DROP,
+        "deliver" => jobs::DELIVER,
+        "retain" => jobs::RETAIN,
         other => other,
     }
 }
@@ -115,9 +124,9 @@ pub(super) fn privacy(visit: &Visit<'_>) -> Answer {
 /// What a person is known by.
 pub(super) fn names() -> Vec<(String, String)> {
     let kinds = [
-        ("authId", "Their id in your table (authId)"),
-        ("cookieId", "Their browser's id (cookie _msci)"),
-        ("customerId", "Their customer id"),
+        ("authId", privacy::AUTH_ID),
+        ("cookieId", privacy::COOKIE_ID),
+        ("customerId", privacy::CUSTOMER_ID),
     ];
     kinds.into_iter().map(|(kind, words)| (kind.to_owned(), words.to_owned())).collect()
 }
@@ -129,26 +138,26 @@ fn erasing(visit: &Visit<'_>, fault: &str) -> Answer {
     };
     let body = html! {
         @if !fault.is_empty() { (note("bad", &html! { (fault) })) }
-        p { a href=(to("consents")) { "What somebody agreed to: the consent log" } }
+        p { a href=(to("consents")) { (privacy::CONSENTS) } }
         section.card {
-            h2 { "Erase a person" }
-            p { "Everything held about them goes, in every place, within a minute: signals, links, attributes, the imported row. What still arrives of before is refused. It cannot be taken back." }
+            h2 { (privacy::ERASE) }
+            p { (privacy::MEANS) }
             (form(visit, "privacy", &html! {
-                (choice("kind", "Who is known by", "Of a browser that belongs to a customer, the customer is erased.", &names(), &given("kind")))
-                (line("id", "Id", "As it stands on the customer's page.", &given("id")))
-                (check("sure", "Erase this person for good", false))
-                button.bad { "Erase" }
+                (choice("kind", privacy::KIND, privacy::KIND_HELP, &names(), &given("kind")))
+                (line("id", privacy::ID, privacy::ID_HELP, &given("id")))
+                (check("sure", privacy::SURE, false))
+                button.bad { (privacy::BEGIN) }
             }))
         }
     };
-    Answer::Page("privacy", "Privacy".to_owned(), body)
+    Answer::Page("privacy", layout::PRIVACY.render(), body)
 }
 
 pub(super) async fn erase(visit: &Visit<'_>) -> Result<Answer> {
     let (kind, id) = (visit.sent("kind"), visit.sent("id"));
     let id = id.trim();
     if id.is_empty() || visit.sent("sure") != "yes" {
-        return Ok(erasing(visit, "Say who, and tick the box: it cannot be taken back."));
+        return Ok(erasing(visit, privacy::UNSURE));
     }
     match visit.call("POST", "privacy/erase", Some(&json!({ kind: id }))).await {
         Ok(_) => Ok(Answer::Done("jobs?done=erasing".to_owned())),

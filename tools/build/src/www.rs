@@ -4,11 +4,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::{Map, Value};
 
 use crate::bytes::hashed_name;
-use crate::place::{Place, empty_folder, files_below, read, write};
+use crate::place::{Place, empty_folder, files_below, read, read_text, write};
 use crate::stamp::{Inputs, step};
 
 /// Sources below `www/console`, each a file of its own.
@@ -30,22 +30,41 @@ fn names(place: &Place) -> PathBuf {
     place.dist.join("www/www.json")
 }
 
+/// The texts of the console as its scripts see them: `texts.group.key` becomes what it says, `texts.group` all of
+/// them by key. So a script has those that it uses, and no more.
+fn texts(place: &Place) -> Result<Vec<String>> {
+    let read: Value = serde_json::from_str(&read_text(&place.root.join("www/console/texts.json"))?)?;
+    let mut defined = Vec::new();
+    for half in ["pages", "scripts"] {
+        for (group, texts) in read.get(half).and_then(Value::as_object).context("texts.json lacks a half")? {
+            defined.push(format!("--define:texts.{group}={texts}"));
+            for (key, text) in texts.as_object().context("texts.json has a group of no texts")? {
+                defined.push(format!("--define:texts.{group}.{key}={text}"));
+            }
+        }
+    }
+    Ok(defined)
+}
+
 fn bundle(place: &Place) -> Result<()> {
+    let texts = texts(place)?;
     let folder = place.dist.join("www/assets");
     empty_folder(&folder)?;
     let mut list = Map::new();
     for (stem, ending) in FILES {
         let out = place.stage.join(format!("www/{stem}.{ending}"));
-        place.esbuild([
-            &format!("www/console/{stem}.{ending}"),
+        let (from, to) = (format!("www/console/{stem}.{ending}"), format!("--outfile={}", out.display()));
+        let plain = [
+            &from,
             "--bundle",
             "--minify",
             "--charset=utf8",
             "--format=iife",
             "--target=es2022",
             "--legal-comments=none",
-            &format!("--outfile={}", out.display()),
-        ])?;
+            &to,
+        ];
+        place.esbuild(plain.into_iter().chain(texts.iter().map(String::as_str)))?;
         let bytes = read(&out)?;
         let name = hashed_name(stem, ending, &bytes);
         write(&folder.join(&name), bytes)?;

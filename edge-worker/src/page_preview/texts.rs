@@ -1,0 +1,3 @@
+//! What the line on top of a preview says, of `www/console/texts.json`: made by `build.rs`.
+
+include!(concat!(env!("OUT_DIR"), "/texts.rs"));
