@@ -257,11 +257,11 @@ test("whoever is erased is told about no more, and is in no list", async (t) => 
   const before = to.of(customer).length;
   to.answers(() => 204);
   // Somebody else's messages go on; by then the next try of hers would have come too.
+  to.clock(600_000);
+  await msci.clock(600_000);
+  t.after(() => msci.clock(0));
   const him = visitor();
   await him.turn(1);
-  await msci.clock(600_000);
-  to.clock(600_000);
-  t.after(() => msci.clock(0));
   await told(to, await him.customer(), 1);
   assert.equal((await profile(msci, her.cookieId)).status, 404);
   assert.equal(to.of(customer).length, before);
