@@ -72,14 +72,13 @@ export function plan(id, lines) {
   pages.set(id, path);
   fail(id, "plan");
   if (path[2] === "prepare") return "";
-  return path[2] === "decide" ? "-rkey" : ["ask", "hang"].includes(path[2] ?? "") ? "-r" : "-";
+  return path[2] === "decide" ? "-60000:key" : ["ask", "hang"].includes(path[2] ?? "") ? "-60000:" : "-";
 }
 /** @param {number} id */
 export async function prepare(id) {
   fail(id, "prepare");
   return "-";
 }
-export const deadline = () => 60_000;
 /** @param {number} id */
 export function decide(id) {
   fail(id, "decide");
