@@ -42,7 +42,10 @@ try {
   const day = Math.floor(Date.now() / (24 * HOUR));
   await msci.admin("POST", "/index/tidy", {});
   await idle(msci);
-  for (let ago = 1; ago <= 21; ago++) await msci.index("INSERT INTO segment_size VALUES ('PremiumBrowsers', ?1, ?2)", day - ago, Math.max(1, 26 - ago - (ago % 3)));
+  for (let ago = 1; ago <= 21; ago++) {
+    await msci.index("INSERT INTO segment_size VALUES ('PremiumBrowsers', ?1, ?2)", day - ago, Math.max(1, 26 - ago - (ago % 3)));
+    await msci.index("INSERT INTO visitor_count VALUES (?1, ?2, ?3)", day - ago, 78 - 3 * ago, 160 - 6 * ago + 9 * (ago % 4));
+  }
   await until(async () => (await msci.admin("GET", "/customers?kind=known&search=")).body.count > 0, "somebody is known");
   const { customers } = (await msci.admin("GET", "/customers?kind=known&top=1")).body;
 
@@ -50,13 +53,13 @@ try {
   mkdirSync(FOLDER, { recursive: true });
   const desk = await open(chromium, msci.base, { viewport: { width: 1200, height: 820 }, deviceScaleFactor: 1 });
   const take = (/** @type {string} */ name) => desk.page.screenshot({ path: join(FOLDER, `${name}.jpg`), type: "jpeg", quality: 72 });
-  await desk.page.locator(".chart canvas").waitFor();
+  await desk.page.locator(".chart canvas").first().waitFor();
   await take("home");
   await desk.open(`customers/${customers[0].customerId}`);
   await take("customer");
   await desk.open("segments/PremiumBrowsers");
   await desk.page.getByText(/in it now/).waitFor();
-  await desk.page.locator(".chart canvas").waitFor();
+  await desk.page.locator(".chart canvas").first().waitFor();
   await desk.page.setViewportSize({ width: 1200, height: 1480 });
   await take("segment");
   await desk.page.setViewportSize({ width: 1200, height: 820 });

@@ -14,6 +14,9 @@ function draw(place) {
   const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
   const series = (/** @type {string} */ label, /** @type {string} */ name) => ({ label, stroke: colour(name), width: 2, points: { show: true } });
   const [unit, time, lines] = hours ? [HOUR, texts.charts.hour, [texts.live.views, texts.home.others]] : [24 * HOUR, texts.columns.day, named.split("\n")];
+  // One moment alone has no width, and the library would show years around it.
+  const [only] = rows.length === 1 ? (rows[0] ?? []) : [];
+  const shown = typeof only === "number" ? [[only - 1], ...rows, [only + 1]] : rows;
   place.replaceChildren();
   new uPlot(
     {
@@ -24,7 +27,7 @@ function draw(place) {
       axes: [axis, { ...axis, size: 60 }],
       scales: { y: { range: (_, __, most) => [0, Math.max(most, 1)] } },
     },
-    /** @type {import("uplot").AlignedData} */ ([rows.map(([at]) => (at ?? 0) * unit), ...lines.map((_, at) => rows.map((row) => row[at + 1] ?? null))]),
+    /** @type {import("uplot").AlignedData} */ ([shown.map(([at]) => (at ?? 0) * unit), ...lines.map((_, at) => shown.map((row) => row[at + 1] ?? null))]),
     place,
   );
 }

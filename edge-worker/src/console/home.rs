@@ -60,19 +60,17 @@ pub(super) async fn show(visit: &Visit<'_>) -> Result<Answer> {
         (since_midnight(stats.get("today").unwrap_or(&Value::Null)))
         (by_day(&stats))
         div.columns { (over_time) }
-        div.columns {
-            section.card {
-                h2 { (layout::SEGMENTS) }
-                @if sizes.is_empty() {
-                    (lacking(visit, say::NO_SEGMENT, ("new/segments", say::MAKE_SEGMENT)))
-                } @else { (table(layout::SEGMENTS, &[columns::SEGMENT, columns::MEMBERS], &sizes)) }
-            }
-            section.card {
-                h2 { (say::NEWEST) }
-                @if newest.is_empty() {
-                    (empty(say::NO_SIGNAL, Some(("tracking", customers::SET_UP))))
-                } @else { (table(say::NEWEST, &[columns::WHEN, columns::WHAT, columns::TITLE], &newest)) }
-            }
+        section.card {
+            h2 { (layout::SEGMENTS) }
+            @if sizes.is_empty() {
+                (lacking(visit, say::NO_SEGMENT, ("new/segments", say::MAKE_SEGMENT)))
+            } @else { (table(layout::SEGMENTS, &[columns::SEGMENT, columns::MEMBERS], &sizes)) }
+        }
+        section.card {
+            h2 { (say::NEWEST) }
+            @if newest.is_empty() {
+                (empty(say::NO_SIGNAL, Some(("tracking", customers::SET_UP))))
+            } @else { (table(say::NEWEST, &[columns::WHEN, columns::WHAT, columns::TITLE], &newest)) }
         }
     };
     Ok(Answer::Page("", layout::HOME.render(), body))
