@@ -120,6 +120,7 @@ test("the page in the frame is nobody's: no cookie, no storage, no way to the co
   });
   assert.deepEqual(inside, ["null", "SecurityError", "SecurityError", "SecurityError", "SecurityError"]);
   // A link of the page is pointed at, not followed.
+  await desk.picking();
   await site().locator("#hero-link").click();
   await page.getByRole("dialog").waitFor({ state: "detached" });
   assert.ok(!asked.some((one) => one.includes("/collect")), asked.join("\n"));
