@@ -26,8 +26,7 @@ test("an experience is made without a line of JSON: an element is picked on the 
   // The site's own page is not ours to judge.
   const { violations } = await new AxeBuilder({ page }).include("dialog").exclude("iframe").analyze();
   assert.deepEqual(violations.map(({ id }) => id), []);
-  await site().locator("#hero-title").click();
-  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await desk.picks((site) => site.locator("#hero-title"));
   assert.equal(await page.getByLabel("Selector").inputValue(), "#hero-title");
   await page.getByLabel("Value", { exact: true }).fill("Winter is coffee");
   await page.getByRole("button", { name: "Add change" }).click();
@@ -120,9 +119,7 @@ test("the page in the frame is nobody's: no cookie, no storage, no way to the co
   });
   assert.deepEqual(inside, ["null", "SecurityError", "SecurityError", "SecurityError", "SecurityError"]);
   // A link of the page is pointed at, not followed.
-  await desk.picking();
-  await site().locator("#hero-link").click();
-  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await desk.picks((site) => site.locator("#hero-link"));
   assert.ok(!asked.some((one) => one.includes("/collect")), asked.join("\n"));
   const url = frame.url();
   const shown = await answer(url);
@@ -147,8 +144,7 @@ test("where the console has a host of its own, the shop's pages are picked on in
   await page.getByRole("dialog").getByText("this host is not the site's").waitFor();
   await page.getByLabel("Page of your site").fill("http://shop.localhost/cart");
   await page.keyboard.press("Enter");
-  await (await there.picking()).locator("h1").click();
-  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await there.picks((site) => site.locator("h1"));
   assert.equal(await page.getByLabel("Selector").inputValue(), "h1");
   const outer = await page.goto(`${there.root}pick?uri=${encodeURIComponent("http://shop.localhost/")}`);
   assert.match(outer?.headers()["content-security-policy"] ?? "", /frame-src http:\/\/shop\.localhost; frame-ancestors 'self'$/);

@@ -84,8 +84,7 @@ test("a table is uploaded, the script pasted, a visitor known, a page changed fo
   await page.getByLabel("Name", { exact: true }).fill("hello");
   await page.getByLabel("For whom").fill("Tier eq 'Gold' and IsMemberOfSegment('Readers')");
   await page.getByRole("button", { name: "Pick on the page" }).click();
-  await (await desk.picking()).getByRole("heading", { name: "Shop" }).click();
-  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await desk.picks((site) => site.getByRole("heading", { name: "Shop" }));
   await page.getByLabel("Value", { exact: true }).last().fill("Hello {{ FirstName }}");
   await page.getByLabel("Held out").fill("0");
   await desk.press("Save");

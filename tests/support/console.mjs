@@ -60,6 +60,17 @@ export async function console(chromium, base, options = {}) {
       await until(() => page.evaluate(() => document.activeElement?.localName === "iframe"), "the page can be picked on");
       return page.frameLocator("iframe[title='The page to pick on']").frameLocator("iframe[title='Page of the site']");
     },
+    /**
+     * Picks an element of it: again until it is taken, since browsers drop clicks on a frame that has only just moved.
+     * @param {(site: import("playwright-core").FrameLocator) => import("playwright-core").Locator} element
+     */
+    async picks(element) {
+      const site = await self.picking();
+      await until(async () => {
+        await element(site).click({ timeout: 2000 }).catch(() => {});
+        return (await page.getByRole("dialog").count()) === 0;
+      }, "the element is taken", 30_000);
+    },
     /** What a first visit to a page transfers. @param {string} path */
     async weighs(path) {
       const fresh = await chromium.newContext({ storageState: await context.storageState() });
