@@ -275,10 +275,11 @@ impl Asked {
         if impersonal {
             cookies.carried = None;
         }
-        let mut candidates = page::candidates(&configuration.definitions, self.path(), self.now);
-        if impersonal {
-            candidates.clear();
-        }
+        let candidates = if impersonal {
+            Vec::new()
+        } else {
+            page::candidates(&configuration.definitions, self.path(), self.now)
+        };
         let decides = !candidates.is_empty();
         let shows_fields = candidates.iter().any(|experience| experience.shows_fields);
         let name = if decides { reader::name(configuration, &cookies) } else { None };
