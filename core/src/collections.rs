@@ -3,6 +3,7 @@
 //! of definitions is [`Map::gathered`]: sorted once, by the one routine there is.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -75,6 +76,25 @@ impl<K: Ord, V> Map<K, V> {
             self.0.insert(at, (key, fresh()));
             at
         });
+        #[allow(clippy::indexing_slicing)] // the place that was just found or filled
+        &mut self.0[at].1
+    }
+
+    /// The same, for one of some keys that are asked for in order, each once: `from` is where to look, and then behind it.
+    pub fn get_or_insert_from(&mut self, from: &mut usize, key: K, fresh: impl FnOnce() -> V) -> &mut V {
+        let rest = self.0.get(*from..).unwrap_or_default();
+        // Where many are asked for it is the first of the rest.
+        let at = match rest.first().map(|(held, _)| held.cmp(&key)) {
+            Some(Ordering::Equal) => Ok(0),
+            Some(Ordering::Less) => rest.binary_search_by(|(held, _)| held.cmp(&key)),
+            Some(Ordering::Greater) | None => Err(0),
+        };
+        let at =
+            at.map_err(|at| from.saturating_add(at)).map(|at| from.saturating_add(at)).unwrap_or_else(|at| {
+                self.0.insert(at, (key, fresh()));
+                at
+            });
+        *from = at.saturating_add(1);
         #[allow(clippy::indexing_slicing)] // the place that was just found or filled
         &mut self.0[at].1
     }
@@ -223,6 +243,11 @@ impl<K: Ord> Set<K> {
         self.0.insert(item, ()).is_none()
     }
 
+    /// Adds one of some that are added in order, each once: `from` is where to look, and then behind it.
+    pub fn insert_from(&mut self, from: &mut usize, item: K) {
+        self.0.get_or_insert_from(from, item, || ());
+    }
+
     /// Whether this one is in it.
     pub fn contains(&self, item: &K) -> bool {
         self.0.contains_key(item)
@@ -338,7 +363,7 @@ mod tests {
 
         #[test]
         fn it_holds_what_a_tree_holds(
-            steps in prop::collection::vec((any::<bool>(), 0_u8..20, 0_u16..60_000), 0..80),
+            steps in prop::collection::vec((any::<bool>(), 0_u8..20, 0_u16..50_000), 0..80),
         ) {
             let (mut map, mut tree) = (Map::new(), BTreeMap::new());
             for (put, key, value) in steps {
@@ -346,6 +371,12 @@ mod tests {
                     prop_assert_eq!(map.insert(key, value), tree.insert(key, value));
                 } else {
                     prop_assert_eq!(map.remove(&key), tree.remove(&key));
+                }
+                // Some, in order.
+                let mut from = 0;
+                for key in (0..key).step_by(3) {
+                    *map.get_or_insert_from(&mut from, key, || 9) += 1;
+                    *tree.entry(key).or_insert(9) += 1;
                 }
                 *map.get_or_insert_with(0, || 7) += 1;
                 *tree.entry(0).or_insert(7) += 1;

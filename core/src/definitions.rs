@@ -18,7 +18,7 @@ use crate::snapshot::Snapshot;
 use crate::template::{Sink, Template, markup};
 use crate::time::{DAY_MS, SECOND_MS, Timestamp};
 
-pub(crate) use self::reach::{Place, Reach};
+pub(crate) use self::reach::Reach;
 
 /// Why a configuration is refused; each is an HTTP 400 and nothing is stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

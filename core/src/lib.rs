@@ -35,6 +35,7 @@ pub mod odata;
 pub mod outcome;
 pub mod page;
 pub mod persona;
+mod places;
 pub mod preview;
 pub mod profile;
 pub mod proof;

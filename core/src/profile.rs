@@ -3,7 +3,6 @@
 //! size of what is kept does not depend on how many there were (law 9).
 
 mod evaluate;
-mod places;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,7 +11,7 @@ use crate::attributes::Attributes;
 use crate::collections::{Map, Set};
 use crate::consent::{Consents, Decisions};
 use crate::counter::{Counter, CounterId};
-use crate::definitions::{BROWSER_ATTRIBUTES, Definitions, Place};
+use crate::definitions::{BROWSER_ATTRIBUTES, Definitions};
 use crate::effects::{Table, Write};
 use crate::export::Held;
 use crate::ids::{CustomerId, SignalKey};
@@ -21,12 +20,11 @@ use crate::membership::{Cause, Membership, Move};
 use crate::mutants::planted;
 use crate::object::UnknownFields;
 use crate::outcome::{self, Outcome};
+use crate::places::{Place, Places};
 use crate::reading::Reading;
 use crate::signal::{Kind, Signal, Source};
 use crate::snapshot::Snapshot;
 use crate::time::Timestamp;
-
-use self::places::Places;
 
 /// The imported row.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -88,6 +86,13 @@ pub struct Profile {
     stirred: bool,
     /// Segments entered and left since they were last taken.
     moves: Vec<Move>,
+}
+
+/// Where the next of some counters, that come in order, may stand.
+#[derive(Default)]
+struct At {
+    counter: usize,
+    dirty: usize,
 }
 
 const HEAD: &str = "head";
@@ -206,8 +211,9 @@ impl Profile {
             Kind::Consent => self.head.consent.note(key, signal),
             Kind::View | Kind::Action | Kind::Event => {
                 let read = Reading::of(signal);
-                for place in definitions.reach.counters(&read) {
-                    self.count(definitions, place, key, &read, now);
+                let mut at = At::default();
+                for place in definitions.reach.counters(&read).iter() {
+                    self.count(definitions, place, &mut at, key, &read, now);
                 }
             }
         }
@@ -216,18 +222,21 @@ impl Profile {
     fn count(
         &mut self,
         definitions: &Definitions,
-        place: u32,
+        place: Place,
+        at: &mut At,
         key: SignalKey,
         read: &Reading<'_>,
         now: Timestamp,
     ) {
         let Some((id, counting)) = definitions.counters.nth(place as usize) else { return };
-        if counting.matches(read)
-            && self.counters.get_or_insert_with(*id, Counter::default).fold(counting, key, read.signal, now)
-        {
-            self.dirty.insert(*id);
+        if !counting.matches(read) {
+            return;
+        }
+        let counter = self.counters.get_or_insert_from(&mut at.counter, *id, Counter::default);
+        if counter.fold(counting, key, read.signal, now) {
+            self.dirty.insert_from(&mut at.dirty, *id);
             if !planted(50) {
-                self.touch(definitions.reach.of_counter(place as usize));
+                self.touch(definitions.reach.of_counter(place));
             }
         }
     }
@@ -303,10 +312,11 @@ impl Profile {
         now: Timestamp,
     ) {
         let read = Reading::of(signal);
-        for place in definitions.reach.counters(&read) {
+        let mut at = At::default();
+        for place in definitions.reach.counters(&read).iter() {
             let counter = definitions.counters.nth(place as usize);
             if counter.is_some_and(|(id, _)| missing.binary_search(id).is_ok()) {
-                self.count(definitions, place, key, &read, now);
+                self.count(definitions, place, &mut at, key, &read, now);
             }
         }
     }

@@ -68,7 +68,12 @@ impl Counter {
 
     /// How many instants lie after `time`.
     fn after(&self, time: Timestamp) -> usize {
-        self.recent.partition_point(|other| *other > time)
+        // Mostly it is none, or all.
+        match (self.recent.first(), self.recent.last()) {
+            (Some(newest), _) if *newest <= time => 0,
+            (_, Some(oldest)) if *oldest > time => self.recent.len(),
+            _ => self.recent.partition_point(|other| *other > time),
+        }
     }
 
     /// Places of those in the window, newest first.
@@ -119,7 +124,9 @@ impl Counter {
             }
         }
         // The stretch that the end is in may still lose some to newer ones.
-        let (passing, _) = window.cell(window.end(now));
+        let end = window.end(now);
+        // Mostly it is the same.
+        let passing = if (start..next).contains(&end) { start } else { window.cell(end).0 };
         let ahead = self.after(passing.plus(-1));
         let reached = self.after(window.begin(now));
         self.recent.truncate(ahead.saturating_add(counting.keep).min(reached));

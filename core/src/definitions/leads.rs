@@ -3,7 +3,7 @@
 
 use super::{BROWSER_ATTRIBUTES, Definitions};
 use crate::collections::Set;
-use crate::definitions::Place;
+use crate::places::Place;
 use crate::reading::Reading;
 use crate::signal::{Kind, Signal};
 use crate::time::Timestamp;
@@ -36,8 +36,8 @@ impl Definitions {
             Kind::Consent => false,
             Kind::View | Kind::Action | Kind::Event => {
                 let read = Reading::of(signal);
-                self.reach.counters(&read).into_iter().map(|place| place as usize).any(|place| {
-                    let counting = self.counters.nth(place);
+                self.reach.counters(&read).iter().any(|place| {
+                    let counting = self.counters.nth(place as usize);
                     ours(self.reach.of_counter(place))
                         && counting.is_some_and(|(_, counting)| counting.matches(&read))
                 })

@@ -4,16 +4,14 @@
 
 use super::Definitions;
 use crate::activity::ActivityField;
-use crate::collections::{Map, Set};
+use crate::collections::Map;
 use crate::counter::{CounterId, Counting};
 use crate::expr::resolve::CustomerField;
 use crate::expr::{Comparison, Expr, Scalar, TextTest};
-use crate::reading::{GRAM, Reading, gram_of};
+use crate::places::{Place, Places};
+use crate::reading::{GRAM, Parts, Reading, grams_of, grams_of_part};
 
-/// A filter, by its place: segments in the order in which they are evaluated, then audiences.
-pub(crate) type Place = u32;
-
-/// Who asks for what.
+/// Who asks for what. Filters have places: segments in the order in which they are evaluated, then audiences.
 #[derive(Debug, Default)]
 pub(crate) struct Reach {
     signals: Signals,
@@ -74,14 +72,14 @@ impl Reach {
         reach
     }
 
-    /// Places of the counters that may count this signal, each once.
-    pub(crate) fn counters(&self, read: &Reading<'_>) -> Vec<u32> {
-        self.signals.candidates(read, self.of_counter.len())
+    /// Places of the counters that may count this signal.
+    pub(crate) fn counters(&self, read: &Reading<'_>) -> Places {
+        self.signals.candidates(read)
     }
 
     /// Who asks for the counter in this place.
-    pub(crate) fn of_counter(&self, counter: usize) -> &[Place] {
-        self.of_counter.get(counter).map_or(&[], Vec::as_slice)
+    pub(crate) fn of_counter(&self, counter: Place) -> &[Place] {
+        self.of_counter.get(counter as usize).map_or(&[], Vec::as_slice)
     }
 
     /// Who asks for an attribute.
@@ -109,26 +107,33 @@ impl Reach {
 /// fewest others need. What is found this way is still tried.
 #[derive(Debug, Default)]
 struct Signals {
-    /// Fields that are looked at, and whether for parts of their text.
-    fields: Vec<(ActivityField, bool)>,
+    /// Fields that are looked at.
+    fields: Vec<Asked>,
     needs: Chains,
-    /// Counters of which more than one need may be met by the same signal.
-    several: Set<u32>,
     /// Counters that need nothing that could be looked up.
-    others: Vec<u32>,
+    others: Places,
+}
+
+/// A field, and what of it is looked up beside that it is there.
+#[derive(Debug)]
+struct Asked {
+    field: ActivityField,
+    value: bool,
+    parts: bool,
 }
 
 /// Something that a signal has or has not: a field, a value of it, three bytes in a row of its text. The
 /// lowest two bits say which of them.
 type Need = u64;
 
-/// Most parts of one text that are considered: its last ones, since beginnings are often alike.
-const GRAMS: usize = 16;
+/// In the place of a counter: no counter needs it, a condition looks for it.
+const NO_COUNTER: u32 = u32::MAX;
 
 impl Signals {
-    fn of<'a>(counters: impl Iterator<Item = &'a Counting>) -> Self {
+    fn of<'a>(counters: impl Iterator<Item = &'a Counting> + Clone) -> Self {
         let mut signals = Self::default();
         let needs: Vec<Vec<Vec<Need>>> = counters
+            .clone()
             .map(|counting| counting.predicate.as_ref().map_or_else(Vec::new, |it| signals.needs(it)))
             .collect();
         let all = needs.iter().flatten().flatten();
@@ -136,18 +141,30 @@ impl Signals {
         for need in all {
             crowd.count(*need);
         }
-        signals.needs = Chains::with_room(needs.len());
+        signals.needs = Chains::with_room(needs.len().saturating_mul(4));
         for (choices, counter) in needs.into_iter().zip(0..) {
             let crowded = |choice: &Vec<Need>| choice.iter().flat_map(|need| crowd.of(*need)).sum::<u32>();
             let Some(choice) = choices.into_iter().min_by_key(crowded) else {
-                signals.others.push(counter);
+                signals.others.insert(counter);
                 continue;
             };
-            let choice: Set<Need> = choice.into_iter().collect();
-            if choice.iter().nth(1).is_some() {
-                signals.several.insert(counter);
-            }
             choice.iter().for_each(|need| signals.needs.add(*need, counter));
+        }
+        // Also a part that no counter is found by is looked for, once it is tried.
+        for predicate in counters.filter_map(|counting| counting.predicate.as_ref()) {
+            predicate.walk(&mut |node| {
+                let Expr::Text(TextTest::Contains, text, part) = node else { return };
+                let (Some(field), Expr::Constant(Scalar::Text(part))) = (text.cased(), part.as_ref()) else {
+                    return;
+                };
+                let (asked, field) = signals.asked(field);
+                asked.parts |= part.len() >= GRAM;
+                let needs = grams_of_part(part.as_bytes()).map(|gram| part_of(field, gram));
+                let rarest = needs.min_by_key(|need| crowd.of(*need).sum::<u32>());
+                if let Some(need) = rarest.filter(|need| !signals.needs.has(*need)) {
+                    signals.needs.add(need, NO_COUNTER);
+                }
+            });
         }
         signals
     }
@@ -162,7 +179,8 @@ impl Signals {
             }
             Expr::Compare(left, operator, right) => match (left.cased(), right.as_ref()) {
                 (Some(field), Expr::Constant(value)) if *value != Scalar::Null => {
-                    let field = self.field(field, false);
+                    let (asked, field) = self.asked(field);
+                    asked.value |= *operator == Comparison::Eq;
                     match operator {
                         Comparison::Eq => vec![vec![value_of(field, value)]],
                         Comparison::Ne => Vec::new(),
@@ -173,7 +191,8 @@ impl Signals {
             },
             Expr::In(left, items) if !items.contains(&Scalar::Null) => match left.cased() {
                 Some(field) => {
-                    let field = self.field(field, false);
+                    let (asked, field) = self.asked(field);
+                    asked.value = true;
                     vec![items.iter().map(|item| value_of(field, item)).collect()]
                 }
                 None => Vec::new(),
@@ -181,9 +200,10 @@ impl Signals {
             Expr::Text(TextTest::Contains | TextTest::StartsWith | TextTest::EndsWith, text, part) => {
                 match (text.cased(), part.as_ref()) {
                     (Some(field), Expr::Constant(Scalar::Text(part))) => {
-                        let field = self.field(field, part.len() >= GRAM);
-                        let grams = part.as_bytes().windows(GRAM).rev().take(GRAMS);
-                        let grams: Vec<_> = grams.map(|gram| vec![part_of(field, gram_of(gram))]).collect();
+                        let (asked, field) = self.asked(field);
+                        asked.parts |= part.len() >= GRAM;
+                        let grams = grams_of_part(part.as_bytes());
+                        let grams: Vec<_> = grams.map(|gram| vec![part_of(field, gram)]).collect();
                         if grams.is_empty() { vec![vec![any(field)]] } else { grams }
                     }
                     _ => Vec::new(),
@@ -193,42 +213,41 @@ impl Signals {
         }
     }
 
-    /// The number of a field.
-    fn field(&mut self, field: &ActivityField, parts: bool) -> u64 {
-        let known = self.fields.iter().position(|(known, _)| known == field);
+    /// What is asked of a field, and its number.
+    fn asked(&mut self, field: &ActivityField) -> (&mut Asked, u64) {
+        let known = self.fields.iter().position(|known| known.field == *field);
         let place = known.unwrap_or_else(|| {
-            self.fields.push((field.clone(), false));
+            self.fields.push(Asked { field: field.clone(), value: false, parts: false });
             self.fields.len() - 1
         });
-        if let Some((_, by_parts)) = self.fields.get_mut(place) {
-            *by_parts |= parts;
-        }
-        place as u64
+        #[allow(clippy::indexing_slicing)] // the place that was just found or filled
+        (&mut self.fields[place], place as u64)
     }
 
-    /// Of so many counters.
-    fn candidates(&self, read: &Reading<'_>, counters: usize) -> Vec<u32> {
+    fn candidates(&self, read: &Reading<'_>) -> Places {
         let mut found = self.others.clone();
-        let mut several = vec![false; if self.several.is_empty() { 0 } else { counters }];
         let mut meet = |need: Need| {
-            for counter in self.needs.of(need) {
-                let again = self.several.contains(&counter)
-                    && several.get_mut(counter as usize).is_some_and(|met| std::mem::replace(met, true));
-                if !again {
-                    found.push(counter);
-                }
-            }
+            let counters = self.needs.of(need).filter(|counter| *counter != NO_COUNTER);
+            counters.for_each(|counter| found.insert(counter));
         };
-        for ((field, by_parts), number) in self.fields.iter().zip(0..) {
-            let value = field.of(read.signal);
-            if value == Scalar::Null {
+        for (Asked { field, value, parts }, number) in self.fields.iter().zip(0..) {
+            let held = field.of(read.signal);
+            if held == Scalar::Null {
                 continue;
             }
             meet(any(number));
-            meet(value_of(number, &value));
-            if let (Scalar::Text(text), true) = (&value, *by_parts) {
-                let parts = read.look_through(field, text);
-                parts.grams().for_each(|gram| meet(part_of(number, gram)));
+            if *value {
+                meet(value_of(number, &held));
+            }
+            if let (Scalar::Text(text), true) = (&held, *parts) {
+                let mut parts = Parts::of(text);
+                for (gram, place) in grams_of(text.as_bytes()).zip(0..) {
+                    let need = part_of(number, gram);
+                    if self.needs.has(need) && parts.note(gram, place) {
+                        meet(need);
+                    }
+                }
+                read.looked_through(field, parts);
             }
         }
         found
@@ -297,7 +316,7 @@ impl Chains {
 
     /// One more of this need: one entry, whose number is how many there were.
     fn count(&mut self, need: Need) {
-        let mut next = self.heads.get(self.head(need)).copied().unwrap_or(0);
+        let mut next = self.first(need);
         while let Some((other, number, after)) = self.entries.get_mut((next as usize).wrapping_sub(1)) {
             if *other == need {
                 *number = number.saturating_add(1);
@@ -308,14 +327,27 @@ impl Chains {
         self.add(need, 1);
     }
 
+    /// The chain's entries of this need.
     fn of(&self, need: Need) -> impl Iterator<Item = u32> {
-        let mut next = self.heads.get(self.head(need)).copied().unwrap_or(0);
-        std::iter::from_fn(move || {
-            let (need, number, after) = *self.entries.get((next as usize).wrapping_sub(1))?;
-            next = after;
-            Some((need, number))
-        })
-        .filter(move |(other, _)| *other == need)
-        .map(|(_, number)| number)
+        let mut from = self.first(need);
+        std::iter::from_fn(move || self.next(need, &mut from))
+    }
+
+    fn has(&self, need: Need) -> bool {
+        self.next(need, &mut self.first(need)).is_some()
+    }
+
+    fn first(&self, need: Need) -> u32 {
+        self.heads.get(self.head(need)).copied().unwrap_or(0)
+    }
+
+    fn next(&self, need: Need, from: &mut u32) -> Option<u32> {
+        while let Some((other, number, after)) = self.entries.get((*from as usize).wrapping_sub(1)) {
+            *from = *after;
+            if *other == need {
+                return Some(*number);
+            }
+        }
+        None
     }
 }

@@ -46,7 +46,49 @@ pub fn holds<F>(expr: &Expr<F>, field: &dyn Fn(&F) -> Scalar, now: Timestamp) ->
 
 /// Whether a condition holds of something.
 pub fn holds_of<F>(expr: &Expr<F>, subject: &dyn Subject<F>, now: Timestamp) -> bool {
-    value(expr, subject, now) == Scalar::Bool(true)
+    truth(expr, subject, now) == Some(true)
+}
+
+/// Whether it holds; none where that is unknown.
+fn truth<F>(expr: &Expr<F>, subject: &dyn Subject<F>, now: Timestamp) -> Option<bool> {
+    let of = |inner: &Expr<F>| value(inner, subject, now);
+    match expr {
+        Expr::Not(inner) => truth(inner, subject, now).map(|truth| !truth),
+        Expr::And(parts) => all(parts, true, subject, now),
+        Expr::Or(parts) => all(parts, false, subject, now),
+        Expr::Compare(left, operator, right) => {
+            // Most of all comparisons: nothing is copied for it.
+            if let (Some(field), Expr::Constant(Scalar::Text(right))) = (left.cased(), right.as_ref())
+                && let Some(left) = subject.text(field)
+            {
+                return Some(match operator {
+                    Comparison::Eq => left.eq_ignore_ascii_case(right),
+                    _ => meets(*operator, Some(folded(left).cmp(folded(right)))),
+                });
+            }
+            Some(compare(&of(left), *operator, &of(right)))
+        }
+        Expr::In(left, items) => {
+            let left = of(left);
+            Some(items.iter().any(|item| compare(&left, Comparison::Eq, item)))
+        }
+        Expr::Text(test, text, part) => {
+            if let (TextTest::Contains, Some(field), Expr::Constant(Scalar::Text(part))) =
+                (test, text.cased(), part.as_ref())
+                && let Some(found) = subject.contains(field, part)
+            {
+                return Some(found);
+            }
+            match (of(text), of(part)) {
+                (Scalar::Text(text), Scalar::Text(part)) => Some(text_test(*test, &text, &part)),
+                _ => None,
+            }
+        }
+        _ => match of(expr) {
+            Scalar::Bool(truth) => Some(truth),
+            _ => None,
+        },
+    }
 }
 
 fn value<F>(expr: &Expr<F>, subject: &dyn Subject<F>, now: Timestamp) -> Scalar {
@@ -55,36 +97,8 @@ fn value<F>(expr: &Expr<F>, subject: &dyn Subject<F>, now: Timestamp) -> Scalar 
         Expr::Constant(constant) => constant.clone(),
         Expr::Field(name) => subject.value(name),
         Expr::Now(offset) => Scalar::Time(now.plus(*offset)),
-        Expr::Not(inner) => match of(inner) {
-            Scalar::Bool(truth) => Scalar::Bool(!truth),
-            _ => Scalar::Null,
-        },
-        Expr::And(parts) => all(parts.iter().map(of), true),
-        Expr::Or(parts) => all(parts.iter().map(of), false),
-        Expr::Compare(left, operator, right) => {
-            // Most of all comparisons: nothing is copied for it.
-            if let (Some(field), Expr::Constant(Scalar::Text(right))) = (left.cased(), right.as_ref())
-                && let Some(left) = subject.text(field)
-            {
-                return Scalar::Bool(meets(*operator, Some(folded(left).cmp(folded(right)))));
-            }
-            Scalar::Bool(compare(&of(left), *operator, &of(right)))
-        }
-        Expr::In(left, items) => {
-            let left = of(left);
-            Scalar::Bool(items.iter().any(|item| compare(&left, Comparison::Eq, item)))
-        }
-        Expr::Text(test, text, part) => {
-            if let (TextTest::Contains, Some(field), Expr::Constant(Scalar::Text(part))) =
-                (test, text.cased(), part.as_ref())
-                && let Some(found) = subject.contains(field, part)
-            {
-                return Scalar::Bool(found);
-            }
-            match (of(text), of(part)) {
-                (Scalar::Text(text), Scalar::Text(part)) => Scalar::Bool(text_test(*test, &text, &part)),
-                _ => Scalar::Null,
-            }
+        Expr::Not(_) | Expr::And(_) | Expr::Or(_) | Expr::Compare(..) | Expr::In(..) | Expr::Text(..) => {
+            truth(expr, subject, now).map_or(Scalar::Null, Scalar::Bool)
         }
         Expr::Unary(function, inner) => match (function, of(inner)) {
             (Unary::ToLower, Scalar::Text(text)) => Scalar::Text(text.to_ascii_lowercase()),
@@ -121,13 +135,13 @@ fn of_time(function: Unary, time: Timestamp) -> Scalar {
 }
 
 /// Conjunction when `unit` is true, disjunction when it is false.
-fn all(parts: impl Iterator<Item = Scalar>, unit: bool) -> Scalar {
-    let mut result = Scalar::Bool(unit);
+fn all<F>(parts: &[Expr<F>], unit: bool, subject: &dyn Subject<F>, now: Timestamp) -> Option<bool> {
+    let mut result = Some(unit);
     for part in parts {
-        match part {
-            Scalar::Bool(truth) if truth == unit => {}
-            Scalar::Bool(_) => return Scalar::Bool(!unit),
-            _ => result = Scalar::Null,
+        match truth(part, subject, now) {
+            Some(truth) if truth == unit => {}
+            Some(_) => return Some(!unit),
+            None => result = None,
         }
     }
     result

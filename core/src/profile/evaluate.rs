@@ -4,16 +4,17 @@
 
 use std::cell::RefCell;
 
-use super::{Evaluated, Places, Profile};
+use super::{Evaluated, Profile};
 use crate::activity;
 use crate::collections::{Map, Set};
 use crate::counter::{Counter, CounterId, Counting};
-use crate::definitions::{Definitions, Place};
+use crate::definitions::Definitions;
 use crate::effects::{Table, Write};
 use crate::expr::resolve::CustomerField;
 use crate::expr::{Expr, Scalar, eval};
 use crate::membership::{Cause, Membership, Move};
 use crate::mutants::planted;
+use crate::places::{Place, Places};
 use crate::time::Timestamp;
 use crate::work;
 
@@ -59,6 +60,9 @@ impl Profile {
             self.stirred |= shows;
             return self.evaluate_all(definitions, now, Cause::Time);
         }
+        if now == at {
+            return;
+        }
         // A measure is something that readers see, also where no filter asks for it.
         self.stirred |= !planted(52)
             && self.windows(definitions).any(|(_, counting, counter)| {
@@ -76,11 +80,11 @@ impl Profile {
     fn windows<'a>(
         &'a self,
         definitions: &'a Definitions,
-    ) -> impl Iterator<Item = (usize, &'a Counting, &'a Counter)> {
+    ) -> impl Iterator<Item = (Place, &'a Counting, &'a Counter)> {
         self.counters.iter().filter(|(_, counter)| counter.has_recent()).filter_map(|(id, counter)| {
             let place = definitions.counters.position(id)?;
             let (_, counting) = definitions.counters.nth(place)?;
-            Some((place, counting, counter))
+            Some((place as Place, counting, counter))
         })
     }
 

@@ -2,7 +2,6 @@
 //! scratch, after every step, and the moves tell of exactly what changed, when, and why.
 
 use super::*;
-use crate::collections::sorted_by_key;
 use crate::expr::{eval, resolve};
 use crate::outcome::Outcome;
 
@@ -381,9 +380,7 @@ proptest! {
         for definitions in versions().iter().take(2) {
             for (_, signal) in pool.iter().take(10) {
                 let read = Reading::of(signal);
-                let tried = definitions.reach.counters(&read);
-                let once = sorted_by_key(tried.clone(), |place| *place);
-                prop_assert!(once.windows(2).all(|pair| pair[0] != pair[1]), "tried twice");
+                let tried: Vec<_> = definitions.reach.counters(&read).iter().collect();
                 for (counting, place) in definitions.counters.values().zip(0..) {
                     prop_assert!(tried.contains(&place) || !counting.matches(&read), "{counting:?}");
                 }

@@ -1,23 +1,24 @@
-//! A set of filters by their places, a bit for each: touching is cheap, and they come out in the order
-//! in which they are to be evaluated, also those that join meanwhile.
+//! A set of filters or counters by their places, a bit for each: touching is cheap, and they come out in
+//! order, also those that join meanwhile.
 
-use crate::definitions::Place;
+/// A place in the order in which filters are evaluated, or in the order of the counters' names.
+pub(crate) type Place = u32;
 
-/// Places of filters.
+/// Places.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Places(Vec<u64>);
+pub(crate) struct Places(Vec<u64>);
 
 const BITS: u32 = u64::BITS;
 
 impl Places {
     /// All places below `count`.
-    pub(super) fn all(count: usize) -> Self {
+    pub(crate) fn all(count: usize) -> Self {
         let mut places = Self::default();
         (0..count as Place).for_each(|place| places.insert(place));
         places
     }
 
-    pub(super) fn insert(&mut self, place: Place) {
+    pub(crate) fn insert(&mut self, place: Place) {
         let word = place.div_euclid(BITS) as usize;
         if word >= self.0.len() {
             self.0.resize(word.saturating_add(1), 0);
@@ -27,8 +28,18 @@ impl Places {
         }
     }
 
+    /// All of them, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Place> + '_ {
+        let mut from = 0;
+        std::iter::from_fn(move || {
+            let place = self.next(from)?;
+            from = place.saturating_add(1);
+            Some(place)
+        })
+    }
+
     /// The first place from `from` on.
-    pub(super) fn next(&self, from: Place) -> Option<Place> {
+    pub(crate) fn next(&self, from: Place) -> Option<Place> {
         let word = from.div_euclid(BITS);
         let rest = self.0.get(word as usize)? & (u64::MAX << from.rem_euclid(BITS));
         let words = self.0.iter().copied().zip(0..).skip(word as usize).skip(1);
