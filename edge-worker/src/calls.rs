@@ -253,12 +253,12 @@ async fn config(env: &Env, url: &str, body: Option<&str>) -> Result<String> {
 }
 
 /// POST where there is a body. By the runtime's own type: the crate's would bring along what every feature
-/// of a request looks like.
+/// of a request looks like. Bytes, since of a text the runtime would make one of its own first.
 fn request(url: &str, body: Option<&str>) -> Result<Request> {
     let init = web_sys::RequestInit::new();
     if let Some(body) = body {
         init.set_method("POST");
-        init.set_body(&body.into());
+        init.set_body(&js_sys::Uint8Array::from(body.as_bytes()).into());
     }
     Ok(web_sys::Request::new_with_str_and_init(url, &init)?.into())
 }

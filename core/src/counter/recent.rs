@@ -118,10 +118,8 @@ impl Counter {
         let crowded = newest.saturating_add(counting.keep);
         let end_of_cell = self.after(start.plus(-1));
         if crowded < end_of_cell {
-            self.recent.drain(crowded..end_of_cell);
-            if end_of_cell <= self.values.len() {
-                self.values.drain(crowded..end_of_cell);
-            }
+            remove(&mut self.recent, crowded, end_of_cell);
+            remove(&mut self.values, crowded, end_of_cell);
         }
         // The stretch that the end is in may still lose some to newer ones.
         let end = window.end(now);
@@ -193,6 +191,16 @@ fn kept_value(aggregate: Aggregate, value: Scalar) -> Option<Value> {
         }
         Aggregate::First if matches!(&value, Scalar::Text(text) if text.len() > WINDOW_TEXT_BYTES) => None,
         Aggregate::Count | Aggregate::First | Aggregate::Last => json_of(value),
+    }
+}
+
+/// Takes some away; none where there are not as many.
+fn remove<T>(from: &mut Vec<T>, begin: usize, end: usize) {
+    match from.len() {
+        // Mostly they are the last ones.
+        all if all == end => from.truncate(begin),
+        all if all > end => drop(from.drain(begin..end)),
+        _ => {}
     }
 }
 
