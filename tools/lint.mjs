@@ -2,6 +2,7 @@
 // `npm run lint`: everything that is checked without running the product. All of it runs, whatever fails.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { advisories } from "./advisories.mjs";
 import { find, must, root, run, script } from "./lib.mjs";
 import { packages, toolchain } from "./setup.mjs";
 
@@ -35,6 +36,7 @@ await script(async () => {
     const code = await run(/** @type {string} */ (command), /** @type {string[]} */ (args), { env: /** @type {any} */ (env) });
     if (code !== 0) failed.push(name);
   }
+  if ((await advisories(find("cargo-deny") ?? DENY, process.env.MSCI_ADVISORIES)) !== 0) failed.push("advisories");
   console.error(failed.length === 0 ? "lint: all passed" : `lint: failed: ${failed.join(", ")}`);
   return failed.length === 0 ? 0 : 1;
 });

@@ -84,16 +84,16 @@ impl<K: Ord, V> Map<K, V> {
     pub fn get_or_insert_from(&mut self, from: &mut usize, key: K, fresh: impl FnOnce() -> V) -> &mut V {
         let rest = self.0.get(*from..).unwrap_or_default();
         // Where many are asked for it is the first of the rest.
-        let at = match rest.first().map(|(held, _)| held.cmp(&key)) {
+        let found = match rest.first().map(|(held, _)| held.cmp(&key)) {
             Some(Ordering::Equal) => Ok(0),
             Some(Ordering::Less) => rest.binary_search_by(|(held, _)| held.cmp(&key)),
             Some(Ordering::Greater) | None => Err(0),
         };
-        let at =
-            at.map_err(|at| from.saturating_add(at)).map(|at| from.saturating_add(at)).unwrap_or_else(|at| {
-                self.0.insert(at, (key, fresh()));
-                at
-            });
+        let (Ok(behind) | Err(behind)) = found;
+        let at = from.saturating_add(behind);
+        if found.is_err() {
+            self.0.insert(at, (key, fresh()));
+        }
         *from = at.saturating_add(1);
         #[allow(clippy::indexing_slicing)] // the place that was just found or filled
         &mut self.0[at].1

@@ -17,6 +17,8 @@ pub const OF_A_COOKIE: Rate = Rate { every_us: 50_000, burst: 5_000 };
 pub const OF_A_NETWORK: Rate = Rate { every_us: 5_000, burst: 6_000 };
 /// Wrong tokens of one network: people mistype, programs are set up wrongly.
 pub const FAILED_OF_A_NETWORK: Rate = Rate { every_us: 2_000_000, burst: 30 };
+/// Requests of one token, or of one person at the console: programs that set up a thousand definitions come through.
+pub const OF_A_CALLER: Rate = Rate { every_us: 10_000, burst: 1_000 };
 /// Visitors of one network who come without an id: each of them would be a profile.
 pub const NEW_OF_A_NETWORK: Rate = Rate { every_us: 50_000, burst: 1_000 };
 

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 
 use msci_core::access::token::{self, Token};
 use msci_core::access::{Role, Scope};
-use msci_core::flood::{Buckets, FAILED_OF_A_NETWORK, network};
+use msci_core::flood::{Buckets, FAILED_OF_A_NETWORK, OF_A_CALLER, network};
 use msci_core::proof::same;
 use msci_core::time::{SECOND_MS, Timestamp};
 use serde_json::Value;
@@ -142,12 +142,27 @@ pub(crate) fn failed(request: &Request, now: Timestamp) {
 
 thread_local! {
     static FAILED: RefCell<Option<Buckets>> = const { RefCell::new(None) };
+    static ASKED: RefCell<Option<Buckets>> = const { RefCell::new(None) };
     static KEPT: RefCell<Vec<(Timestamp, Token)>> = const { RefCell::new(Vec::new()) };
 }
 
 fn with_failed<T>(of: impl FnOnce(&mut Buckets) -> T) -> T {
     let fresh = || Buckets::new(FAILED_OF_A_NETWORK, random_bits() as u64);
     FAILED.with_borrow_mut(|failed| of(failed.get_or_insert_with(fresh)))
+}
+
+/// One more request of somebody, as this isolate counts them: a program gone wild leaves the others their share.
+///
+/// # Errors
+/// 429 where there were too many.
+pub(crate) fn may_ask(caller: &Caller, now: Timestamp) -> Result<()> {
+    let fresh = || Buckets::new(OF_A_CALLER, random_bits() as u64);
+    let who = format!("{} {}", caller.id, caller.name);
+    let may = ASKED.with_borrow_mut(|asked| {
+        asked.get_or_insert_with(fresh).takes(who.as_bytes(), now.0.saturating_mul(1000))
+    });
+    let message = "too many requests with this token; please come back later";
+    if may { Ok(()) } else { Err(Error::client(429, "too_many_requests", message)) }
 }
 
 /// So long an isolate believes that a token is still there, as it does of the configuration.

@@ -55,6 +55,7 @@ pub(crate) async fn answer(
     path: &str,
     caller: &Caller,
 ) -> Result<Response> {
+    access::may_ask(caller, now())?;
     let method = request.method().to_string();
     let parts: Vec<String> = path.split('/').map(http::decoded).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();

@@ -93,7 +93,11 @@ pub(crate) async fn any(request: Request, env: &Env, path: &str, now: Timestamp)
         return admin::answer(request, env, &configuration, "live", &caller).await;
     }
     let role = caller.role;
-    match page(&request, env, &configuration, path, (session, caller), post).await {
+    let answer = match access::may_ask(&caller, now) {
+        Ok(()) => page(&request, env, &configuration, path, (session, caller), post).await,
+        Err(refused) => Err(refused),
+    };
+    match answer {
         Ok(Answer::Page(at, title, body)) => layout::page(200, role, at, &title, &body),
         Ok(Answer::Part(body)) => layout::part(body),
         Ok(Answer::Frame(of)) => layout::frame(&of),

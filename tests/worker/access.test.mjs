@@ -258,3 +258,18 @@ test("the audit log is paged, newest first, and can begin at a time", async () =
     assert.equal((await msci.admin("GET", `/audit?${query}`)).status, 400, query);
   }
 });
+
+test("a token that asks too much is answered 429 and when to come back, and nobody else is", async () => {
+  const [wild, calm] = [(await token("Viewer")).token, (await token("Viewer")).token];
+  const nothing = `${ADMIN}/segments/nothing`;
+  /** @type {import("../support/system.mjs").Answer | undefined} */
+  let refused;
+  // A thousand at once, and a hundred more each second.
+  for (let round = 0; round < 200 && !refused; round++) {
+    const answers = await Promise.all(Array.from({ length: 50 }, () => as(nothing, wild)));
+    refused = answers.find(({ status }) => status !== 404);
+    if (round < 20) assert.equal(refused, undefined, `round ${round}`);
+  }
+  assert.deepEqual([refused?.status, refused?.body.error.code, refused?.headers.get("retry-after")], [429, "too_many_requests", "5"]);
+  assert.equal((await as(nothing, calm)).status, 404);
+});
