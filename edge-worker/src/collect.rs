@@ -80,6 +80,7 @@ pub(crate) async fn post(
         tally.counted();
         return http::json(&tally.answer(&batch, None, Some(tally.cookie)));
     }
+    batch.keep_parameters(&configuration.settings().capture.query_parameters);
     if cookies.tcf.is_some_and(|tcf| !tcf.analytics) {
         batch.refuse_activities("consent_missing", "the visitor wants no analytics");
     }

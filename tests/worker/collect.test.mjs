@@ -195,6 +195,28 @@ test("C4 where consent is required, signals wait for the grant", async () => {
   }
 });
 
+test("query parameters that the site does not name are not stored, whoever sends them", async () => {
+  await msci.admin("PUT", "/settings", { capture: { queryParameters: ["q"] } });
+  try {
+    const her = browser();
+    const from = { referrer: "https://s.example/?q=1&email=x#token=2", previous: "/p?token=3" };
+    const sent = her.batch(
+      her.view("/found?token=4&q=5#top", { title: "Found", ...from }),
+      { type: "action", seq: 2, time: Date.now(), name: "Ask", uri: "/found?token=6", target: "Sold out?" },
+    );
+    assert.equal((await msci.collect(sent)).body.accepted, 2);
+    const { msdynci_customerid: id } = (await profile(msci, her.cookieId)).body;
+    const { activities } = (await msci.admin("GET", `/customers/${id}/timeline`)).body;
+    const seen = activities.map((/** @type {any} */ { uri, referrer, previous, target }) => [uri, referrer, previous, target]);
+    assert.deepEqual(seen.sort(), [["/found", undefined, undefined, "Sold out?"], ["/found?q=5#top", "https://s.example/?q=1", "/p", undefined]]);
+    assert.ok(!JSON.stringify(activities).includes("token"));
+    // What was taken is known again, as it was sent.
+    assert.equal((await msci.collect(sent)).body.duplicate, 2);
+  } finally {
+    await msci.admin("PUT", "/settings", { capture: { queryParameters: "all" } });
+  }
+});
+
 test("a click in another site's page is let in once its origin is listed", async () => {
   const her = browser();
   const origin = "https://shop.example";
