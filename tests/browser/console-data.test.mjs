@@ -8,7 +8,7 @@ import { createServer } from "node:http";
 import { test } from "node:test";
 import { office } from "../support/console.mjs";
 import { idle } from "../support/jobs.mjs";
-import { browser } from "../support/signals.mjs";
+import { browser, token } from "../support/signals.mjs";
 import { until } from "../support/system.mjs";
 
 const { msci, chromium, desk } = await office({ demo: true });
@@ -218,7 +218,7 @@ test("consent platforms are chosen, and a mode that does not go with one is told
   await desk.sound();
 });
 
-test("a claim is seen at its visitor, and counted where tracking is set up", async (t) => {
+test("a claim is seen at its visitor, and waits in a list that tracking set-up leads to, until it is proven", async (t) => {
   const { page } = desk;
   await msci.admin("PUT", "/settings", { identity: { verification: "required" } });
   t.after(() => msci.admin("PUT", "/settings", { identity: { verification: "off" } }));
@@ -234,8 +234,18 @@ test("a claim is seen at its visitor, and counted where tracking is set up", asy
   await desk.sound();
   await until(async () => {
     await desk.open("tracking");
-    return page.getByText(/^Claims: \d+\./).isVisible();
+    return page.getByText("Claims waiting: 1.").isVisible();
   }, "the claim is counted", 20_000);
+  await page.getByRole("link", { name: "unknown visitor" }).click();
+  await page.waitForURL(/kind=claiming/);
+  assert.equal(await page.getByRole("link", { name: "Claims waiting (1)" }).getAttribute("aria-current"), "page");
+  assert.equal(await page.locator(`tbody a[href$="customers/${row.customerId}"]`).count(), 1);
+  await desk.sound();
+  const proof = token(msci.identitySecret, { sub: "Loyalty7", cid: her.cookieId });
+  assert.equal((await msci.collect(her.batch(her.user("Loyalty7", { token: proof })))).body.user.status, "merged");
+  await until(async () => (await msci.admin("GET", "/customers?kind=claiming")).body.count === 0, "it waits no more");
+  await desk.open("customers?kind=claiming");
+  await page.getByText("No claim waits for a proof.").waitFor();
 });
 
 test("the console is found without the slash at its end", async () => {

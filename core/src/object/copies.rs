@@ -36,6 +36,8 @@ pub struct Indexing {
     pub expired: bool,
     /// Of a cookie's object: whose its activities are, and the order of that news.
     pub cookie: Option<(CustomerId, i64)>,
+    /// Of a cookie's object: whom its visitor claims to be.
+    pub claims: Vec<CustomerId>,
     /// The activities that are there go first.
     pub purge: bool,
     /// The log whose activities belong there.
@@ -189,6 +191,7 @@ impl Object {
             outcomes,
             expired: planted(59),
             cookie,
+            claims: self.claims().iter().map(|claim| claim.customer.id).collect(),
             purge: self.owed.unindex,
             log: self.log.as_ref().map(|log| log.cookie).filter(|_| !planted(34)),
             behind: self.owed.activities,
@@ -208,6 +211,7 @@ impl Object {
             // Of somebody who wanted to be forgotten not even they stay.
             expired: !self.owed.unindex,
             cookie: None,
+            claims: Vec::new(),
             purge: true,
             log: None,
             ..self.indexing(context)

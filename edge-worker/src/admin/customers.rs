@@ -42,10 +42,11 @@ pub(super) fn bad_token() -> Error {
 /// `GET /customers?kind=&search=&sort=&order=&top=&skiptoken=`
 pub(super) async fn list(request: &Request, env: &Env) -> Result<Response> {
     let query = http::url(request)?.search_params();
-    let known = match query.get("kind").as_deref() {
-        None | Some("" | "known") => true,
-        Some("unknown") => false,
-        Some(_) => return Err(invalid("kind should be known or unknown")),
+    let (known, claiming) = match query.get("kind").as_deref() {
+        None | Some("" | "known") => (true, false),
+        Some("unknown") => (false, false),
+        Some("claiming") => (false, true),
+        Some(_) => return Err(invalid("kind should be known, unknown or claiming")),
     };
     let asked = |name| query.get(name).unwrap_or_default();
     let order = Order::asked(known, &asked("sort"), &asked("order")).map_err(|words| invalid(&words))?;
@@ -55,7 +56,8 @@ pub(super) async fn list(request: &Request, env: &Env) -> Result<Response> {
     if search.len() > 256 {
         return Err(invalid("search should have at most 256 bytes"));
     }
-    let (mut rows, count) = index::list(env, &Asked { known, search, top: top + 1, order, behind }).await?;
+    let asked = Asked { known, claiming, search, top: top + 1, order, behind };
+    let (mut rows, count) = index::list(env, &asked).await?;
     let more = rows.len() > top as usize;
     rows.truncate(top as usize);
     let last = rows.last().filter(|_| more).and_then(|row| {

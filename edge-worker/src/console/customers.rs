@@ -85,30 +85,41 @@ fn name(customer: &Value) -> Markup {
 }
 
 pub(super) async fn list(visit: &Visit<'_>) -> Result<Answer> {
-    let unknown = visit.asked("kind") == "unknown";
-    let kind = if unknown { "unknown" } else { "known" };
+    let kind = match visit.asked("kind").as_str() {
+        "unknown" => "unknown",
+        "claiming" => "claiming",
+        _ => "known",
+    };
+    let unknown = kind != "known";
     let search = visit.asked("search");
     let order = Order::asked(!unknown, &visit.asked("sort"), &visit.asked("order"));
     let order = order.map_err(|words| Error::client(400, "invalid_request", words))?;
     let path = format!("customers?kind={kind}&search={}&", encoded(&search));
     let asked = format!("{path}{}&skiptoken=", said(order));
     let answer = visit.get(&format!("{asked}{}", encoded(&visit.asked("skiptoken")))).await?;
-    // Those of the other kind are counted only where that is quick.
-    let other = if unknown { "known" } else { "unknown" };
-    let other = match search.as_str() {
-        "" => Some(number(&visit.get(&format!("customers?kind={other}&top=1")).await?, "count")),
-        _ => None,
-    };
-    let own = Some(number(&answer, "count"));
-    let (known, strangers) = if unknown { (other, own) } else { (own, other) };
-    let view = |kind: &str, name: &str, count: Option<u64>, here| {
+    let mut views = Vec::new();
+    for (of, name) in [("known", all::KNOWN), ("unknown", all::UNKNOWN), ("claiming", all::CLAIMING)] {
+        // Those of another kind are counted only where that is quick.
+        let count = match (of == kind, search.as_str()) {
+            (true, _) => Some(number(&answer, "count")),
+            (false, "") => Some(number(&visit.get(&format!("customers?kind={of}&top=1")).await?, "count")),
+            (false, _) => None,
+        };
+        // Mostly nobody claims anything.
+        if of == "claiming" && of != kind && count.unwrap_or(0) == 0 {
+            continue;
+        }
         let count = count.map(|count| format!(" ({count})")).unwrap_or_default();
-        (format!("customers?kind={kind}&search={}", encoded(&search)), format!("{name}{count}"), here)
-    };
+        views.push((
+            format!("customers?kind={of}&search={}", encoded(&search)),
+            format!("{name}{count}"),
+            of == kind,
+        ));
+    }
     let customers = items(&answer, "customers");
     let body = html! {
         (done(visit))
-        (tabs(all::KINDS, &[view("known", all::KNOWN, known, !unknown), view("unknown", all::UNKNOWN, strangers, unknown)]))
+        (tabs(all::KINDS, &views))
         form.row method="get" role="search" action=(to("customers")) {
             input type="hidden" name="kind" value=(kind);
             input type="hidden" name="sort" value=(order.by.name());
@@ -121,6 +132,8 @@ pub(super) async fn list(visit: &Visit<'_>) -> Result<Answer> {
             (pager(visit, &asked, &answer))
         } @else if !search.is_empty() {
             (empty(all::NOBODY, Some((&format!("customers?kind={kind}"), all::SHOW_ALL))))
+        } @else if kind == "claiming" {
+            (empty(all::NO_CLAIM, Some(("customers?kind=unknown", all::SHOW_ALL))))
         } @else if unknown {
             (empty(all::NO_VISITOR, Some(("tracking", all::SET_UP))))
         } @else {

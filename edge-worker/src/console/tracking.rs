@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Answer;
 use super::ask::Visit;
 use super::layout::to;
-use super::parts::{check, choice, code, done, note, pairs, shown, text, time};
+use super::parts::{check, choice, code, done, note, number, pairs, shown, text, time};
 use super::texts::{common, layout, tracking as say};
 use crate::assets;
 use crate::error::Result;
@@ -74,16 +74,14 @@ fn unverified(visit: &Visit<'_>) -> Markup {
     }
 }
 
-/// How many sign-ins came without a proof, where one is required.
+/// How many visitors say who they are without a proof, where one is required.
 async fn claimed(visit: &Visit<'_>) -> Result<Markup> {
-    let stats = visit.get("stats").await?;
-    let claims =
-        stats.get("users").and_then(|users| users.get("claimed")).and_then(Value::as_u64).unwrap_or(0);
+    let claims = number(&visit.get("customers?kind=claiming&top=1").await?, "count");
     Ok(html! {
         @if claims > 0 {
             div.note { p {
                 strong { (say::Claims { number: &claims }) } " "
-                (say::ClaimsMean { visitor: &html! { a href=(to("customers?kind=unknown")) { (say::VISITOR) } } })
+                (say::ClaimsMean { visitor: &html! { a href=(to("customers?kind=claiming")) { (say::VISITOR) } } })
             } }
         }
     })

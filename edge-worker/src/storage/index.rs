@@ -53,7 +53,7 @@ thread_local! {
     static READY: Cell<bool> = const { Cell::new(false) };
 }
 
-const SCHEMA: [&str; 25] = [
+const SCHEMA: [&str; 27] = [
     "CREATE TABLE IF NOT EXISTS imported_row (source TEXT NOT NULL, key TEXT NOT NULL, \
      version INTEGER NOT NULL, body TEXT, object TEXT NOT NULL, marked INTEGER NOT NULL DEFAULT 0, \
      pushed INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (source, key)) WITHOUT ROWID",
@@ -75,6 +75,10 @@ const SCHEMA: [&str; 25] = [
     "CREATE TABLE IF NOT EXISTS cookie (object TEXT PRIMARY KEY, customer TEXT NOT NULL, \
      place INTEGER NOT NULL, written INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS cookie_customer ON cookie (customer)",
+    // Whom the visitor of a cookie's object claims to be, without a proof.
+    "CREATE TABLE IF NOT EXISTS claim (customer TEXT NOT NULL, object TEXT NOT NULL, \
+     PRIMARY KEY (customer, object)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS claim_object ON claim (object)",
     "CREATE TABLE IF NOT EXISTS activity (object TEXT NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL, \
      time INTEGER NOT NULL, type TEXT NOT NULL, title TEXT NOT NULL, fields TEXT NOT NULL, \
      PRIMARY KEY (object, stream, seq)) WITHOUT ROWID",

@@ -19,6 +19,8 @@ const NEVER: i64 = i64::MAX >> 10;
 pub(crate) struct Asked {
     /// Known customers, or unknown visitors.
     pub(crate) known: bool,
+    /// Of these only those with a claim that waits.
+    pub(crate) claiming: bool,
     /// Text that a row holds; empty asks for all.
     pub(crate) search: String,
     /// Most rows.
@@ -69,12 +71,13 @@ pub(crate) async fn list(env: &Env, asked: &Asked) -> Result<(Vec<Value>, u64)> 
         "" => ("NOT MATERIALIZED", "gone = 0 AND known = ?1 AND ?2 = ''"),
         _ => ("MATERIALIZED", "+gone = 0 AND +known = ?1 AND instr(search, ?2)"),
     };
+    let claiming = if asked.claiming { "AND id IN (SELECT object FROM claim)" } else { "" };
     let place = asked.sorted_by("last_seen", "first_seen", "ifnull(auth, '')");
     let top = if among_bare { 0 } else { asked.top };
     let mut parameters = vec![i32::from(asked.known).into(), search.as_str().into(), top.into()];
     let behind = asked.behind("place", "id", &mut parameters);
     let query = format!(
-        "WITH found AS {once} (SELECT id, {place} AS place FROM customer WHERE {found}) \
+        "WITH found AS {once} (SELECT id, {place} AS place FROM customer WHERE {found} {claiming}) \
          SELECT json_array((SELECT count(*) FROM found), json((SELECT json_group_array(json(row)) \
          FROM (SELECT json_patch(json_object('customerId', customer.id, 'known', json(iif(known, 'true', 'false')), \
          'authId', auth, 'firstSeen', first_seen, 'lastSeen', last_seen, 'place', place), body) AS row FROM \

@@ -1,10 +1,11 @@
-//! The rows of one object: customer, memberships, cookie, activities, written together or not at all.
+//! The rows of one object: customer, memberships, cookie, claims, activities, written together or not at all.
 
 use msci_core::activity::{activity_type, title};
 use msci_core::object::{Indexing, Row};
 use msci_core::signal::Kind;
 use msci_core::snapshot::Snapshot;
 use msci_core::time::Timestamp;
+use serde::Serialize;
 use serde_json::{Value, json};
 use wasm_bindgen::JsValue;
 use worker::{D1PreparedStatement, Env};
@@ -57,40 +58,29 @@ pub(crate) async fn write(
          last_seen = ?8, search = ?9, body = ?10, since = ?11, written = ?12 WHERE version < ?3",
         &customer_row(indexing, now),
     )?);
-    let memberships = JsValue::from(serde_json::to_string(&indexing.memberships)?);
-    batch.push(statement(
-        &format!(
-            "DELETE FROM membership WHERE customer = ?1 AND segment NOT IN \
-             (SELECT value ->> 0 FROM json_each(?4)) AND {OWN}"
-        ),
-        std::slice::from_ref(&memberships),
+    batch.extend(replaced(
+        &statement,
+        &indexing.memberships,
+        "membership WHERE customer = ?1 AND segment NOT IN (SELECT value ->> 0 FROM json_each(?4))",
+        "membership SELECT value ->> 0, ?1, value ->> 1",
+        "UPDATE SET since = excluded.since WHERE since <> excluded.since",
     )?);
-    if !indexing.memberships.is_empty() {
-        batch.push(statement(
-            &format!(
-                "INSERT INTO membership SELECT value ->> 0, ?1, value ->> 1 FROM json_each(?4) WHERE {OWN} \
-                 ON CONFLICT DO UPDATE SET since = excluded.since WHERE since <> excluded.since"
-            ),
-            &[memberships],
-        )?);
-    }
-    let outcomes = JsValue::from(serde_json::to_string(&indexing.outcomes)?);
-    batch.push(statement(
-        &format!(
-            "DELETE FROM outcome WHERE customer = ?1 AND life = ?2 AND experience NOT IN \
-             (SELECT value ->> 'experience' FROM json_each(?4)) AND {OWN}"
-        ),
-        std::slice::from_ref(&outcomes),
+    batch.extend(replaced(
+        &statement,
+        &indexing.outcomes,
+        "outcome WHERE customer = ?1 AND life = ?2 AND experience NOT IN \
+         (SELECT value ->> 'experience' FROM json_each(?4))",
+        "outcome SELECT value ->> 'experience', ?1, ?2, value ->> 'bucket', value ->> 'exposed', value ->> 'reached'",
+        "UPDATE SET bucket = excluded.bucket, exposed = excluded.exposed, reached = excluded.reached \
+         WHERE (bucket, exposed, reached) IS NOT (excluded.bucket, excluded.exposed, excluded.reached)",
     )?);
-    if !indexing.outcomes.is_empty() {
-        batch.push(statement(
-            &format!(
-                "INSERT INTO outcome SELECT value ->> 'experience', ?1, ?2, value ->> 'bucket', \
-                 value ->> 'exposed', value ->> 'reached' FROM json_each(?4) WHERE {OWN} \
-                 ON CONFLICT DO UPDATE SET bucket = excluded.bucket, exposed = excluded.exposed, reached = excluded.reached \
-                 WHERE (bucket, exposed, reached) IS NOT (excluded.bucket, excluded.exposed, excluded.reached)"
-            ),
-            &[outcomes],
+    if !indexing.object.is_known() {
+        batch.extend(replaced(
+            &statement,
+            &indexing.claims,
+            "claim WHERE object = ?1 AND customer NOT IN (SELECT value FROM json_each(?4))",
+            "claim SELECT value, ?1",
+            "NOTHING",
         )?);
     }
     match indexing.cookie {
@@ -130,6 +120,23 @@ pub(crate) async fn write(
     let floor = results.last().map(worker::D1Result::results::<Answer>).transpose()?.unwrap_or_default();
     let floor = floor.first().and_then(|answer| answer.json.as_ref()?.parse().ok());
     Ok((up_to, floor.ok_or_else(|| Error::damaged("the index has no row of a customer".to_owned()))?))
+}
+
+/// Rows that are there with this version, and no others: those that are `gone`, and each that is `new` or has changed.
+fn replaced<T: Serialize>(
+    statement: &dyn Fn(&str, &[JsValue]) -> Result<D1PreparedStatement>,
+    given: &[T],
+    gone: &str,
+    new: &str,
+    changed: &str,
+) -> Result<Vec<D1PreparedStatement>> {
+    let values = [JsValue::from(serde_json::to_string(given)?)];
+    let mut both = vec![statement(&format!("DELETE FROM {gone} AND {OWN}"), &values)?];
+    if !given.is_empty() {
+        let query = format!("INSERT INTO {new} FROM json_each(?4) WHERE {OWN} ON CONFLICT DO {changed}");
+        both.push(statement(&query, &values)?);
+    }
+    Ok(both)
 }
 
 /// The columns of a customer's row behind its version.

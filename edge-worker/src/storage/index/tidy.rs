@@ -20,6 +20,7 @@ pub(crate) async fn sweep(env: &Env, begun: Timestamp) -> Result<()> {
         database.prepare("DELETE FROM customer WHERE written < ?1").bind(&[begun()])?,
         database.prepare("DELETE FROM cookie WHERE written < ?1").bind(&[begun()])?,
         database.prepare("DELETE FROM activity WHERE object NOT IN (SELECT object FROM cookie)"),
+        database.prepare("DELETE FROM claim WHERE object NOT IN (SELECT id FROM customer WHERE gone = 0)"),
         database.prepare(format!("DELETE FROM membership WHERE {NOBODY}")),
     ];
     noticed(database.batch(batch).await)?;
