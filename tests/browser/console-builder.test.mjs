@@ -112,8 +112,13 @@ test("what the builder cannot show stays a text, and a faulty text stays as it w
   assert.equal(await text(), odd);
 });
 
-test("a measure's activities are put together likewise", async () => {
+test("a measure's activities are put together likewise, and who has one like that is counted meanwhile", async () => {
   const { page } = desk;
+  const [small, large] = [browser(), browser()];
+  for (const [who, total] of /** @type {const} */ ([[small, 99], [large, 100]])) {
+    await msci.collect(who.batch(who.event("order_completed", { total })));
+    await until(async () => (await msci.admin("GET", `/customers?kind=unknown&search=${who.cookieId}`)).body.count === 1, "the visitor is listed");
+  }
   await desk.open("new/measures");
   await page.getByLabel("Name", { exact: true }).fill("BigOrders");
   await builder().getByRole("button", { name: "Add condition" }).click();
@@ -124,6 +129,10 @@ test("a measure's activities are put together likewise", async () => {
   await builder().getByLabel("How", { exact: true }).nth(1).selectOption({ label: "is at least" });
   await builder().getByLabel("Value", { exact: true }).nth(1).fill("100");
   await page.getByLabel("Over which activities").and(page.locator("textarea")).waitFor();
+  const filter = "UnifiedActivity/$count($filter=ActivityType eq 'order_completed' and Properties/total ge 100) ge 1";
+  const { count } = (await msci.admin("POST", "/segments/preview", { filter })).body;
+  assert.ok(count >= 1);
+  await page.locator("#preview").getByText(new RegExp(`^(About )?${count} customers? ha(s|ve) such an activity now`)).waitFor();
   await desk.sound();
   await desk.press("Save");
   await page.getByText("Saved.").waitFor();

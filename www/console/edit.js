@@ -1,7 +1,7 @@
 // @ts-check
 // A builder beside each text that is a filter. The text is what counts and what is sent; what the builder cannot show
-// stays in it as it was typed. While it is typed the server reads it: its fault is shown where it stands, and of a
-// filter over customers, how many it holds for.
+// stays in it as it was typed. While it is typed the server reads it: its fault is shown where it stands, and for how
+// many customers it holds, or of a filter over activities, how many have one like that.
 import { ask, data, post } from "./ask.js";
 import { build } from "./builder.js";
 import { h, later } from "./dom.js";
@@ -60,9 +60,9 @@ export async function edit(area, over) {
       if (group) show(group);
       else place.replaceChildren(h("p", { class: "quiet" }, texts.builder.beyond));
     }
-    if (ofActivities) return told.replaceChildren();
-    const preview = await data("segments/preview", { method: "POST", json: { filter }, signal });
-    told.replaceChildren(preview.ok ? counted(preview.body) : note(preview.body?.error?.message ?? "", "bad"));
+    const asked = ofActivities ? `UnifiedActivity/$count($filter=${filter}) ge 1` : filter;
+    const preview = await data("segments/preview", { method: "POST", json: { filter: asked }, signal });
+    told.replaceChildren(preview.ok ? counted(preview.body, ofActivities) : note(preview.body?.error?.message ?? "", "bad"));
   }
 
   /** @param {import("./filter.js").Group} group */
@@ -88,9 +88,11 @@ export async function edit(area, over) {
 /** @param {string} words @param {string} kind */
 const note = (words, kind) => h("p", { class: `note ${kind}` }, words);
 
-/** @param {{ count: number, approximate?: boolean }} found */
-function counted({ count, approximate }) {
-  return h("p", { class: "note" }, many(approximate ? texts.builder.holdsAbout : texts.builder.holds, count));
+/** @param {{ count: number, approximate?: boolean }} found @param {boolean} ofActivities */
+function counted({ count, approximate }, ofActivities) {
+  const { holds, holdsAbout, have, haveAbout } = texts.builder;
+  const [exactly, about] = ofActivities ? [have, haveAbout] : [holds, holdsAbout];
+  return h("p", { class: "note" }, many(approximate ? about : exactly, count));
 }
 
 /** The filter with the place where its fault stands. @param {string} filter @param {number} at in bytes */
