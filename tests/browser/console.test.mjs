@@ -242,6 +242,25 @@ test("a dead message is seen with what became of it, and sent again", async (t) 
   await page.getByRole("link", { name: "Dead" }).click();
   await page.getByRole("cell", { name: "dead 410" }).waitFor();
   await desk.sound();
+  // All at once is a request after the other, and is given up on the way.
+  const asked = "**/data/activations/gone/replay";
+  /** @type {import("playwright-core").Route | undefined} */
+  let held;
+  await page.route(asked, (route) => void (held = route));
+  await desk.press("Send all dead ones again");
+  await page.getByText("0 messages are sent again so far.").waitFor();
+  await desk.sound();
+  await desk.press("Cancel");
+  await page.getByText("Cancelled. What was done stays done.").waitFor();
+  await held?.abort().catch(() => "the page has left it already");
+  await page.unroute(asked);
+  await desk.press("Send all dead ones again");
+  await page.getByText("1 message is sent again.").waitFor();
+  await until(() => to.got.length === 2, "it came again", 20_000);
+  await until(async () => {
+    await page.getByRole("link", { name: "Dead" }).click();
+    return (await page.getByRole("cell", { name: "dead 410" }).count()) === 1;
+  }, "it is dead again", 20_000);
   to.answers(() => 204);
   await desk.press("Send again");
   await page.getByText("Dead messages are sent again.").waitFor();
@@ -277,7 +296,7 @@ test("every page fits a narrow window and is light", async () => {
   await page.setViewportSize({ width: 360, height: 740 });
   const { body } = await msci.admin("GET", "/customers?search=Loyalty1");
   const customer = `customers/${body.customers[0].customerId}`;
-  for (const path of ["", "tracking", "customers", "customers?kind=unknown", customer, "tables", "tables/LoyaltySignUps", "measures", "segments", "segments/LoyalCustomers", "experiences", "experiences/premium-hero", "activations", "activations/mail", "jobs", "privacy"]) {
+  for (const path of ["", "tracking", "customers", "customers?kind=unknown", customer, "tables", "tables/LoyaltySignUps", "measures", "segments", "segments/LoyalCustomers", "experiences", "experiences/premium-hero", "activations", "activations/mail", "jobs", "privacy", ...["tables", "measures", "segments", "experiences", "activations"].map((kind) => `new/${kind}`)]) {
     await desk.open(path);
     await desk.sound();
     await desk.weighs(path);

@@ -12,6 +12,7 @@ import { optimizely } from "./optimizely.js";
 import { results } from "./outcome.js";
 import { explain, preview } from "./people.js";
 import { relay } from "./picker.js";
+import { replay } from "./replay.js";
 import { upload } from "./upload.js";
 
 /** Its types know no default export. */
@@ -55,5 +56,6 @@ each("iframe.picked", relay);
 each("[data-live]", live);
 each(".scroll[aria-label=Customers]", list);
 each("form[enctype]", upload);
+each(`form[action$="/replay"]:has([name=state])`, replay);
 each("[data-optimizely]", optimizely);
 each("[data-events]", follow);

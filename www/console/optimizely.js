@@ -3,6 +3,7 @@
 import { data, reason, ROOT } from "./ask.js";
 import { button, h } from "./dom.js";
 import { fill, many } from "./fill.js";
+import { rounds } from "./rounds.js";
 
 /** @param {HTMLElement} place */
 export async function optimizely(place) {
@@ -19,19 +20,13 @@ export async function optimizely(place) {
     token.value = "";
     say("good", texts.optimizely.saved);
   };
-  const send = async (/** @type {string} */ name) => {
-    let total = 0;
-    let skiptoken;
-    do {
-      say("", many(texts.optimizely.uploading, total, { segment: name }));
-      /** @type {Awaited<ReturnType<typeof data>>} */
-      const answer = await data(`segments/${encodeURIComponent(name)}/export`, { method: "POST", json: { format: "optimizely", ...(skiptoken && { skiptoken }) } });
-      if (!answer.ok) return say("bad", answer.body?.error?.code === "no_account" ? texts.optimizely.saveFirst : reason(answer));
-      for (const { ids } of answer.body.lists) total += ids;
-      skiptoken = answer.body.skiptoken;
-    } while (skiptoken);
-    say("good", many(texts.optimizely.uploaded, total, { segment: name }));
-  };
+  const send = (/** @type {string} */ segment) =>
+    rounds(told, (more, signal) => data(`segments/${encodeURIComponent(segment)}/export`, { method: "POST", json: { format: "optimizely", ...more }, signal }), {
+      of: ({ lists }) => lists.reduce((/** @type {number} */ sum, /** @type {{ ids: number }} */ { ids }) => sum + ids, 0),
+      under: (total) => many(texts.optimizely.uploading, total, { segment }),
+      done: (total) => many(texts.optimizely.uploaded, total, { segment }),
+      refused: (answer) => (answer.body?.error?.code === "no_account" ? texts.optimizely.saveFirst : reason(answer)),
+    });
   const rows = (segments.body?.items ?? []).map((/** @type {{ name: string }} */ { name }) =>
     h(
       "tr",
