@@ -55,6 +55,12 @@ try {
   const take = (/** @type {string} */ name) => desk.page.screenshot({ path: join(FOLDER, `${name}.jpg`), type: "jpeg", quality: 72 });
   await desk.page.locator(".chart canvas").first().waitFor();
   await take("home");
+  await desk.open("tracking");
+  await desk.page.locator("#arrived").waitFor();
+  await take("tracking");
+  await desk.open("customers?kind=known");
+  await desk.page.locator("tbody tr").first().waitFor();
+  await take("customers");
   await desk.open(`customers/${customers[0].customerId}`);
   await take("customer");
   await desk.open("segments/PremiumBrowsers");
