@@ -4,6 +4,7 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use crate::limits::JSON_DEPTH;
@@ -92,15 +93,14 @@ impl<'de> Visitor<'de> for Strict {
         let inner = self.inner()?;
         let mut object = Map::new();
         while let Some(key) = map.next_key::<String>()? {
-            if object.contains_key(&key) {
-                return Err(A::Error::custom("duplicate key"));
-            }
             // Scripts that copy it key by key would give all that they make after it another ancestor.
             if self.border && key == "__proto__" {
                 return Err(A::Error::custom("__proto__ is no key"));
             }
-            let value = map.next_value_seed(inner)?;
-            object.insert(key, value);
+            let Entry::Vacant(place) = object.entry(key) else {
+                return Err(A::Error::custom("duplicate key"));
+            };
+            place.insert(map.next_value_seed(inner)?);
         }
         Ok(Value::Object(object))
     }
