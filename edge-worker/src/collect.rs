@@ -3,6 +3,8 @@
 mod judge;
 
 use msci_core::collections::{Map, sorted_by_key};
+use msci_core::config::ConsentMode;
+use msci_core::consent::Decisions;
 use msci_core::ids::{CookieId, CustomerId, StreamId};
 use msci_core::limits::BODY_BYTES;
 use msci_core::object::{CollectCall, Offered, UserOutcome, Verdict};
@@ -252,6 +254,7 @@ async fn take(batch: &Batch, env: &Env, judge: &Judge<'_>, tally: &mut Tally) ->
         root: configuration.names.root(tally.cookie),
         signals: left,
         ephemeral: batch.ephemeral,
+        consent: Decisions::new(),
     }];
     let first = tally.cookie;
     let mut last = None;
@@ -306,7 +309,8 @@ async fn take(batch: &Batch, env: &Env, judge: &Judge<'_>, tally: &mut Tally) ->
                 customer,
             );
             uses.follow(env, configuration, &signals, next).await?;
-            work.push(CollectCall { cookie: next, root, signals, ephemeral: batch.ephemeral });
+            let consent = answer.consent.clone();
+            work.push(CollectCall { cookie: next, root, signals, ephemeral: batch.ephemeral, consent });
         }
         if let Some(user) = answer.user.as_ref().filter(|_| newest_user > tally.newest_user) {
             tally.newest_user = newest_user;
@@ -366,8 +370,12 @@ fn respond(
         return Ok(response);
     }
     let https = http::is_https(request);
+    // Of whom nothing was taken nothing is known, and nothing is kept there (law 8); but whoever was erased goes on as
+    // somebody new.
+    let implied = configuration.settings().consent.mode == ConsentMode::Implied;
+    let named = tally.accepted + tally.duplicate > 0 || (implied && cookies.id.is_some());
     // Only what is news: an answer that comes after a `reset()` must not bring the old visitor back.
-    if cookies.id != Some(tally.cookie) {
+    if named && cookies.id != Some(tally.cookie) {
         headers.append("Set-Cookie", &cookies::id(tally.cookie, configuration.settings(), https))?;
     }
     let Some(last) = last else { return Ok(response) };

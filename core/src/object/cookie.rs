@@ -7,7 +7,6 @@ use super::{
     Context, CookieLog, Customer, ERASED, Erased, LIFE, LOG, Link, OWN_LINK, Object, is_false, is_zero,
 };
 use crate::collections::Map;
-use crate::config::ConsentMode;
 use crate::consent::{self, Consents, Decisions};
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId, LogId, StreamId};
@@ -44,6 +43,10 @@ pub struct CollectCall {
     /// The browser keeps no cookie: this cookieId ends with its page.
     #[serde(default, skip_serializing_if = "is_false")]
     pub ephemeral: bool,
+    /// What this browser agreed to under the cookieId that it was rotated away from: it counts until the browser
+    /// says it again under this one.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub consent: Decisions,
 }
 
 /// What storage already has of a batch.
@@ -115,12 +118,22 @@ pub struct CollectAnswer {
     /// This cookie was erased: the browser goes on with the cookieId that derives from this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor: Option<CustomerId>,
-    /// The visitor took back the consent to storage: this browser is to keep nothing.
+    /// Nothing of this visitor may be stored, so this browser is to keep nothing either.
     #[serde(default, skip_serializing_if = "is_false")]
     pub barred: bool,
+    /// What this browser agreed to, for the cookieIds that its signals go on under.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub consent: Decisions,
     /// So many signals more are missing below those that arrived; fewer where it is negative.
     #[serde(default)]
     pub missing: i64,
+}
+
+impl CollectCall {
+    /// Of a browser that keeps its cookie, and said nothing elsewhere.
+    pub fn of(cookie: CookieId, root: CookieId, signals: Vec<Offered>) -> Self {
+        Self { cookie, root, signals, ephemeral: false, consent: Decisions::new() }
+    }
 }
 
 impl CollectAnswer {
@@ -153,6 +166,8 @@ impl CollectAnswer {
 /// A batch on its way into the log.
 struct Taking<'a> {
     log: CookieLog,
+    /// What the browser agreed to elsewhere.
+    consent: &'a Decisions,
     taken: Map<(StreamId, u64), &'a Signal>,
     streams: Map<StreamId, Stream>,
     answer: CollectAnswer,
@@ -194,6 +209,7 @@ impl Object {
         let mut batch = Taking {
             answer: CollectAnswer { root: Some(log.root), ..CollectAnswer::default() },
             log,
+            consent: &call.consent,
             taken: present.signals.iter().map(|(id, signal)| (*id, signal)).collect(),
             streams: present.streams.clone(),
             out: Vec::new(),
@@ -204,7 +220,10 @@ impl Object {
             batch.answer.verdicts.push(verdict);
         }
         let Taking { mut log, streams, mut answer, mut out, folded, .. } = batch;
-        answer.barred = !self.may_store(&log);
+        answer.barred = !self.allows("storage", &log, &call.consent, context);
+        if answer.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Elsewhere(_))) {
+            answer.consent = said(&log, &call.consent);
+        }
         log.ephemeral &= call.ephemeral;
         // Also who only gets other cookies' signals is not idle: what was decided about them is still asked.
         if log.active.plus(DAY_MS) < context.now {
@@ -249,7 +268,7 @@ impl Object {
         if let Some(customer) = self.turn(stream, offered) {
             return Verdict::Elsewhere(customer);
         }
-        if let Some(rejection) = self.refusal(signal, &batch.log, context) {
+        if let Some(rejection) = self.refusal(signal, batch, context) {
             return Verdict::Rejected(rejection);
         }
         if signal.kind == Kind::User {
@@ -326,17 +345,18 @@ impl Object {
     }
 
     /// Why a signal is not taken.
-    fn refusal(&self, signal: &Signal, log: &CookieLog, context: Context<'_>) -> Option<Rejection> {
+    fn refusal(&self, signal: &Signal, batch: &Taking<'_>, context: Context<'_>) -> Option<Rejection> {
         let settings = &context.definitions.bundle.settings;
         if signal.time < Self::cutoff(context) {
             let message = format!("older than {} days", settings.retention.signal_days);
             return Some(Rejection::new(signal.seq, "too_old", message));
         }
         let gated = matches!(signal.kind, Kind::View | Kind::Action | Kind::Event);
-        let mode = settings.consent.mode;
-        let message = if signal.kind != Kind::Consent && !self.may_store(log) {
-            "the visitor has taken back the consent to storage"
-        } else if gated && !self.allows(mode, "analytics", log) {
+        let allows = |purpose| self.allows(purpose, &batch.log, batch.consent, context);
+        // What the visitor says about consent is all that may be kept without one (law 8, fault F41).
+        let message = if signal.kind != Kind::Consent && !allows("storage") {
+            "the visitor has not agreed to storage"
+        } else if gated && !allows("analytics") {
             "the visitor has not agreed to analytics"
         } else {
             return None;
@@ -344,16 +364,16 @@ impl Object {
         Some(Rejection::new(signal.seq, "consent_missing", message))
     }
 
-    /// Whether anything but what the visitor says about consent may be kept (fault F41). An SDK that was
-    /// not allowed to would send nothing, so only a refusal counts.
-    fn may_store(&self, log: &CookieLog) -> bool {
-        self.allows(ConsentMode::Implied, "storage", log)
-    }
-
-    fn allows(&self, mode: ConsentMode, purpose: &str, log: &CookieLog) -> bool {
-        let (own, customer) = (log.consent.decisions(), self.accepted_link().map(|link| &link.consent));
-        // Of an unlinked cookie its own decision is the only one.
-        consent::allows(mode, purpose, &[Some(&own), Some(customer.unwrap_or(&own))])
+    /// Whether a purpose is open, by the stricter of what this browser and its customer decided.
+    fn allows(&self, purpose: &str, log: &CookieLog, elsewhere: &Decisions, context: Context<'_>) -> bool {
+        let own = said(log, elsewhere);
+        let mut customer = own.clone();
+        // What a customer never decided they decide by what this browser said: it is on its way to them.
+        for (purpose, decision) in self.accepted_link().iter().flat_map(|link| link.consent.iter()) {
+            customer.insert(purpose.clone(), *decision);
+        }
+        let mode = context.definitions.bundle.settings.consent.mode;
+        consent::allows(mode, purpose, &[Some(&own), Some(&customer)])
     }
 
     /// The same answer that a `user` signal got the first time.
@@ -509,6 +529,15 @@ impl Erased {
             ..CollectAnswer::default()
         }
     }
+}
+
+/// What a browser agreed to: under this cookieId, or else under the one before it.
+fn said(log: &CookieLog, elsewhere: &Decisions) -> Decisions {
+    let mut said = elsewhere.clone();
+    for (purpose, decision) in log.consent.decisions() {
+        said.insert(purpose, decision);
+    }
+    said
 }
 
 /// A signal within its log.

@@ -15,6 +15,7 @@ use crate::signal::{Kind, Signal, Source};
 mod batches;
 mod claims;
 mod clocks;
+mod consents;
 mod deliveries;
 mod earlier;
 mod links;
@@ -151,7 +152,7 @@ impl Disk {
                 .collect(),
             streams: self.streams.clone(),
         };
-        let call = CollectCall { cookie, root: cookie, signals, ephemeral: false };
+        let call = CollectCall::of(cookie, cookie, signals);
         let (answer, writes) = self.object.collect(&call, &present, context);
         self.write(writes);
         answer
@@ -414,7 +415,7 @@ fn f22_fields_of_a_newer_version_survive_an_older_one() {
         })
         .collect();
     let mut object = Object::load(CustomerId::Unknown(1), rows.into_iter()).unwrap().unwrap();
-    let call = CollectCall { cookie, root: cookie, signals: vec![offered(1, None)], ephemeral: false };
+    let call = CollectCall::of(cookie, cookie, vec![offered(1, None)]);
     let (_, mut writes) = object.collect(&call, &Present::default(), context);
     object.keep_unknown_fields(&mut writes);
     let kept = writes.iter().find_map(|write| match write {
@@ -491,12 +492,7 @@ fn what_is_loaded_from_storage_is_what_was_written() {
     let cookie = CookieId::from_bits(1);
     let (mut object, mut rows) = Object::born(CustomerId::Unknown(1), 7);
     object.profile.adopt(&definitions, &mut rows);
-    let call = CollectCall {
-        cookie,
-        root: cookie,
-        signals: vec![offered(1, None), offered(2, Some(customer()))],
-        ephemeral: false,
-    };
+    let call = CollectCall::of(cookie, cookie, vec![offered(1, None), offered(2, Some(customer()))]);
     let (_, writes) = object.collect(&call, &Present::default(), context);
     rows.extend(writes);
     let stored: Map<(Table, String), String> = rows

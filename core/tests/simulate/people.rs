@@ -158,7 +158,7 @@ impl World<'_> {
             let keep = 1 + self.dice.below(signals.len() as u64) as usize;
             signals.truncate(keep);
         }
-        let call = CollectCall { cookie, root: cookie, signals, ephemeral: false };
+        let call = CollectCall::of(cookie, cookie, signals);
         self.send(|| Message::Collect { tab, call: call.clone() });
         // No answer in time: once more.
         self.later(Message::Flush(tab), 6000);

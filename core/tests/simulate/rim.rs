@@ -315,7 +315,7 @@ impl<'a> World<'a> {
         for (customer, signals) in elsewhere {
             let (next, root) = self.names.rotated(root.unwrap_or(call.cookie), call.cookie, customer);
             if self.quiet || !self.dice.one_in(6) {
-                self.collect(tab, &CollectCall { cookie: next, root, signals, ephemeral: false }, hops + 1);
+                self.collect(tab, &CollectCall::of(next, root, signals), hops + 1);
             }
         }
         let cookie = successor.map_or(call.cookie, |successor| {

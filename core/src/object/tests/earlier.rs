@@ -181,12 +181,11 @@ fn worked_on() -> Vec<String> {
     }
     let mut c = loaded(&golden["rows"]["pending"], CustomerId::Unknown(1));
     let mut k = loaded(&golden["rows"]["customer"], CustomerId::Known(9));
-    let call = CollectCall {
-        cookie: CookieId::from_bits(1),
-        root: CookieId::from_bits(1),
-        signals: (10..14).map(|seq| offered(seq, None)).collect(),
-        ephemeral: false,
-    };
+    let call = CollectCall::of(
+        CookieId::from_bits(1),
+        CookieId::from_bits(1),
+        (10..14).map(|seq| offered(seq, None)).collect(),
+    );
     let streams = golden["rows"]["pending"].as_array().unwrap().iter().filter(|row| row[0] == "stream");
     let streams = streams.map(|row| {
         let key = row[1].as_str().unwrap();
