@@ -84,8 +84,9 @@ pub(crate) async fn forget(
         calls::profile::<()>(env, configuration.n(), name, ProfileCall::Forget).await?;
     }
     let response = http::json(&json!({ "forgotten": cookies.id.is_some() }))?;
-    for name in [names::COOKIE, names::COOKIE_PROOF, names::COOKIE_VERSION] {
-        response.headers().append("Set-Cookie", &cookies::expired(name))?;
+    let others = [names::COOKIE_PROOF, names::COOKIE_VERSION].map(cookies::expired);
+    for line in cookies::expired_id(configuration.settings()).into_iter().chain(others) {
+        response.headers().append("Set-Cookie", &line)?;
     }
     Ok(response)
 }
