@@ -83,6 +83,36 @@ impl Prover<'_> {
     }
 }
 
+/// A proof cookie of this network proved nothing.
+pub(crate) fn void_proof(request: &Request, now: Timestamp) {
+    if let Some(network) = network(&header(request, "cf-connecting-ip")) {
+        with(|isolate| isolate.faulty_networks.takes(network.as_bytes(), micros(now)));
+    }
+}
+
+/// A place among the newcomers of a network, for a batch of whom only its object knows whether they are new: whoever
+/// makes up an id for each request makes profiles like one who has none.
+pub(crate) struct Newcomer<'a> {
+    pub(crate) network: Option<&'a str>,
+    pub(crate) now: Timestamp,
+}
+
+impl Newcomer<'_> {
+    /// Whether there is one; it is taken.
+    pub(crate) fn takes(&self) -> bool {
+        self.network.is_none_or(|network| {
+            with(|isolate| isolate.newcomers.takes(network.as_bytes(), micros(self.now)))
+        })
+    }
+
+    /// It was somebody whom we know.
+    pub(crate) fn was_none(&self) {
+        if let Some(network) = self.network {
+            with(|isolate| isolate.newcomers.gives_back(network.as_bytes()));
+        }
+    }
+}
+
 /// A request of a network; those of this machine itself count nowhere.
 ///
 /// # Errors
@@ -94,7 +124,7 @@ pub(crate) fn of_network(request: &Request, now: Timestamp) -> Result<()> {
     }
 }
 
-/// A batch of a cookie; where it is one that nobody had before, of a network's newcomers.
+/// A batch of a cookie; where it has none, of a network's newcomers.
 ///
 /// # Errors
 /// 429 where there were too many.

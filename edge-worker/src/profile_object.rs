@@ -86,7 +86,7 @@ impl ProfileObject {
             self.load(name)?;
         } else if envelope.call.only_asks() {
             // Nothing comes into being by being asked about.
-            return envelope.call.answer_of_nobody();
+            return envelope.call.answer_of_nobody(name);
         }
         let configuration = self.configuration(envelope.n).await?;
         let now = now();
@@ -496,12 +496,8 @@ impl ProfileCall {
     /// Whether this asks for what is there, and changes nothing where nothing is.
     fn only_asks(&self) -> bool {
         match self {
-            Self::Collect(_)
-            | Self::Ship(_)
-            | Self::Import(_)
-            | Self::Drop(_)
-            | Self::Erase
-            | Self::UseToken(_) => false,
+            Self::Collect(call) => call.closed,
+            Self::Ship(_) | Self::Import(_) | Self::Drop(_) | Self::Erase | Self::UseToken(_) => false,
             Self::Read { .. }
             | Self::Unlink(_)
             | Self::Forget
@@ -520,8 +516,12 @@ impl ProfileCall {
     }
 
     /// The answer where nothing ever was.
-    fn answer_of_nobody(&self) -> Result<String> {
+    fn answer_of_nobody(&self, name: CustomerId) -> Result<String> {
         match self {
+            Self::Collect(_) => {
+                let answer = CollectAnswer::turned_away();
+                told(&Collected { answer, customer: name, tag: String::new(), version: 0, pending: false })
+            }
             Self::Read { .. } => told(&Seen::Nothing),
             Self::Unlink(_) => told(&Unlinked::NotLinked),
             Self::Erasing => told(&false),

@@ -80,8 +80,8 @@ test("C4 a grant of something else opens nothing: each purpose is asked for by i
   ]);
   for (const [purposes, accepted] of cases) {
     const who = browser();
-    const name = who.user(undefined, { name: accepted > 1 ? "Told Name" : "Untold Name" });
-    const { body, cookies } = await msci.collect(who.batch(says(who, purposes), name, who.view(accepted > 2 ? "/told" : "/untold")));
+    const name = { name: accepted > 1 ? "Told Name" : "Untold Name" };
+    const { body, cookies } = await msci.collect(who.batch(says(who, purposes), who.user(undefined, name), who.view(accepted > 2 ? "/told" : "/untold")));
     assert.equal(body.accepted, accepted, JSON.stringify(purposes));
     assert.equal(cookies._msci, accepted > 1 ? who.cookieId : undefined, JSON.stringify(purposes));
   }

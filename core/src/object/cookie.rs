@@ -47,6 +47,9 @@ pub struct CollectCall {
     /// says it again under this one.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub consent: Decisions,
+    /// Who was never here does not come into being: their network has brought too many newcomers.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub closed: bool,
 }
 
 /// What storage already has of a batch.
@@ -101,6 +104,26 @@ impl UserOutcome {
     }
 }
 
+/// Whether a cookie was met before. Exhaustive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Met {
+    /// It was.
+    #[default]
+    Before,
+    /// This batch is the first of it.
+    Now,
+    /// It was not, and no newcomers are taken: nothing of the batch was looked at.
+    Never,
+}
+
+impl Met {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // the signature that serde calls
+    fn is_before(&self) -> bool {
+        *self == Self::Before
+    }
+}
+
 /// Answer to a [`CollectCall`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CollectAnswer {
@@ -124,6 +147,9 @@ pub struct CollectAnswer {
     /// What this browser agreed to, for the cookieIds that its signals go on under.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub consent: Decisions,
+    /// Whether the cookie is a newcomer.
+    #[serde(default, skip_serializing_if = "Met::is_before")]
+    pub met: Met,
     /// So many signals more are missing below those that arrived; fewer where it is negative.
     #[serde(default)]
     pub missing: i64,
@@ -132,7 +158,7 @@ pub struct CollectAnswer {
 impl CollectCall {
     /// Of a browser that keeps its cookie, and said nothing elsewhere.
     pub fn of(cookie: CookieId, root: CookieId, signals: Vec<Offered>) -> Self {
-        Self { cookie, root, signals, ephemeral: false, consent: Decisions::new() }
+        Self { cookie, root, signals, ephemeral: false, consent: Decisions::new(), closed: false }
     }
 }
 
@@ -147,6 +173,11 @@ impl CollectAnswer {
             Verdict::Rejected(Rejection::new(seq, "storage_full", "this visitor's storage is full"))
         };
         Self { verdicts: call.signals.iter().map(verdict).collect(), ..Self::default() }
+    }
+
+    /// Nobody knows this cookie, and newcomers are not taken.
+    pub fn turned_away() -> Self {
+        Self { met: Met::Never, ..Self::default() }
     }
 
     /// The customer turned out to be erased: nothing of the batch is kept.
@@ -191,7 +222,12 @@ impl Object {
             }
             return (erased.answer(call), out);
         }
-        let log = self.log.take().unwrap_or(CookieLog {
+        if call.closed && self.log.is_none() {
+            return (CollectAnswer::turned_away(), Vec::new());
+        }
+        let held = self.log.take();
+        let unmet = held.is_none();
+        let log = held.unwrap_or(CookieLog {
             cookie: call.cookie,
             root: call.root,
             end: 0,
@@ -239,6 +275,9 @@ impl Object {
         }
         // A batch of which nothing was taken brings no log into being.
         self.log = Some(log).filter(|log| log.end > 0);
+        if unmet && self.log.is_some() {
+            answer.met = Met::Now;
+        }
         if !linked && self.link.is_some() {
             out.push(Write::put(Table::Link, OWN_LINK, &self.link));
         }

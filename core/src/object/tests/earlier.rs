@@ -87,8 +87,8 @@ fn f22_calls_and_answers_of_the_version_before_this_one_are_understood() {
         answers.push(c.collect(call.cookie, call.signals, context));
     }
     let expected: Vec<CollectAnswer> = read(&golden["collected"]);
-    // What is missing nobody told then.
-    let untold = |answer: CollectAnswer| CollectAnswer { missing: 0, ..answer };
+    // What is missing, and who is new, nobody told then.
+    let untold = |answer: CollectAnswer| CollectAnswer { missing: 0, met: Met::Before, ..answer };
     assert_eq!(answers.into_iter().map(untold).collect::<Vec<_>>(), expected);
     let page: Page = read(&golden["page"]);
     let (shipped, then): (ShipAnswer, ShipAnswer) = (k.ship(&page, context), read(&golden["shipped"]));
