@@ -15,7 +15,7 @@ use msci_core::json;
 use msci_core::limits::ACTIVITIES_PER_ANSWER;
 use msci_core::object::{
     Claim, CollectAnswer, CollectCall, Context, Drop, Object, Page, Present, Purge, ShipAnswer, ShipOutcome,
-    Unlinked, UserOutcome,
+    Unlinked, UserOutcome, naming,
 };
 use msci_core::profile::Imported;
 use msci_core::signal::Signal;
@@ -304,8 +304,21 @@ impl ProfileObject {
         self.tell_now(configuration, now).await
     }
 
-    /// The customer of this cookie was erased.
+    /// The customer of this cookie was erased: the log goes, or, where it is not theirs any more, what names them.
     async fn purge(&self, purge: &Purge, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
+        if self.peek(|object| object.only_unnames(purge)) {
+            if let Some(cookie) = purge.cookie.or(self.peek(Object::cookie)) {
+                let users = profile_tables::users(&self.state.storage(), cookie)?;
+                let is_theirs =
+                    |auth_id: &str| configuration.names.known(&purge.table, auth_id) == purge.customer;
+                let named = naming(&users, cookie, purge, &is_theirs);
+                let stays = |key: SignalKey, _: &Signal| !named.contains(&key);
+                self.refold(configuration, now, stays, |object, _, writes| {
+                    ((), object.unname(purge, &named, writes))
+                })?;
+            }
+            return self.tell_now(configuration, now).await;
+        }
         self.step(configuration, now, |object, context| ((), object.purge(purge, random_bits(), context)))?;
         self.arm(configuration, now).await
     }

@@ -20,6 +20,7 @@ mod deliveries;
 mod earlier;
 mod links;
 mod moves;
+mod naming;
 mod tokens;
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
@@ -68,6 +69,7 @@ impl Disk {
                 Write::Prune(before) => {
                     self.signals.retain(|(_, row)| row.signal.time >= before || !row.signal.ages());
                 }
+                Write::Withdraw(gone) => self.signals.retain(|(cookie, row)| row.signal.key(*cookie) != gone),
                 Write::Wipe => {
                     self.signals.clear();
                     self.streams.clear();
@@ -94,7 +96,7 @@ impl Disk {
             }
             Write::Clear(cleared) => self.rows.retain(|(table, _), _| table != cleared),
             Write::Wipe => self.rows = Map::new(),
-            Write::Append { .. } | Write::Remove(_) | Write::Prune(_) => {}
+            Write::Append { .. } | Write::Remove(_) | Write::Prune(_) | Write::Withdraw(_) => {}
         }
     }
 

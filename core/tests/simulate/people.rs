@@ -116,7 +116,10 @@ impl World<'_> {
         tab.user = user.or(tab.user);
         let owner = tab.user.map(|user| self.customers[user].id);
         let fields = match kind {
-            Kind::User => json!({ "name": format!("N{total}"), "properties": { "total": total } }),
+            Kind::User => {
+                let auth_id = user.map(|user| self.customers[user].auth_id.clone());
+                json!({ "authId": auth_id, "name": format!("N{total}"), "properties": { "total": total } })
+            }
             Kind::Consent => {
                 json!({ "purposes": { "ads": if total > 50.0 { "granted" } else { "denied" } } })
             }
