@@ -26,18 +26,22 @@ thread_local! {
 }
 
 fn with<T>(act: impl FnOnce(&mut Isolate) -> T) -> T {
-    ISOLATE.with_borrow_mut(|isolate| {
-        act(isolate.get_or_insert_with(|| {
-            let (bits, more) = (random_bits(), random_bits());
-            Isolate {
-                cookies: Buckets::new(OF_A_COOKIE, bits as u64),
-                networks: Buckets::new(OF_A_NETWORK, (bits >> 32) as u64),
-                newcomers: Buckets::new(NEW_OF_A_NETWORK, (bits >> 64) as u64),
-                faulty_networks: Buckets::new(FAULTS_OF_A_NETWORK, more as u64),
-                faulty_names: Buckets::new(FAULTS_OF_A_NAME, (more >> 64) as u64),
-            }
-        }))
-    })
+    ISOLATE.with_borrow_mut(|isolate| act(isolate.get_or_insert_with(Isolate::new)))
+}
+
+impl Isolate {
+    // Once for all that counts: each of them would have a copy of it.
+    #[inline(never)]
+    fn new() -> Self {
+        let (bits, more) = (random_bits(), random_bits());
+        Self {
+            cookies: Buckets::new(OF_A_COOKIE, bits as u64),
+            networks: Buckets::new(OF_A_NETWORK, (bits >> 32) as u64),
+            newcomers: Buckets::new(NEW_OF_A_NETWORK, (bits >> 64) as u64),
+            faulty_networks: Buckets::new(FAULTS_OF_A_NETWORK, more as u64),
+            faulty_names: Buckets::new(FAULTS_OF_A_NAME, (more >> 64) as u64),
+        }
+    }
 }
 
 fn takes(of: impl FnOnce(&mut Isolate) -> &mut Buckets, who: &[u8], now: Timestamp) -> Result<()> {

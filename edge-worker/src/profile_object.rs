@@ -269,16 +269,13 @@ impl ProfileObject {
         configuration: &Rc<Configuration>,
         now: Timestamp,
     ) -> Result<Unlinked> {
-        let outcome = self.refold(
-            configuration,
-            now,
-            |_, _| true,
-            |object, _, writes| {
-                let (outcome, unlinked) = object.unlink(customer);
-                writes.extend(unlinked);
-                (outcome, outcome == Unlinked::Done)
-            },
-        )?;
+        let mut outcome = Unlinked::NotLinked;
+        self.refold(configuration, now, &|_, _| true, &mut |object, _, writes| {
+            let (done, unlinked) = object.unlink(customer);
+            writes.extend(unlinked);
+            outcome = done;
+            done == Unlinked::Done
+        })?;
         self.tell_now(configuration, now).await?;
         Ok(outcome)
     }
@@ -286,8 +283,8 @@ impl ProfileObject {
     /// A linked cookie's object says that the link is gone.
     async fn drop_link(&self, gone: &Drop, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
         let stays = |key: SignalKey, _: &Signal| key.cookie != gone.cookie;
-        self.refold(configuration, now, stays, |object, context, writes| {
-            ((), object.drop_link(gone, context.now, writes))
+        self.refold(configuration, now, &stays, &mut |object, context, writes| {
+            object.drop_link(gone, context.now, writes)
         })?;
         self.arm(configuration, now).await
     }
@@ -313,8 +310,8 @@ impl ProfileObject {
                     |auth_id: &str| configuration.names.known(&purge.table, auth_id) == purge.customer;
                 let named = naming(&users, cookie, purge, &is_theirs);
                 let stays = |key: SignalKey, _: &Signal| !named.contains(&key);
-                self.refold(configuration, now, stays, |object, _, writes| {
-                    ((), object.unname(purge, &named, writes))
+                self.refold(configuration, now, &stays, &mut |object, _, writes| {
+                    object.unname(purge, &named, writes)
                 })?;
             }
             return self.tell_now(configuration, now).await;
@@ -344,7 +341,7 @@ impl ProfileObject {
         let Some(cutoff) = self.peek(|object| object.prune_due(context)) else { return Ok(()) };
         let oldest = profile_tables::oldest(&self.state.storage(), cutoff)?;
         let stays = |_: SignalKey, signal: &Signal| signal.time >= cutoff || !signal.ages();
-        self.refold(configuration, now, stays, |object, _, writes| ((), object.prune(cutoff, oldest, writes)))
+        self.refold(configuration, now, &stays, &mut |object, _, writes| object.prune(cutoff, oldest, writes))
     }
 
     /// Whoever is to hear of what happened here hears it now; who cannot be reached, from the alarm.
@@ -360,18 +357,17 @@ impl ProfileObject {
 
     /// A step after which, if it says so, the signals of the timeline that stay are folded again, in the
     /// same transaction.
-    fn refold<T>(
+    fn refold(
         &self,
         configuration: &Configuration,
         now: Timestamp,
-        stays: impl Fn(SignalKey, &Signal) -> bool,
-        step: impl FnOnce(&mut Object, Context<'_>, &mut Vec<Write>) -> (T, bool),
-    ) -> Result<T> {
+        stays: &dyn Fn(SignalKey, &Signal) -> bool,
+        step: &mut dyn FnMut(&mut Object, Context<'_>, &mut Vec<Write>) -> bool,
+    ) -> Result<()> {
         let storage = self.state.storage();
         let done = self.step(configuration, now, |object, context| {
             let mut writes = Vec::new();
-            let (answer, again) = step(object, context, &mut writes);
-            if again {
+            if step(object, context, &mut writes) {
                 object.unfold(context, &mut writes);
                 let walked = profile_tables::walk(&storage, |key, signal| {
                     if stays(key, signal) {
@@ -383,7 +379,7 @@ impl ProfileObject {
                 }
                 object.refolded(context, &mut writes);
             }
-            (Ok(answer), writes)
+            (Ok(()), writes)
         })?;
         if done.is_err() {
             self.held.replace(None);

@@ -106,7 +106,7 @@ impl UserOutcome {
 
 /// Whether a cookie was met before. Exhaustive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(from = "u8", into = "u8")]
 pub enum Met {
     /// It was.
     #[default]
@@ -115,6 +115,22 @@ pub enum Met {
     Now,
     /// It was not, and no newcomers are taken: nothing of the batch was looked at.
     Never,
+}
+
+impl From<u8> for Met {
+    fn from(number: u8) -> Self {
+        match number {
+            1 => Self::Now,
+            2 => Self::Never,
+            _ => Self::Before,
+        }
+    }
+}
+
+impl From<Met> for u8 {
+    fn from(met: Met) -> Self {
+        met as Self
+    }
 }
 
 impl Met {
@@ -405,14 +421,11 @@ impl Object {
 
     /// Whether a purpose is open, by the stricter of what this browser and its customer decided.
     fn allows(&self, purpose: &str, log: &CookieLog, elsewhere: &Decisions, context: Context<'_>) -> bool {
-        let own = said(log, elsewhere);
-        let mut customer = own.clone();
+        let own = log.consent.decision(purpose).or(elsewhere.get(purpose).copied());
         // What a customer never decided they decide by what this browser said: it is on its way to them.
-        for (purpose, decision) in self.accepted_link().iter().flat_map(|link| link.consent.iter()) {
-            customer.insert(purpose.clone(), *decision);
-        }
+        let customer = self.accepted_link().and_then(|link| link.consent.get(purpose).copied()).or(own);
         let mode = context.definitions.bundle.settings.consent.mode;
-        consent::allows(mode, purpose, &[Some(&own), Some(&customer)])
+        consent::opens(mode, own) && consent::opens(mode, customer)
     }
 
     /// The same answer that a `user` signal got the first time.
@@ -570,13 +583,9 @@ impl Erased {
     }
 }
 
-/// What a browser agreed to: under this cookieId, or else under the one before it.
+/// What a browser agreed to under this cookieId, or, where it said nothing yet, under the one before it.
 fn said(log: &CookieLog, elsewhere: &Decisions) -> Decisions {
-    let mut said = elsewhere.clone();
-    for (purpose, decision) in log.consent.decisions() {
-        said.insert(purpose, decision);
-    }
-    said
+    if log.consent.is_empty() { elsewhere.clone() } else { log.consent.decisions() }
 }
 
 /// A signal within its log.

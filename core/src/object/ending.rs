@@ -283,7 +283,7 @@ impl Object {
     /// The next cookie to be told that its customer was erased; or, once it has all of this log, the next customer that
     /// part of it is gone: nothing that was sent before can bring it back then.
     pub fn next_purge(&self) -> Option<Purge> {
-        self.owed.purges.first().filter(|_| !self.has_to_ship() || planted(65)).cloned()
+        self.owed.purges.first().filter(|_| !self.has_to_ship()).cloned()
     }
 
     /// The cookie knows.

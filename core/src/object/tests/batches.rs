@@ -126,6 +126,10 @@ fn where_no_newcomers_are_taken_nobody_comes_into_being_and_whoever_was_met_is_h
     assert_eq!(send(1, true), (Met::Never, 0, true, true));
     assert_eq!(send(1, false), (Met::Now, 1, false, false));
     assert_eq!(send(2, true), (Met::Before, 1, false, false));
+    for met in [Met::Before, Met::Now, Met::Never] {
+        let told = serde_json::to_string(&CollectAnswer { met, ..CollectAnswer::default() }).unwrap();
+        assert_eq!(serde_json::from_str::<CollectAnswer>(&told).unwrap().met, met, "{told}");
+    }
     let mut gone = Disk::new(CustomerId::Unknown(2), 2);
     gone.collect(cookie, vec![offered(1, None)], context);
     gone.object.erase(7, context);
