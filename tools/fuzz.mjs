@@ -1,6 +1,7 @@
 // @ts-check
 // `npm run fuzz -- filter [--seconds 600]`: texts made by libFuzzer, from those that are there on, until one
 // panics, hangs, grows or breaks a promise (`core/fuzz/src`). What it learns stays in target/fuzz, so that the next run goes on from there.
+// `all` is each of them, one after the other, so many seconds each.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -21,8 +22,8 @@ await script(async () => {
     allowPositionals: true,
   });
   const [target = ""] = positionals;
-  if (!TARGETS.includes(target)) {
-    throw new Stop(`npm run fuzz -- <target> [--seconds N]; targets: ${TARGETS.join(", ")}`);
+  if (target !== "all" && !TARGETS.includes(target)) {
+    throw new Stop(`npm run fuzz -- <target> [--seconds N]; targets: all, ${TARGETS.join(", ")}`);
   }
   if (!/^[1-9]\d*$/.test(values.seconds)) throw new Stop("--seconds should be a whole number");
   await toolchain();
@@ -34,6 +35,14 @@ await script(async () => {
     console.error("fuzz: cargo install cargo-fuzz");
     await must("cargo", ["install", "--locked", "cargo-fuzz", "--root", join(TARGET_DIR, "tools")]);
   }
+  const failed = [];
+  for (const one of target === "all" ? TARGETS : [target]) if ((await fuzz(one, values.seconds, nightly)) !== 0) failed.push(one);
+  if (target === "all") console.error(failed.length > 0 ? `fuzz: found something in ${failed.join(", ")}` : `fuzz: ${TARGETS.length} targets, ${values.seconds} s each, nothing found`);
+  return failed.length > 0 ? 1 : 0;
+});
+
+/** Runs one target. @param {string} target @param {string} seconds @param {NodeJS.ProcessEnv} nightly */
+function fuzz(target, seconds, nightly) {
   const folder = join(TARGET_DIR, "fuzz", target);
   const [corpus, seeds, found] = ["corpus", "seeds", "found"].map((name) => join(folder, name));
   for (const path of [corpus, seeds, found]) mkdirSync(/** @type {string} */ (path), { recursive: true });
@@ -43,10 +52,10 @@ await script(async () => {
     const text = target === "filter" ? line.slice(line.indexOf(" ") + 1).replaceAll("\\n", "\n") : written(line);
     writeFileSync(join(/** @type {string} */ (seeds), `${n}`), text);
   }
-  const options = [`-max_total_time=${values.seconds}`, "-max_len=8192", "-timeout=5", `-artifact_prefix=${found}/`];
-  const fuzz = ["fuzz", "run", "--fuzz-dir", "core/fuzz", target, `${corpus}`, `${seeds}`, "--", ...options];
-  return run(find("cargo-fuzz") ?? CARGO_FUZZ, fuzz, { env: { ...nightly, CARGO_TARGET_DIR: join(TARGET_DIR, "fuzz/build") } });
-});
+  const options = [`-max_total_time=${seconds}`, "-max_len=8192", "-timeout=5", `-artifact_prefix=${found}/`];
+  const command = ["fuzz", "run", "--fuzz-dir", "core/fuzz", target, `${corpus}`, `${seeds}`, "--", ...options];
+  return run(find("cargo-fuzz") ?? CARGO_FUZZ, command, { env: { ...nightly, CARGO_TARGET_DIR: join(TARGET_DIR, "fuzz/build") } });
+}
 
 /** What a line stands for: `\n`, `\r`, `\t`, `\\` and `\xff` are what they are elsewhere. @param {string} line */
 function written(line) {

@@ -35,6 +35,11 @@ impl Consents {
         self.0.iter().map(|(purpose, given)| (purpose.clone(), given.value == "granted")).collect()
     }
 
+    /// The decision on one purpose.
+    pub fn decision(&self, purpose: &str) -> Option<bool> {
+        self.0.get(purpose).map(|given| given.value == "granted")
+    }
+
     /// Whether nothing was ever decided.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -44,9 +49,13 @@ impl Consents {
 /// Whether a purpose is open to a browser: by the stricter of all whose decision counts, which are its
 /// own and, of a linked one, its customer's.
 pub fn allows(mode: ConsentMode, purpose: &str, whose: &[Option<&Decisions>]) -> bool {
-    let decisions = || whose.iter().map(|decisions| decisions.and_then(|d| d.get(purpose)));
+    whose.iter().all(|decisions| opens(mode, decisions.and_then(|decisions| decisions.get(purpose)).copied()))
+}
+
+/// Whether a decision, or that there is none, opens a purpose.
+pub fn opens(mode: ConsentMode, decision: Option<bool>) -> bool {
     match mode {
-        ConsentMode::Implied => decisions().all(|decision| decision != Some(&false)),
-        ConsentMode::Required => decisions().all(|decision| decision == Some(&true)),
+        ConsentMode::Implied => decision != Some(false),
+        ConsentMode::Required => decision == Some(true),
     }
 }

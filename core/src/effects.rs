@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::ids::CookieId;
+use crate::ids::{CookieId, SignalKey};
 use crate::signal::Signal;
 use crate::time::Timestamp;
 
@@ -82,6 +82,8 @@ pub enum Write {
     },
     /// Delete a cookie's signals from the timeline.
     Remove(CookieId),
+    /// Delete one signal from the timeline.
+    Withdraw(SignalKey),
     /// Delete the signals that retention takes: those older than this, but for consents.
     Prune(Timestamp),
     /// Delete every row of every table, the timeline too. What the object still is follows it.

@@ -19,7 +19,7 @@ pub const OF_A_NETWORK: Rate = Rate { every_us: 5_000, burst: 6_000 };
 pub const FAILED_OF_A_NETWORK: Rate = Rate { every_us: 2_000_000, burst: 30 };
 /// Requests of one token, or of one person at the console: programs that set up a thousand definitions come through.
 pub const OF_A_CALLER: Rate = Rate { every_us: 10_000, burst: 1_000 };
-/// Visitors of one network who come without an id: each of them would be a profile.
+/// Visitors of one network who are new, or come without an id: each of them is one more profile.
 pub const NEW_OF_A_NETWORK: Rate = Rate { every_us: 50_000, burst: 1_000 };
 
 /// Tokens of one network that prove nothing: a site that signs badly sends one with each sign-in.
@@ -66,6 +66,16 @@ impl Buckets {
             }
         }
         takes
+    }
+
+    /// What was paid for was not used: it is given back.
+    pub fn gives_back(&mut self, who: &[u8]) {
+        let places = self.places(who);
+        for (half, at) in self.halves.iter_mut().zip(places) {
+            if let Some(until) = half.get_mut(at) {
+                *until = until.saturating_sub(self.rate.every_us);
+            }
+        }
     }
 
     /// Until when somebody may have paid at most.
@@ -129,6 +139,19 @@ mod tests {
         assert!((0..100).all(|_| buckets.may(b"who", 1_000_000)));
         assert_eq!((0..100).filter(|_| buckets.takes(b"who", 1_000_000)).count(), 10);
         assert!(!buckets.may(b"who", 1_000_000) && buckets.may(b"who", 1_001_000));
+    }
+
+    #[test]
+    fn what_is_given_back_is_there_for_the_next() {
+        let mut buckets = Buckets::new(RATE, 7);
+        let taken = |buckets: &mut Buckets| (0..100).filter(|_| buckets.takes(b"who", 1_000_000)).count();
+        for _ in 0..100 {
+            assert!(buckets.takes(b"who", 1_000_000));
+            buckets.gives_back(b"who");
+        }
+        assert_eq!(taken(&mut buckets), 10);
+        buckets.gives_back(b"who");
+        assert_eq!(taken(&mut buckets), 1);
     }
 
     #[test]

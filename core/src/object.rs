@@ -15,17 +15,19 @@ mod copies;
 mod customer;
 mod deliveries;
 mod ending;
+mod naming;
 mod tokens;
 mod unknown_fields;
 
 use serde::{Deserialize, Serialize};
 
 pub use claims::Claim;
-pub use cookie::{CollectAnswer, CollectCall, Offered, Present, UserOutcome, Verdict};
+pub use cookie::{CollectAnswer, CollectCall, Met, Offered, Present, UserOutcome, Verdict};
 pub use copies::{Indexing, Projection};
 pub use customer::{Drop, Page, Row, ShipAnswer, ShipOutcome};
 pub use deliveries::{HELD as DELIVERIES_HELD, Listing};
 pub use ending::{Purge, Unlinked};
+pub use naming::naming;
 pub(crate) use unknown_fields::UnknownFields;
 
 use crate::activation::Delivery;
@@ -137,6 +139,12 @@ struct Copy {
     /// When it was taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ended: Option<Timestamp>,
+    /// The cookie's log went with it: there is nothing left that names the customer.
+    #[serde(default, skip_serializing_if = "is_false")]
+    emptied: bool,
+    /// There never was a link, it was not taken; the cookie's log names the customer all the same.
+    #[serde(default, skip_serializing_if = "is_false")]
+    refused: bool,
     /// Time of the oldest signal that this cookie ever had.
     #[serde(default)]
     first_seen: Option<Timestamp>,
@@ -473,6 +481,7 @@ impl Object {
             }
         }
         self.tidy_deliveries(context, &mut out);
+        self.tidy_copies(context, &mut out);
         self.tidy_tokens(context.now, &mut out);
         out
     }

@@ -138,7 +138,7 @@ impl<'a> System<'a> {
             let there = stored.timeline.values().filter(|(of, _)| *of == cookie);
             let signals = there.map(|(_, row)| ((row.signal.stream, row.signal.seq), row.signal.clone()));
             let present = Present { signals: signals.collect(), streams: stored.streams.clone() };
-            let call = CollectCall { cookie, root, signals: offered, ephemeral: false };
+            let call = CollectCall::of(cookie, root, offered);
             stored.object.collect(&call, &present, context)
         });
         self.ship(name);

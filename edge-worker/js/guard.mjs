@@ -122,7 +122,7 @@ function refusal(gone) {
     : [500, "internal", "The service failed on this request."];
   return Response.json(
     { error: { code, message } },
-    { status, headers: { "Retry-After": "1", "Cache-Control": "no-store" } },
+    { status, headers: { "Retry-After": "1", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" } },
   );
 }
 

@@ -3,9 +3,11 @@
 mod judge;
 
 use msci_core::collections::{Map, sorted_by_key};
+use msci_core::config::ConsentMode;
+use msci_core::consent::Decisions;
 use msci_core::ids::{CookieId, CustomerId, StreamId};
 use msci_core::limits::BODY_BYTES;
-use msci_core::object::{CollectCall, Offered, UserOutcome, Verdict};
+use msci_core::object::{CollectCall, Met, Offered, UserOutcome, Verdict};
 use msci_core::signal::Kind;
 use msci_core::time::Timestamp;
 use msci_core::wire::collect::{self, Batch, Rejection};
@@ -59,7 +61,11 @@ pub(crate) async fn post(
     let cookies = Cookies::read(&header(&request, "cookie"), configuration, now);
     let named = batch.cookie.or(cookies.id);
     // Who keeps no cookie is somebody new with each page.
-    flood::of_visitor(&request, named.filter(|_| !batch.ephemeral), now)?;
+    let kept = named.filter(|_| !batch.ephemeral);
+    flood::of_visitor(&request, kept, now)?;
+    if cookies.void_proof {
+        flood::void_proof(&request, now);
+    }
     let cookie = named.unwrap_or_else(|| CookieId::from_bits(random_bits()));
     let mut tally = Tally::new(batch.up_to, cookie);
     let refused = if page_preview::viewer(&header(&request, "cookie"), configuration, now).is_some() {
@@ -85,7 +91,7 @@ pub(crate) async fn post(
         batch.refuse_activities("consent_missing", "the visitor wants no analytics");
     }
     let judge = Judge::of(&request, configuration, tally.cookie, &cookies, now);
-    let last = take(&batch, env, &judge, &mut tally).await?;
+    let last = take(&batch, env, &judge, kept.is_some(), &mut tally).await?;
     tally.counted();
     counting::timed("collect", now);
     respond(&request, &batch, configuration, &cookies, &mut tally, last.as_ref(), now)
@@ -241,8 +247,15 @@ fn is_false(truth: &bool) -> bool {
     !truth
 }
 
-/// Hands the batch to the cookie's object, and what was rotated to the next cookie's.
-async fn take(batch: &Batch, env: &Env, judge: &Judge<'_>, tally: &mut Tally) -> Result<Option<Collected>> {
+/// Hands the batch to the cookie's object, and what was rotated to the next cookie's. Whether these are `named` or have
+/// paid as newcomers already.
+async fn take(
+    batch: &Batch,
+    env: &Env,
+    judge: &Judge<'_>,
+    named: bool,
+    tally: &mut Tally,
+) -> Result<Option<Collected>> {
     let configuration = judge.configuration;
     let Judged { offered: left, mut uses } = judge.batch(batch, env, tally).await?;
     // What a `user` signal does to the ones after it is a matter of their numbers, not of their place.
@@ -252,15 +265,24 @@ async fn take(batch: &Batch, env: &Env, judge: &Judge<'_>, tally: &mut Tally) ->
         root: configuration.names.root(tally.cookie),
         signals: left,
         ephemeral: batch.ephemeral,
+        consent: Decisions::new(),
+        closed: false,
     }];
     let first = tally.cookie;
     let mut last = None;
     for _ in 0..IDENTITIES {
-        let Some(call) = work.pop().filter(|call| !call.signals.is_empty()) else { break };
+        let Some(mut call) = work.pop().filter(|call| !call.signals.is_empty()) else { break };
+        call.closed = named && !judge.newcomer().takes();
+        let paid = named && !call.closed;
         let cookie = call.cookie;
         let name = configuration.names.unknown(cookie);
         let (collected, signals) = calls::collect(env, configuration.n(), name, call).await?;
         let answer = &collected.answer;
+        match answer.met {
+            Met::Never => return Err(Error::overloaded()),
+            Met::Before if paid => judge.newcomer().was_none(),
+            Met::Before | Met::Now => {}
+        }
         tally.conflicts += answer.conflicts;
         // The others of a rotation begin in the middle of a stream.
         if cookie == first {
@@ -306,7 +328,15 @@ async fn take(batch: &Batch, env: &Env, judge: &Judge<'_>, tally: &mut Tally) ->
                 customer,
             );
             uses.follow(env, configuration, &signals, next).await?;
-            work.push(CollectCall { cookie: next, root, signals, ephemeral: batch.ephemeral });
+            let consent = answer.consent.clone();
+            work.push(CollectCall {
+                cookie: next,
+                root,
+                signals,
+                ephemeral: batch.ephemeral,
+                consent,
+                closed: false,
+            });
         }
         if let Some(user) = answer.user.as_ref().filter(|_| newest_user > tally.newest_user) {
             tally.newest_user = newest_user;
@@ -366,8 +396,12 @@ fn respond(
         return Ok(response);
     }
     let https = http::is_https(request);
+    // Of whom nothing was taken nothing is known, and nothing is kept there (law 8); but whoever was erased goes on as
+    // somebody new.
+    let implied = configuration.settings().consent.mode == ConsentMode::Implied;
+    let named = tally.accepted + tally.duplicate > 0 || (implied && cookies.id.is_some());
     // Only what is news: an answer that comes after a `reset()` must not bring the old visitor back.
-    if cookies.id != Some(tally.cookie) {
+    if named && cookies.id != Some(tally.cookie) {
         headers.append("Set-Cookie", &cookies::id(tally.cookie, configuration.settings(), https))?;
     }
     let Some(last) = last else { return Ok(response) };

@@ -99,7 +99,15 @@ pub(crate) fn carried(exposure: &str, https: bool) -> String {
     format!("{name}={exposure}; Path=/; Max-Age=60; HttpOnly; SameSite=Lax{}", secure(https))
 }
 
-/// `Set-Cookie` that takes a cookie away.
+/// `Set-Cookie` lines that take the visitor's id away: the one of the site's domain, and one of this host alone, which may
+/// be left from before there was that setting.
+pub(crate) fn expired_id(settings: &Settings) -> Vec<String> {
+    let of_host = expired(names::COOKIE);
+    let of_domain = settings.cookie.domain.as_ref().map(|domain| [&of_host, "; Domain=", domain].concat());
+    of_domain.into_iter().chain([of_host]).collect()
+}
+
+/// `Set-Cookie` that takes a cookie of this host away.
 pub(crate) fn expired(name: &str) -> String {
     let secure = if name.starts_with("__Host-") { "; Secure" } else { "" };
     format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}")

@@ -14,6 +14,7 @@ use crate::cookies::{self, Cookies};
 use crate::cors::{self, Origin};
 use crate::counting;
 use crate::error::{Error, Result};
+use crate::flood;
 use crate::http::{self, header};
 use crate::names;
 use crate::page_preview;
@@ -31,6 +32,9 @@ pub(crate) async fn get(
     let path = web_sys::Url::new_with_base(&uri, &url.href())
         .map_or_else(|_| "/".to_owned(), |page| page.pathname());
     let mut cookies = Cookies::read(&header(request, "cookie"), configuration, now);
+    if cookies.void_proof {
+        flood::void_proof(request, now);
+    }
     if refuses_personal(http::says_gpc(request), &cookies, configuration) {
         cookies.id = None;
     }
@@ -84,8 +88,9 @@ pub(crate) async fn forget(
         calls::profile::<()>(env, configuration.n(), name, ProfileCall::Forget).await?;
     }
     let response = http::json(&json!({ "forgotten": cookies.id.is_some() }))?;
-    for name in [names::COOKIE, names::COOKIE_PROOF, names::COOKIE_VERSION] {
-        response.headers().append("Set-Cookie", &cookies::expired(name))?;
+    let others = [names::COOKIE_PROOF, names::COOKIE_VERSION].map(cookies::expired);
+    for line in cookies::expired_id(configuration.settings()).into_iter().chain(others) {
+        response.headers().append("Set-Cookie", &line)?;
     }
     Ok(response)
 }

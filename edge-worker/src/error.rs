@@ -132,8 +132,10 @@ impl Error {
     /// The answer.
     pub(crate) fn into_response(self) -> worker::Result<Response> {
         let (status, code, message) = self.told();
-        let mut builder =
-            ResponseBuilder::new().with_status(status).with_header("Cache-Control", "no-store")?;
+        let mut builder = ResponseBuilder::new()
+            .with_status(status)
+            .with_header("Cache-Control", "no-store")?
+            .with_header("X-Content-Type-Options", "nosniff")?;
         match status {
             503 => builder = builder.with_header("Retry-After", "1")?,
             429 => builder = builder.with_header("Retry-After", "5")?,

@@ -26,18 +26,22 @@ thread_local! {
 }
 
 fn with<T>(act: impl FnOnce(&mut Isolate) -> T) -> T {
-    ISOLATE.with_borrow_mut(|isolate| {
-        act(isolate.get_or_insert_with(|| {
-            let (bits, more) = (random_bits(), random_bits());
-            Isolate {
-                cookies: Buckets::new(OF_A_COOKIE, bits as u64),
-                networks: Buckets::new(OF_A_NETWORK, (bits >> 32) as u64),
-                newcomers: Buckets::new(NEW_OF_A_NETWORK, (bits >> 64) as u64),
-                faulty_networks: Buckets::new(FAULTS_OF_A_NETWORK, more as u64),
-                faulty_names: Buckets::new(FAULTS_OF_A_NAME, (more >> 64) as u64),
-            }
-        }))
-    })
+    ISOLATE.with_borrow_mut(|isolate| act(isolate.get_or_insert_with(Isolate::new)))
+}
+
+impl Isolate {
+    // Once for all that counts: each of them would have a copy of it.
+    #[inline(never)]
+    fn new() -> Self {
+        let (bits, more) = (random_bits(), random_bits());
+        Self {
+            cookies: Buckets::new(OF_A_COOKIE, bits as u64),
+            networks: Buckets::new(OF_A_NETWORK, (bits >> 32) as u64),
+            newcomers: Buckets::new(NEW_OF_A_NETWORK, (bits >> 64) as u64),
+            faulty_networks: Buckets::new(FAULTS_OF_A_NETWORK, more as u64),
+            faulty_names: Buckets::new(FAULTS_OF_A_NAME, (more >> 64) as u64),
+        }
+    }
 }
 
 fn takes(of: impl FnOnce(&mut Isolate) -> &mut Buckets, who: &[u8], now: Timestamp) -> Result<()> {
@@ -83,6 +87,36 @@ impl Prover<'_> {
     }
 }
 
+/// A proof cookie of this network proved nothing.
+pub(crate) fn void_proof(request: &Request, now: Timestamp) {
+    if let Some(network) = network(&header(request, "cf-connecting-ip")) {
+        with(|isolate| isolate.faulty_networks.takes(network.as_bytes(), micros(now)));
+    }
+}
+
+/// A place among the newcomers of a network, for a batch of whom only its object knows whether they are new: whoever
+/// makes up an id for each request makes profiles like one who has none.
+pub(crate) struct Newcomer<'a> {
+    pub(crate) network: Option<&'a str>,
+    pub(crate) now: Timestamp,
+}
+
+impl Newcomer<'_> {
+    /// Whether there is one; it is taken.
+    pub(crate) fn takes(&self) -> bool {
+        self.network.is_none_or(|network| {
+            with(|isolate| isolate.newcomers.takes(network.as_bytes(), micros(self.now)))
+        })
+    }
+
+    /// It was somebody whom we know.
+    pub(crate) fn was_none(&self) {
+        if let Some(network) = self.network {
+            with(|isolate| isolate.newcomers.gives_back(network.as_bytes()));
+        }
+    }
+}
+
 /// A request of a network; those of this machine itself count nowhere.
 ///
 /// # Errors
@@ -94,7 +128,7 @@ pub(crate) fn of_network(request: &Request, now: Timestamp) -> Result<()> {
     }
 }
 
-/// A batch of a cookie; where it is one that nobody had before, of a network's newcomers.
+/// A batch of a cookie; where it has none, of a network's newcomers.
 ///
 /// # Errors
 /// 429 where there were too many.

@@ -57,7 +57,8 @@ pub(crate) fn json(value: &impl Serialize) -> Result<Response> {
 pub(crate) fn json_text(text: String) -> Result<Response> {
     let builder = ResponseBuilder::new()
         .with_header("Cache-Control", "no-store")?
-        .with_header("Content-Type", "application/json")?;
+        .with_header("Content-Type", "application/json")?
+        .with_header("X-Content-Type-Options", "nosniff")?;
     Ok(builder.fixed(text.into_bytes()))
 }
 

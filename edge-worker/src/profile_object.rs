@@ -15,7 +15,7 @@ use msci_core::json;
 use msci_core::limits::ACTIVITIES_PER_ANSWER;
 use msci_core::object::{
     Claim, CollectAnswer, CollectCall, Context, Drop, Object, Page, Present, Purge, ShipAnswer, ShipOutcome,
-    Unlinked, UserOutcome,
+    Unlinked, UserOutcome, naming,
 };
 use msci_core::profile::Imported;
 use msci_core::signal::Signal;
@@ -86,7 +86,7 @@ impl ProfileObject {
             self.load(name)?;
         } else if envelope.call.only_asks() {
             // Nothing comes into being by being asked about.
-            return envelope.call.answer_of_nobody();
+            return envelope.call.answer_of_nobody(name);
         }
         let configuration = self.configuration(envelope.n).await?;
         let now = now();
@@ -269,16 +269,13 @@ impl ProfileObject {
         configuration: &Rc<Configuration>,
         now: Timestamp,
     ) -> Result<Unlinked> {
-        let outcome = self.refold(
-            configuration,
-            now,
-            |_, _| true,
-            |object, _, writes| {
-                let (outcome, unlinked) = object.unlink(customer);
-                writes.extend(unlinked);
-                (outcome, outcome == Unlinked::Done)
-            },
-        )?;
+        let mut outcome = Unlinked::NotLinked;
+        self.refold(configuration, now, &|_, _| true, &mut |object, _, writes| {
+            let (done, unlinked) = object.unlink(customer);
+            writes.extend(unlinked);
+            outcome = done;
+            done == Unlinked::Done
+        })?;
         self.tell_now(configuration, now).await?;
         Ok(outcome)
     }
@@ -286,8 +283,8 @@ impl ProfileObject {
     /// A linked cookie's object says that the link is gone.
     async fn drop_link(&self, gone: &Drop, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
         let stays = |key: SignalKey, _: &Signal| key.cookie != gone.cookie;
-        self.refold(configuration, now, stays, |object, context, writes| {
-            ((), object.drop_link(gone, context.now, writes))
+        self.refold(configuration, now, &stays, &mut |object, context, writes| {
+            object.drop_link(gone, context.now, writes)
         })?;
         self.arm(configuration, now).await
     }
@@ -304,8 +301,21 @@ impl ProfileObject {
         self.tell_now(configuration, now).await
     }
 
-    /// The customer of this cookie was erased.
+    /// The customer of this cookie was erased: the log goes, or, where it is not theirs any more, what names them.
     async fn purge(&self, purge: &Purge, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
+        if self.peek(|object| object.only_unnames(purge)) {
+            if let Some(cookie) = purge.cookie.or(self.peek(Object::cookie)) {
+                let users = profile_tables::users(&self.state.storage(), cookie)?;
+                let is_theirs =
+                    |auth_id: &str| configuration.names.known(&purge.table, auth_id) == purge.customer;
+                let named = naming(&users, cookie, purge, &is_theirs);
+                let stays = |key: SignalKey, _: &Signal| !named.contains(&key);
+                self.refold(configuration, now, &stays, &mut |object, _, writes| {
+                    object.unname(purge, &named, writes)
+                })?;
+            }
+            return self.tell_now(configuration, now).await;
+        }
         self.step(configuration, now, |object, context| ((), object.purge(purge, random_bits(), context)))?;
         self.arm(configuration, now).await
     }
@@ -331,7 +341,7 @@ impl ProfileObject {
         let Some(cutoff) = self.peek(|object| object.prune_due(context)) else { return Ok(()) };
         let oldest = profile_tables::oldest(&self.state.storage(), cutoff)?;
         let stays = |_: SignalKey, signal: &Signal| signal.time >= cutoff || !signal.ages();
-        self.refold(configuration, now, stays, |object, _, writes| ((), object.prune(cutoff, oldest, writes)))
+        self.refold(configuration, now, &stays, &mut |object, _, writes| object.prune(cutoff, oldest, writes))
     }
 
     /// Whoever is to hear of what happened here hears it now; who cannot be reached, from the alarm.
@@ -347,18 +357,17 @@ impl ProfileObject {
 
     /// A step after which, if it says so, the signals of the timeline that stay are folded again, in the
     /// same transaction.
-    fn refold<T>(
+    fn refold(
         &self,
         configuration: &Configuration,
         now: Timestamp,
-        stays: impl Fn(SignalKey, &Signal) -> bool,
-        step: impl FnOnce(&mut Object, Context<'_>, &mut Vec<Write>) -> (T, bool),
-    ) -> Result<T> {
+        stays: &dyn Fn(SignalKey, &Signal) -> bool,
+        step: &mut dyn FnMut(&mut Object, Context<'_>, &mut Vec<Write>) -> bool,
+    ) -> Result<()> {
         let storage = self.state.storage();
         let done = self.step(configuration, now, |object, context| {
             let mut writes = Vec::new();
-            let (answer, again) = step(object, context, &mut writes);
-            if again {
+            if step(object, context, &mut writes) {
                 object.unfold(context, &mut writes);
                 let walked = profile_tables::walk(&storage, |key, signal| {
                     if stays(key, signal) {
@@ -370,7 +379,7 @@ impl ProfileObject {
                 }
                 object.refolded(context, &mut writes);
             }
-            (Ok(answer), writes)
+            (Ok(()), writes)
         })?;
         if done.is_err() {
             self.held.replace(None);
@@ -496,12 +505,8 @@ impl ProfileCall {
     /// Whether this asks for what is there, and changes nothing where nothing is.
     fn only_asks(&self) -> bool {
         match self {
-            Self::Collect(_)
-            | Self::Ship(_)
-            | Self::Import(_)
-            | Self::Drop(_)
-            | Self::Erase
-            | Self::UseToken(_) => false,
+            Self::Collect(call) => call.closed,
+            Self::Ship(_) | Self::Import(_) | Self::Drop(_) | Self::Erase | Self::UseToken(_) => false,
             Self::Read { .. }
             | Self::Unlink(_)
             | Self::Forget
@@ -520,8 +525,12 @@ impl ProfileCall {
     }
 
     /// The answer where nothing ever was.
-    fn answer_of_nobody(&self) -> Result<String> {
+    fn answer_of_nobody(&self, name: CustomerId) -> Result<String> {
         match self {
+            Self::Collect(_) => {
+                let answer = CollectAnswer::turned_away();
+                told(&Collected { answer, customer: name, tag: String::new(), version: 0, pending: false })
+            }
             Self::Read { .. } => told(&Seen::Nothing),
             Self::Unlink(_) => told(&Unlinked::NotLinked),
             Self::Erasing => told(&false),

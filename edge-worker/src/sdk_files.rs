@@ -39,6 +39,7 @@ pub(crate) fn entry(request: &Request, settings: &Settings) -> Result<Response> 
 pub(crate) fn manifest() -> Result<Response> {
     Ok(ResponseBuilder::new()
         .with_header("Content-Type", "application/json")?
+        .with_header("X-Content-Type-Options", "nosniff")?
         .with_header("Cache-Control", "public, max-age=60")?
         .with_header("Access-Control-Allow-Origin", "*")?
         .fixed(text("manifest.json")?.into_bytes()))

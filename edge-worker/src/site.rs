@@ -377,16 +377,19 @@ impl Asked {
             let [policy] = headers(page, "content-security-policy");
             changes.head.insert_str(0, &script(env, &policy));
         }
+        let implied = settings.consent.mode == ConsentMode::Implied;
+        // Where consent is required nothing is kept in a browser that has no id: it was never granted.
+        let keeps = implied || cookies.id.is_some();
         if let Some((exposure, _)) = &redirect {
-            changes.cookies.push(cookies::carried(exposure, self.is_https()));
+            if keeps {
+                changes.cookies.push(cookies::carried(exposure, self.is_https()));
+            }
         } else if carried.is_some() {
             changes.cookies.push(cookies::expired(names::COOKIE_CARRIED));
         }
-        let implied = settings.consent.mode == ConsentMode::Implied;
         let caching = (!changes.personal).then(|| Caching::of(page));
-        // Where consent is required only a cookie that is there already is renewed: the SDK mints it once
-        // it is granted.
-        if !refuses && (implied || cookies.id.is_some()) && caching.as_ref().is_none_or(Caching::is_private) {
+        // There only a cookie that is there already is renewed: the SDK mints it once it is granted.
+        if !refuses && keeps && caching.as_ref().is_none_or(Caching::is_private) {
             let id = cookies.id.unwrap_or_else(|| CookieId::from_bits(random_bits()));
             changes.cookies.push(cookies::id(id, settings, self.is_https()));
             if let Some((tag, version)) = &cookies.version

@@ -10,7 +10,7 @@ import { gzipSync } from "node:zlib";
 import { seed } from "../../examples/contoso-coffee/seed.mjs";
 import { reader } from "../support/odata.mjs";
 import { browser, profile } from "../support/signals.mjs";
-import { system } from "../support/system.mjs";
+import { system, until } from "../support/system.mjs";
 
 /** @type {Awaited<ReturnType<typeof system>>} */
 let msci;
@@ -237,19 +237,127 @@ test("F45 a flood under one cookie is sent away, and its neighbour is heard all 
   const batch = flood.batch(flood.view("/"));
   /** @type {Set<number>} */
   const answers = new Set();
-  let sent = 0;
-  while (!answers.has(429) && sent < 20_000) {
-    // With Global Privacy Control no object is asked, so that they come as fast as can be.
-    const some = await Promise.all(Array.from({ length: 100 }, () => msci.collect(batch, { headers: { "sec-gpc": "1" } })));
-    for (const { status, headers } of some) {
+  let [sent, heard, after] = [0, 0, 0];
+  // Each of them asks the cookie's object, until they are sent away; and then for a while more.
+  while (after < 10 && sent < 30_000) {
+    const next = async () => {
+      const { status, body } = await msci.collect(neighbour.batch(neighbour.view(`/${heard}`)));
+      assert.deepEqual([status, body.accepted], [200, 1], `the neighbour's batch ${heard}, among ${sent}`);
+      heard += 1;
+    };
+    const [, ...some] = await Promise.all([next(), ...Array.from({ length: 100 }, () => msci.collect(batch))]);
+    for (const { status, body, headers } of some) {
       answers.add(status);
       if (status === 429) assert.match(headers.get("retry-after") ?? "", /^\d+$/);
+      else assert.equal(body.accepted + body.duplicate, 1, "the object has looked at it");
     }
     sent += some.length;
-    if (sent % 1000 === 0) assert.equal((await msci.collect(neighbour.batch(neighbour.view(`/${sent}`)))).status, 200);
+    after += answers.has(429) ? 1 : 0;
   }
   assert.deepEqual([...answers].sort(), [200, 429], `${sent} requests`);
-  assert.equal((await msci.collect(neighbour.batch(neighbour.view("/last")))).status, 200);
+  assert.ok(heard >= 60, `${heard} of the neighbour's batches`);
+  const seen = await profile(msci, neighbour.cookieId);
+  assert.equal(seen.body.unifiedactivity.length, Math.min(heard, 200), "all of them are there");
+  assert.equal((await profile(msci, flood.cookieId)).body.unifiedactivity.length, 1, "of the flood there is what it said once");
+});
+
+test("F45 a network that floods is sent away, whatever ids it makes up, and others are heard", async () => {
+  const from = (/** @type {string} */ address) => ({ headers: { "cf-connecting-ip": address, "sec-gpc": "1" } });
+  /** @type {Set<number>} */
+  const answers = new Set();
+  let sent = 0;
+  while (!answers.has(429) && sent < 20_000) {
+    const some = await Promise.all(Array.from({ length: 100 }, () => {
+      const who = browser();
+      return msci.collect(who.batch(who.view("/")), from("203.0.113.40"));
+    }));
+    for (const { status } of some) answers.add(status);
+    sent += some.length;
+  }
+  assert.deepEqual([[...answers].sort(), sent >= 6000], [[200, 429], true], `${sent} requests`);
+  const neighbour = browser();
+  assert.equal((await msci.collect(neighbour.batch(neighbour.view("/")), from("203.0.113.41"))).status, 200);
+});
+
+test("a network that brings too many newcomers brings no more, with or without an id of their own, and whoever is known is heard", async () => {
+  const from = { "cf-connecting-ip": "203.0.113.50" };
+  const [known, elsewhere] = [browser(), browser()];
+  assert.equal((await msci.collect(known.batch(known.view("/first")), { headers: from })).body.accepted, 1);
+  // None of these is stored, so that they come fast.
+  const nobody = { stream: randomUUID(), signals: [browser().view("/")] };
+  const drained = async () => {
+    for (let n = 0; n < 100; n += 1) {
+      const some = await Promise.all(Array.from({ length: 50 }, () => msci.collect(nobody, { headers: { ...from, "sec-gpc": "1" } })));
+      if (some.some(({ status }) => status === 429)) return;
+    }
+    assert.fail("nobody was sent away");
+  };
+  const fresh = async (/** @type {boolean} */ keeps) => {
+    const who = browser();
+    const answer = await msci.collect(who.batch(who.view("/")), { headers: from, ...(keeps && { cookies: { _msci: who.cookieId } }) });
+    return { who, answer };
+  };
+  for (const keeps of [false, true]) {
+    const { who, answer } = await until(async () => {
+      await drained();
+      const one = await fresh(keeps);
+      return one.answer.status === 429 ? one : undefined;
+    }, "one who makes up an id is sent away");
+    assert.match(answer.headers.get("retry-after") ?? "", /^\d+$/);
+    assert.deepEqual(answer.cookies, {});
+    assert.equal((await profile(msci, who.cookieId)).status, 404);
+    await drained();
+    // Of a site of another domain the id travels in the body alone.
+    assert.equal((await msci.collect(known.batch(known.view("/again")), { headers: from })).body.accepted, 1);
+    assert.equal((await msci.collect(elsewhere.batch(elsewhere.view("/")), { headers: { "cf-connecting-ip": "203.0.113.51" } })).body.accepted, 1);
+    // Comes again later, and is taken then: nothing is lost.
+    await until(async () => (await msci.collect(who.batch(who.view("/later")), { headers: from })).body.accepted === 1, "there is room again");
+  }
+  // Each newcomer takes a place: after one that was let in the next ones wait.
+  await drained();
+  await until(async () => {
+    const one = await fresh(false);
+    const next = await Promise.all(Array.from({ length: 4 }, () => fresh(false)));
+    return one.answer.status === 200 && next.some(({ answer }) => answer.status === 429);
+  }, "the place was taken");
+});
+
+test("`forget` takes the cookie away from where it was set: of the site's domain, and of this host", async (t) => {
+  await msci.admin("PUT", "/settings", { cookie: { domain: "shop.example" } });
+  t.after(() => msci.admin("PUT", "/settings", { cookie: { domain: null } }));
+  const her = browser();
+  const ids = (/** @type {import("../support/system.mjs").Answer} */ { headers }) => headers.getSetCookie().filter((line) => line.startsWith("_msci="));
+  const set = await until(async () => {
+    const [line = ""] = ids(await msci.collect(her.batch(her.view("/"))));
+    return line.includes("Domain") ? line : undefined;
+  }, "the setting holds");
+  assert.match(set, /; Path=\/;.*; Domain=shop\.example$/);
+  const gone = ids(await msci.fetch("/_msci/forget", { method: "POST", cookies: { _msci: her.cookieId } }));
+  assert.deepEqual(gone.map((line) => [/; Path=\/;/.test(line), /; Max-Age=0;/.test(line), /; Domain=([^;]*)/.exec(line)?.[1]]), [
+    [true, true, "shop.example"],
+    [true, true, undefined],
+  ]);
+});
+
+test("answers that are no page are what they say they are: no browser guesses at their kind", async () => {
+  const her = browser();
+  const bearer = { headers: { authorization: `Bearer ${msci.adminToken}` } };
+  const answers = {
+    "collect": await msci.collect(her.batch(her.view("/"))),
+    "a refusal": await msci.collect({}),
+    "decisions": await msci.fetch("/_msci/decisions?uri=/"),
+    "health": await msci.fetch("/_msci/health"),
+    "the manifest": await msci.fetch("/_msci/manifest.json"),
+    "no address": await msci.fetch("/_msci/nothing"),
+    "settings": await msci.admin("GET", "/settings"),
+    "no token": await msci.fetch("/_msci/admin/v1/settings"),
+    "the console's data": await msci.fetch("/_msci/console/data/nothing"),
+    "the read API": await msci.fetch("/_msci/api/data/v9.2/$metadata", bearer),
+    "a profile": await profile(msci, her.cookieId),
+    "no profile": await profile(msci, randomUUID()),
+    "an export": await msci.fetch(`/_msci/admin/v1/privacy/export?cookieId=${her.cookieId}`, bearer),
+  };
+  for (const [what, { headers }] of Object.entries(answers)) assert.equal(headers.get("x-content-type-options"), "nosniff", what);
 });
 
 test("what a stranger asks for by a cookie of somebody else's is the same as by nobody's", async () => {

@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { after, before, test } from "node:test";
 import { seed } from "../../examples/contoso-coffee/seed.mjs";
-import { browser, profile } from "../support/signals.mjs";
+import { SECRET, receiver } from "../support/receiver.mjs";
+import { browser, profile, token } from "../support/signals.mjs";
 import { stored } from "../support/stored.mjs";
 import { system, until } from "../support/system.mjs";
 
@@ -184,8 +185,10 @@ test("G7 a later import does not bring back who was erased, unless it says that 
   await until(async () => (await count("Loyalty1001")) === 1, "she is a customer again");
 });
 
-test("F42 an erasure in the middle of a merge and of signals leaves nothing", async () => {
+test("F42 an erasure in the middle of a merge and of signals leaves nothing, and counts what came too late", async () => {
   const { phone, laptop, authId, customerId } = await person("Erased-meanwhile");
+  const erased = async () => (await msci.admin("GET", "/stats")).body.rejected.erased ?? 0;
+  const counted = await erased();
   const third = browser();
   await msci.collect(third.batch(third.view("/third")));
   const before = { time: Date.now() - 1000 };
@@ -200,6 +203,11 @@ test("F42 an erasure in the middle of a merge and of signals leaves nothing", as
   assert.equal((await profile(msci, third.cookieId)).status, 404);
   assert.equal((await msci.admin("GET", `/customers/${customerId}`)).status, 404);
   await until(async () => (await count(authId)) === 0, "nobody of it is in a list");
+  const late = await msci.collect(phone.batch(phone.view("/late", before), phone.user(authId, before)));
+  assert.deepEqual(late.body.rejected.map((/** @type {any} */ r) => r.code), ["erased", "erased"]);
+  await until(async () => (await erased()) >= counted + 2, "what came too late is counted");
+  await settled();
+  assert.deepEqual(found(await everything(), [authId, mail(authId), phone.cookieId, laptop.cookieId, third.cookieId]), []);
 });
 
 test("what an erasure cannot be asked is refused, and nothing is erased", async () => {
@@ -221,12 +229,16 @@ test("what an erasure cannot be asked is refused, and nothing is erased", async 
 
 /** Live rows, KV and index as text, with where it stands. */
 async function everything() {
-  const index = [];
-  for (const table of ["customer", "cookie", "activity", "imported_row"]) index.push(...(await msci.index(`SELECT * FROM ${table}`)));
   const kv = await msci.snapshots();
-  await msci.stop();
   /** @type {[string, string][]} */
-  const held = [["the index", JSON.stringify(index)], ["KV", JSON.stringify(kv)], ["the log of the runtime", msci.printed.join("")]];
+  const held = [["KV", JSON.stringify(kv)]];
+  // Every table that there is, whatever it is called.
+  const own = "type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_cf%' ESCAPE '\\'";
+  const tables = (await msci.index(`SELECT name FROM sqlite_master WHERE ${own}`)).map(({ name }) => String(name));
+  for (const known of ["customer", "delivery", "membership"]) assert.ok(tables.includes(known), tables.join());
+  for (const table of tables) held.push([`${table} of the index`, JSON.stringify(await msci.index(`SELECT * FROM "${table}"`))]);
+  await msci.stop();
+  held.push(["the log of the runtime", msci.printed.join("")]);
   await stored(state, async ({ objects, dump }) => {
     for (const kind of ["ProfileObject", "ConfigObject", "JobObject"]) {
       for (const id of objects(kind)) held.push([`${kind} ${id}`, JSON.stringify(await dump(id, kind))]);
@@ -240,6 +252,76 @@ async function everything() {
 const found = (held, traces) =>
   held.flatMap(([place, text]) => traces.filter((trace) => text.includes(trace)).map((trace) => `${trace} in ${place}`));
 
+/** Waits until no object has anything of an erasure to do: tell others, copy, write its file anew. */
+async function settled() {
+  const names = new Set();
+  for (const { object } of await msci.index("SELECT object FROM cookie UNION SELECT id FROM customer")) names.add(object);
+  for (const name of names) {
+    await until(async () => (await msci.object(name, "erasing")).body === false, `nothing is owed by ${name}`, 20_000);
+  }
+}
+
+/** Bytes of all files but the index's, whose free pages are the platform's to use again (SECURITY.md). @param {string[]} traces */
+function remains(traces) {
+  const files = readdirSync(state, { recursive: true, encoding: "utf8", withFileTypes: true }).filter((file) => file.isFile());
+  return files
+    .map((file) => join(file.parentPath ?? file.path, file.name))
+    .filter((file) => !relative(state, file).startsWith("d1"))
+    .filter((file) => traces.some((trace) => readFileSync(file).includes(trace)));
+}
+
+test("G7 after an erasure nothing names the person, also at cookies that were taken from them and that are somebody else's by now, in messages of activations, or in a claim", async (t) => {
+  const [fails, works] = [await receiver(t), await receiver(t)];
+  fails.answers(() => 500);
+  await msci.admin("PUT", "/measures/Spent", { aggregate: "sum", property: "total" });
+  await msci.admin("PUT", "/segments/Spender", { filter: "Measures/Spent gt 1000" });
+  for (const [name, to] of /** @type {const} */ ([["fails", fails], ["works", works]])) {
+    const put = await msci.admin("PUT", `/activations/${name}`, { segment: "Spender", on: ["entered"], url: to.url, secret: SECRET });
+    assert.equal(put.status, 200, JSON.stringify(put.body));
+    t.after(() => msci.admin("DELETE", `/activations/${name}`));
+  }
+  const { phone, laptop, authId, customerId } = await person("Erased-with-traces");
+  await until(async () => (await msci.admin("GET", "/activations/works/deliveries?state=delivered")).body.items.length > 0, "a message is delivered", 20_000);
+  await until(async () => (await msci.admin("GET", "/activations/fails/deliveries?state=pending")).body.items[0]?.attempts > 0, "one is not", 20_000);
+  const purposes = { storage: "granted", analytics: "granted", personalization: "denied" };
+  await msci.collect(phone.batch({ ...phone.view("/"), type: "consent", purposes }));
+  const theirs = { name: "Erna Lösch", email: mail(authId), localId: "Erna-local" };
+  const unlinked = async () => {
+    const her = browser();
+    await msci.collect(her.batch(her.user(undefined, { name: "Somebody" }), her.view("/before"), her.user(authId, theirs), her.view("/after")));
+    assert.deepEqual((await msci.admin("POST", `/customers/${customerId}/unlink`, { cookieId: her.cookieId })).body, { unlinked: true });
+    return her;
+  };
+  const [lost, moved] = [await unlinked(), await unlinked()];
+  // One says it again without a proof, the other is somebody else's.
+  await msci.admin("PUT", "/settings", { identity: { verification: "required" } });
+  t.after(() => msci.admin("PUT", "/settings", { identity: { verification: "off" } }));
+  const again = () => msci.collect(lost.batch(lost.user(authId, theirs)));
+  await until(async () => (await again()).body.user.status === "claimed", "it is a claim");
+  const proof = token(msci.identitySecret, { sub: "Olga-Loyalty", cid: moved.cookieId });
+  const merged = await msci.collect(moved.batch(moved.user("Olga-Loyalty", { name: "Olga", token: proof }), moved.view("/as-olga")), { cookies: { _msci: moved.cookieId } });
+  assert.deepEqual(merged.body.user, { status: "merged" });
+  await until(async () => (await count(lost.cookieId)) * (await count(moved.cookieId)) > 0, "both are listed");
+  await settled();
+
+  const traces = [authId, mail(authId), "Erna Lösch", "Erna-local", phone.cookieId, laptop.cookieId];
+  const before = found(await everything(), traces);
+  for (const trace of traces) assert.ok(before.some((line) => line.startsWith(trace)), `${trace} was there before`);
+  await erase({ customerId });
+  await until(async () => (await count(authId)) + (await count(mail(authId))) + (await count(laptop.cookieId)) === 0, "the copies are gone");
+  await settled();
+  assert.deepEqual(found(await everything(), traces), []);
+  assert.deepEqual(remains(traces), []);
+  // What those two looked at is theirs.
+  const [still, olgas] = [(await profile(msci, lost.cookieId)).body, (await profile(msci, moved.cookieId)).body];
+  assert.deepEqual(uris({ body: still }), ["/after", "/before"]);
+  assert.deepEqual([still.msdynci_known, still.msdynci_fullname, still.msdynci_email], [false, "Somebody", undefined]);
+  assert.deepEqual(uris({ body: olgas }).filter(Boolean), ["/as-olga", "/after", "/before"]);
+  assert.deepEqual([olgas.msdynci_known, olgas.msdynci_fullname, olgas.msdynci_email], [true, "Olga", undefined]);
+  const resent = await msci.collect(lost.batch({ ...lost.user(authId, theirs), seq: 3 }));
+  assert.equal(resent.body.rejected[0]?.code, "erased", "what comes again of it is refused");
+});
+
 test("G7 after an erasure no file of an object, no live row, no snapshot and no log has the authId, e-mail, name or cookieId", async () => {
   const { phone, laptop, authId, customerId } = await person("Erased-without-trace");
   // Devices that came and went leave rows of their own.
@@ -252,13 +334,8 @@ test("G7 after an erasure no file of an object, no live row, no snapshot and no 
   await erase({ customerId });
   await until(async () => (await count(authId)) + (await count(laptop.cookieId)) === 0, "the copies are gone");
   assert.deepEqual(found(await everything(), traces), []);
-  // Byte by byte, with whatever is in free pages; those of D1 are the platform's to use again (SECURITY.md).
-  const files = readdirSync(state, { recursive: true, encoding: "utf8", withFileTypes: true }).filter((file) => file.isFile());
-  const remains = files
-    .map((file) => join(file.parentPath ?? file.path, file.name))
-    .filter((file) => !relative(state, file).startsWith("d1"))
-    .filter((file) => traces.some((trace) => readFileSync(file).includes(trace)));
-  assert.deepEqual(remains, []);
+  // Byte by byte, with whatever is in free pages.
+  assert.deepEqual(remains(traces), []);
 });
 
 test(

@@ -181,6 +181,18 @@ test("what a redirect shows is told by the page that it leads to, once", async (
   }
   const image = await msci.fetch("/images/hero-premium.svg", { cookies: { ...cookies, ...away.cookies }, headers: { accept: "image/*" } });
   assert.equal(image.cookies._msci_x, undefined);
+  // Where consent is required a browser that was never granted anything keeps nothing (C4).
+  await msci.admin("PUT", "/settings", { consent: { mode: "required" } });
+  try {
+    const stranger = await until(async () => {
+      const led = await msci.fetch("/coffee-machines/basic", { headers });
+      return led.cookies._msci === undefined ? led : undefined;
+    }, "the setting holds");
+    assert.deepEqual([stranger.status, stranger.headers.get("location"), stranger.cookies], [302, "/cart", {}]);
+    assert.equal((await msci.fetch("/coffee-machines/basic", { cookies, headers })).cookies._msci_x, "move:treated");
+  } finally {
+    await msci.admin("PUT", "/settings", { consent: { mode: "implied" } });
+  }
   await msci.admin("DELETE", "/experiences/move");
 });
 

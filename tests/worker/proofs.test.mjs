@@ -283,6 +283,53 @@ test("tokens that prove nothing are looked at so often and no more, by network a
   assert.equal((await send("198.51.100.2", signed("Her", {}))).body.user.status, "merged", "another authId");
 });
 
+test("G1 tokens that another browser used count like those that prove nothing, by network and by authId, and so do void proof cookies", async () => {
+  const from = (/** @type {string} */ address) => ({ "cf-connecting-ip": address });
+  const replay = (/** @type {string} */ address, /** @type {string} */ authId, /** @type {string} */ proof) =>
+    claim(authId, proof, { headers: from(address) }).then(({ answer }) => answer);
+  const proof = signed("Replayed", {});
+  assert.equal((await replay("203.0.113.20", "Replayed", proof)).body.user.status, "merged");
+  let refused = 0;
+  let last = await replay("203.0.113.21", "Replayed", proof);
+  while (last.status === 200 && refused < 300) {
+    assert.deepEqual(last.body.user, { status: "refused", reason: "token_invalid" });
+    refused += 1;
+    last = await replay("203.0.113.21", "Replayed", proof);
+  }
+  assert.ok(last.status === 429 && refused >= 60 && refused < 200, `${last.status} after ${refused}`);
+  assert.equal((await replay("203.0.113.22", "Replayed", signed("Replayed", {}))).body.user.status, "merged", "elsewhere a good one is looked at");
+  let tries = 0;
+  for (let net = 30; net < 90 && last.status === 429; net += 1) {
+    for (let n = 0; n < 20; n += 1) {
+      tries += 1;
+      if ((await replay(`203.0.113.${net}`, "Replayed", proof)).status === 429) {
+        net = 100;
+        break;
+      }
+    }
+  }
+  assert.ok(tries > 200 && tries < 1000, `${tries} tries by many networks`);
+  assert.equal((await replay("203.0.113.23", "Another", signed("Another", {}))).body.user.status, "merged", "another authId");
+
+  // A void proof opens nothing, and is answered like none; tokens of the network that sends many wait.
+  const bareOf = async (/** @type {Record<string, string>} */ more) => {
+    const who = browser();
+    const answer = await msci.collect(who.batch(who.view("/")), { cookies: { _msci: who.cookieId, ...more }, headers: from("203.0.113.100") });
+    return { text: bare({ who, answer }), answer };
+  };
+  const plain = (await bareOf({})).answer;
+  const waits = () => replay("203.0.113.100", "Waits", "forged");
+  await until(async () => {
+    for (let n = 0; n < 30; n += 1) {
+      const { answer } = await bareOf({ "__Host-msci_p": `${"0".repeat(32)}.9999999999999.forged` });
+      assert.deepEqual([answer.status, Object.keys(answer.body)], [200, Object.keys(plain.body)]);
+      assert.equal(answer.cookies["__Host-msci_p"], "");
+    }
+    return (await waits()).status === 429;
+  }, "tokens of that network wait");
+  assert.equal((await replay("203.0.113.101", "Waits", "forged")).status, 200);
+});
+
 test("where the keys cannot be asked about, tokens wait after a minute and everything else goes on", async () => {
   const her = browser();
   const as = { cookies: { _msci: her.cookieId } };

@@ -7,7 +7,6 @@ use super::{
     Context, CookieLog, Customer, ERASED, Erased, LIFE, LOG, Link, OWN_LINK, Object, is_false, is_zero,
 };
 use crate::collections::Map;
-use crate::config::ConsentMode;
 use crate::consent::{self, Consents, Decisions};
 use crate::effects::{Table, Write};
 use crate::ids::{CookieId, CustomerId, LogId, StreamId};
@@ -44,6 +43,13 @@ pub struct CollectCall {
     /// The browser keeps no cookie: this cookieId ends with its page.
     #[serde(default, skip_serializing_if = "is_false")]
     pub ephemeral: bool,
+    /// What this browser agreed to under the cookieId that it was rotated away from: it counts until the browser
+    /// says it again under this one.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub consent: Decisions,
+    /// Who was never here does not come into being: their network has brought too many newcomers.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub closed: bool,
 }
 
 /// What storage already has of a batch.
@@ -98,6 +104,42 @@ impl UserOutcome {
     }
 }
 
+/// Whether a cookie was met before. Exhaustive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "u8", into = "u8")]
+pub enum Met {
+    /// It was.
+    #[default]
+    Before,
+    /// This batch is the first of it.
+    Now,
+    /// It was not, and no newcomers are taken: nothing of the batch was looked at.
+    Never,
+}
+
+impl From<u8> for Met {
+    fn from(number: u8) -> Self {
+        match number {
+            1 => Self::Now,
+            2 => Self::Never,
+            _ => Self::Before,
+        }
+    }
+}
+
+impl From<Met> for u8 {
+    fn from(met: Met) -> Self {
+        met as Self
+    }
+}
+
+impl Met {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // the signature that serde calls
+    fn is_before(&self) -> bool {
+        *self == Self::Before
+    }
+}
+
 /// Answer to a [`CollectCall`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CollectAnswer {
@@ -115,12 +157,25 @@ pub struct CollectAnswer {
     /// This cookie was erased: the browser goes on with the cookieId that derives from this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor: Option<CustomerId>,
-    /// The visitor took back the consent to storage: this browser is to keep nothing.
+    /// Nothing of this visitor may be stored, so this browser is to keep nothing either.
     #[serde(default, skip_serializing_if = "is_false")]
     pub barred: bool,
+    /// What this browser agreed to, for the cookieIds that its signals go on under.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub consent: Decisions,
+    /// Whether the cookie is a newcomer.
+    #[serde(default, skip_serializing_if = "Met::is_before")]
+    pub met: Met,
     /// So many signals more are missing below those that arrived; fewer where it is negative.
     #[serde(default)]
     pub missing: i64,
+}
+
+impl CollectCall {
+    /// Of a browser that keeps its cookie, and said nothing elsewhere.
+    pub fn of(cookie: CookieId, root: CookieId, signals: Vec<Offered>) -> Self {
+        Self { cookie, root, signals, ephemeral: false, consent: Decisions::new(), closed: false }
+    }
 }
 
 impl CollectAnswer {
@@ -134,6 +189,11 @@ impl CollectAnswer {
             Verdict::Rejected(Rejection::new(seq, "storage_full", "this visitor's storage is full"))
         };
         Self { verdicts: call.signals.iter().map(verdict).collect(), ..Self::default() }
+    }
+
+    /// Nobody knows this cookie, and newcomers are not taken.
+    pub fn turned_away() -> Self {
+        Self { met: Met::Never, ..Self::default() }
     }
 
     /// The customer turned out to be erased: nothing of the batch is kept.
@@ -153,6 +213,8 @@ impl CollectAnswer {
 /// A batch on its way into the log.
 struct Taking<'a> {
     log: CookieLog,
+    /// What the browser agreed to elsewhere.
+    consent: &'a Decisions,
     taken: Map<(StreamId, u64), &'a Signal>,
     streams: Map<StreamId, Stream>,
     answer: CollectAnswer,
@@ -176,7 +238,12 @@ impl Object {
             }
             return (erased.answer(call), out);
         }
-        let log = self.log.take().unwrap_or(CookieLog {
+        if call.closed && self.log.is_none() {
+            return (CollectAnswer::turned_away(), Vec::new());
+        }
+        let held = self.log.take();
+        let unmet = held.is_none();
+        let log = held.unwrap_or(CookieLog {
             cookie: call.cookie,
             root: call.root,
             end: 0,
@@ -194,6 +261,7 @@ impl Object {
         let mut batch = Taking {
             answer: CollectAnswer { root: Some(log.root), ..CollectAnswer::default() },
             log,
+            consent: &call.consent,
             taken: present.signals.iter().map(|(id, signal)| (*id, signal)).collect(),
             streams: present.streams.clone(),
             out: Vec::new(),
@@ -204,7 +272,10 @@ impl Object {
             batch.answer.verdicts.push(verdict);
         }
         let Taking { mut log, streams, mut answer, mut out, folded, .. } = batch;
-        answer.barred = !self.may_store(&log);
+        answer.barred = !self.allows("storage", &log, &call.consent, context);
+        if answer.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Elsewhere(_))) {
+            answer.consent = said(&log, &call.consent);
+        }
         log.ephemeral &= call.ephemeral;
         // Also who only gets other cookies' signals is not idle: what was decided about them is still asked.
         if log.active.plus(DAY_MS) < context.now {
@@ -220,6 +291,9 @@ impl Object {
         }
         // A batch of which nothing was taken brings no log into being.
         self.log = Some(log).filter(|log| log.end > 0);
+        if unmet && self.log.is_some() {
+            answer.met = Met::Now;
+        }
         if !linked && self.link.is_some() {
             out.push(Write::put(Table::Link, OWN_LINK, &self.link));
         }
@@ -249,7 +323,7 @@ impl Object {
         if let Some(customer) = self.turn(stream, offered) {
             return Verdict::Elsewhere(customer);
         }
-        if let Some(rejection) = self.refusal(signal, &batch.log, context) {
+        if let Some(rejection) = self.refusal(signal, batch, context) {
             return Verdict::Rejected(rejection);
         }
         if signal.kind == Kind::User {
@@ -326,17 +400,18 @@ impl Object {
     }
 
     /// Why a signal is not taken.
-    fn refusal(&self, signal: &Signal, log: &CookieLog, context: Context<'_>) -> Option<Rejection> {
+    fn refusal(&self, signal: &Signal, batch: &Taking<'_>, context: Context<'_>) -> Option<Rejection> {
         let settings = &context.definitions.bundle.settings;
         if signal.time < Self::cutoff(context) {
             let message = format!("older than {} days", settings.retention.signal_days);
             return Some(Rejection::new(signal.seq, "too_old", message));
         }
         let gated = matches!(signal.kind, Kind::View | Kind::Action | Kind::Event);
-        let mode = settings.consent.mode;
-        let message = if signal.kind != Kind::Consent && !self.may_store(log) {
-            "the visitor has taken back the consent to storage"
-        } else if gated && !self.allows(mode, "analytics", log) {
+        let allows = |purpose| self.allows(purpose, &batch.log, batch.consent, context);
+        // What the visitor says about consent is all that may be kept without one (law 8, fault F41).
+        let message = if signal.kind != Kind::Consent && !allows("storage") {
+            "the visitor has not agreed to storage"
+        } else if gated && !allows("analytics") {
             "the visitor has not agreed to analytics"
         } else {
             return None;
@@ -344,16 +419,13 @@ impl Object {
         Some(Rejection::new(signal.seq, "consent_missing", message))
     }
 
-    /// Whether anything but what the visitor says about consent may be kept (fault F41). An SDK that was
-    /// not allowed to would send nothing, so only a refusal counts.
-    fn may_store(&self, log: &CookieLog) -> bool {
-        self.allows(ConsentMode::Implied, "storage", log)
-    }
-
-    fn allows(&self, mode: ConsentMode, purpose: &str, log: &CookieLog) -> bool {
-        let (own, customer) = (log.consent.decisions(), self.accepted_link().map(|link| &link.consent));
-        // Of an unlinked cookie its own decision is the only one.
-        consent::allows(mode, purpose, &[Some(&own), Some(customer.unwrap_or(&own))])
+    /// Whether a purpose is open, by the stricter of what this browser and its customer decided.
+    fn allows(&self, purpose: &str, log: &CookieLog, elsewhere: &Decisions, context: Context<'_>) -> bool {
+        let own = log.consent.decision(purpose).or(elsewhere.get(purpose).copied());
+        // What a customer never decided they decide by what this browser said: it is on its way to them.
+        let customer = self.accepted_link().and_then(|link| link.consent.get(purpose).copied()).or(own);
+        let mode = context.definitions.bundle.settings.consent.mode;
+        consent::opens(mode, own) && consent::opens(mode, customer)
     }
 
     /// The same answer that a `user` signal got the first time.
@@ -509,6 +581,11 @@ impl Erased {
             ..CollectAnswer::default()
         }
     }
+}
+
+/// What a browser agreed to under this cookieId, or, where it said nothing yet, under the one before it.
+fn said(log: &CookieLog, elsewhere: &Decisions) -> Decisions {
+    if log.consent.is_empty() { elsewhere.clone() } else { log.consent.decisions() }
 }
 
 /// A signal within its log.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Copy, Customer, Erased, KNOWN, Known, Object, REFUSED};
+use super::{Context, Copy, Customer, Erased, KNOWN, Known, Object, REFUSED, is_false};
 use crate::collections::{Map, Set};
 use crate::consent::Decisions;
 use crate::effects::{Table, Write};
@@ -13,8 +13,10 @@ use crate::mutants::planted;
 use crate::signal::Signal;
 use crate::time::{DAY_MS, Timestamp};
 
-/// How long a link that ended refuses what is still under way of it.
+/// How long a link that ended refuses what is still under way of it, at least.
 const ENDED_LINK_DAYS: i64 = 30;
+/// So many cookies are remembered whose links were not taken: anybody may try.
+const REFUSED_LINKS: usize = 1000;
 
 /// A row of a log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,6 +107,9 @@ pub struct Drop {
     pub object: CustomerId,
     /// Which one: those up to it end.
     pub epoch: i64,
+    /// The cookie's log went with it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub emptied: bool,
 }
 
 impl Object {
@@ -118,7 +123,7 @@ impl Object {
         let mut out = Vec::new();
         let outcome = self.take_page(page, present, context, &mut out);
         let consent = self.profile.consent();
-        let epoch = self.copies.get(&page.cookie).map(|copy| copy.epoch);
+        let epoch = self.link_of(page.cookie).map(|copy| copy.epoch);
         (ShipAnswer { outcome, tag: self.tag(), version: self.profile.version(), consent, epoch }, out)
     }
 
@@ -137,6 +142,8 @@ impl Object {
             since,
             dropped: false,
             ended: None,
+            emptied: false,
+            refused: false,
             first_seen: None,
             consent: Decisions::new(),
         };
@@ -145,7 +152,7 @@ impl Object {
         if let Some(erased) = self.erased.as_ref().filter(|erased| before(erased) && !planted(37)) {
             return ShipOutcome::Erased { at: erased.at };
         }
-        let already = self.copies.get(&page.cookie).filter(|copy| copy.epoch == page.epoch || !copy.dropped);
+        let already = self.link_of(page.cookie).filter(|copy| copy.epoch == page.epoch || !copy.dropped);
         let over = already.is_none() && (page.epoch <= self.refused || self.is_full(context));
         if let Some(reason) = over.then_some("too_many_links") {
             // A clock that is far ahead would refuse everybody until then.
@@ -154,9 +161,14 @@ impl Object {
                 self.refused = page.epoch;
                 out.push(Write::put(Table::Meta, REFUSED, &self.refused));
             }
+            if page.epoch < ahead {
+                let not_taken =
+                    Copy { dropped: true, refused: true, ended: Some(context.now), ..fresh(context.now) };
+                self.remember_refused(page.cookie, not_taken, out);
+            }
             return ShipOutcome::Refused(reason.to_owned());
         }
-        let mut copy = match self.copies.get(&page.cookie) {
+        let mut copy = match self.link_of(page.cookie) {
             Some(copy) if copy.epoch > page.epoch && !planted(1) => {
                 return ShipOutcome::Stale;
             }
@@ -172,7 +184,7 @@ impl Object {
             Some(copy) => fresh(if copy.dropped { context.now } else { copy.since }),
             None => fresh(context.now),
         };
-        if self.copies.get(&page.cookie) == Some(&copy) && page.from != copy.up_to {
+        if self.link_of(page.cookie) == Some(&copy) && page.from != copy.up_to {
             return ShipOutcome::Taken { up_to: copy.up_to };
         }
         if page.from != copy.up_to {
@@ -228,11 +240,29 @@ impl Object {
         held >= identity.max_links as usize || today >= identity.max_links_per_day as usize
     }
 
-    /// Links that ended long ago need no memory: nothing of them is under way any more.
-    fn tidy_copies(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
-        let long_ago = context.now.plus(-DAY_MS * ENDED_LINK_DAYS);
+    /// A link that is or was one.
+    fn link_of(&self, cookie: CookieId) -> Option<&Copy> {
+        self.copies.get(&cookie).filter(|copy| !copy.refused)
+    }
+
+    /// A link was not taken: whoever is erased is to go from that cookie's log too.
+    fn remember_refused(&mut self, cookie: CookieId, not_taken: Copy, out: &mut Vec<Write>) {
+        let copy = match self.copies.get(&cookie) {
+            Some(copy) => Copy { ended: not_taken.ended, emptied: false, ..copy.clone() },
+            None if self.copies.values().filter(|copy| copy.refused).count() < REFUSED_LINKS => not_taken,
+            None => return,
+        };
+        self.remember(cookie, copy, out);
+    }
+
+    /// Links that ended long ago need no memory: nothing of them is under way any more, and nothing that a cookie's log
+    /// said of the customer is still there.
+    pub(super) fn tidy_copies(&mut self, context: Context<'_>, out: &mut Vec<Write>) {
+        let named = i64::from(context.definitions.bundle.settings.retention.signal_days) + 2;
+        let ago = |days: i64| context.now.plus(days.saturating_mul(-DAY_MS));
         self.copies.retain(|cookie, copy| {
-            let over = copy.dropped && copy.ended.is_some_and(|ended| ended < long_ago);
+            let days = if copy.emptied { ENDED_LINK_DAYS } else { ENDED_LINK_DAYS.max(named) };
+            let over = copy.dropped && copy.ended.is_some_and(|ended| ended < ago(days));
             if over {
                 out.push(Write::delete(Table::Link, &cookie.to_string()));
             }

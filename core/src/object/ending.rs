@@ -4,10 +4,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Copy, Drop, ERASED, Erased, LIFE, LOG, OWED, OWN_LINK, Object, Owed, REFUSED};
+use super::{
+    Context, Copy, Drop, ERASED, Erased, LIFE, LOG, OWED, OWN_LINK, Object, Owed, REFUSED, is_false,
+};
 use crate::consent::{Consents, Decisions};
 use crate::effects::{Table, Write};
-use crate::ids::{CustomerId, LogId};
+use crate::ids::{CookieId, CustomerId, LogId};
 use crate::limits::QUEUE_DAYS;
 use crate::membership::Cause;
 use crate::mutants::planted;
@@ -28,8 +30,17 @@ pub enum Unlinked {
 pub struct Purge {
     /// Who was erased.
     pub customer: CustomerId,
-    /// The cookie's object.
+    /// The customer's identity table: with it a log's authIds are compared with the customer's name.
+    #[serde(default)]
+    pub table: String,
+    /// Whom this tells: the cookie's object, or that of the customer that it is linked to by now.
     pub object: CustomerId,
+    /// The link was gone: only what names the customer goes.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unlinked: bool,
+    /// Towards another customer: of which cookie's log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cookie: Option<CookieId>,
     /// The link that the customer knew.
     pub epoch: i64,
     /// What is older than this is refused.
@@ -43,7 +54,7 @@ impl Object {
     pub fn unlink(&mut self, customer: CustomerId) -> (Unlinked, Vec<Write>) {
         let mut out = Vec::new();
         let linked = self.link.as_ref().is_some_and(|link| link.customer.id == customer);
-        if !linked || !self.cut(&mut out) {
+        if !linked || !self.cut(false, &mut out) {
             return (Unlinked::NotLinked, out);
         }
         (Unlinked::Done, out)
@@ -55,7 +66,7 @@ impl Object {
         let mut out = Vec::new();
         let had_profile = self.has_profile();
         let before: Vec<String> = self.profile.segments().map(str::to_owned).collect();
-        self.cut(&mut out);
+        self.cut(true, &mut out);
         if let Some(log) = &mut self.log {
             log.purged = true;
             log.first_seen = None;
@@ -96,12 +107,17 @@ impl Object {
         out.push(Write::put(Table::Outbox, OWED, &self.owed));
     }
 
-    /// Ends the link, if there is one, and owes the customer the news.
-    fn cut(&mut self, out: &mut Vec<Write>) -> bool {
+    /// Ends the link, if there is one, and owes the customer the news, and whether the log goes with it.
+    fn cut(&mut self, emptied: bool, out: &mut Vec<Write>) -> bool {
         let (Some(link), Some(log)) = (self.link.take(), &self.log) else { return false };
         out.push(Write::delete(Table::Link, OWN_LINK));
-        let drop =
-            Drop { customer: link.customer.id, cookie: log.cookie, object: self.name, epoch: link.epoch };
+        let drop = Drop {
+            customer: link.customer.id,
+            cookie: log.cookie,
+            object: self.name,
+            epoch: link.epoch,
+            emptied,
+        };
         if !planted(20) {
             self.owed.drops.push(drop);
         }
@@ -136,6 +152,8 @@ impl Object {
             since: now,
             dropped: true,
             ended: None,
+            emptied: false,
+            refused: false,
             first_seen: None,
             consent: Decisions::new(),
         });
@@ -144,6 +162,8 @@ impl Object {
         }
         let held = !copy.dropped;
         copy.dropped = !planted(24);
+        copy.refused = false;
+        copy.emptied = drop.emptied;
         copy.ended = Some(now);
         copy.first_seen = None;
         copy.consent = Decisions::new();
@@ -169,15 +189,26 @@ impl Object {
     /// Erases what this object holds: of a customer, or of a cookie that nobody is linked to. What is left
     /// is the hour, which refuses what is older, and whom to tell. Nothing of it says who it was.
     pub fn erase(&mut self, bits: u128, context: Context<'_>) -> Vec<Write> {
-        let linked: Vec<_> = self.copies.values().filter(|copy| !copy.dropped).cloned().collect();
+        // Also those whose links are gone: their logs still say who they were.
+        let copies = self.copies.values().filter(|copy| !copy.emptied);
+        let copies: Vec<_> = copies.filter(|copy| !(copy.dropped && planted(63))).cloned().collect();
+        let table = self.known.as_ref().map(|known| known.customer.table.clone()).unwrap_or_default();
         let mut out = Vec::new();
         // The customer may have taken the link already, its answer still being under way.
         if !planted(43) {
-            self.cut(&mut out);
+            self.cut(true, &mut out);
         }
         let at = self.wipe(bits, context.now, context.now, &mut out);
-        for copy in linked.into_iter().filter(|_| !planted(32)) {
-            self.owed.purges.push(Purge { customer: self.name, object: copy.object, epoch: copy.epoch, at });
+        for copy in copies.into_iter().filter(|_| !planted(32)) {
+            self.owed.purges.push(Purge {
+                customer: self.name,
+                table: table.clone(),
+                object: copy.object,
+                unlinked: copy.dropped,
+                cookie: None,
+                epoch: copy.epoch,
+                at,
+            });
         }
         out.push(Write::put(Table::Outbox, OWED, &self.owed));
         out
@@ -230,24 +261,29 @@ impl Object {
         at
     }
 
-    /// An erased customer says that this cookie was linked to it, at the cookie's object. A cookie that
-    /// belongs to somebody else by now stays.
+    /// Whether what this tells of takes only what names the customer: the cookie was taken from them, or belongs to
+    /// somebody else by now.
+    pub fn only_unnames(&self, purge: &Purge) -> bool {
+        purge.unlinked || self.link.as_ref().is_some_and(|link| link.customer.id != purge.customer)
+    }
+
+    /// An erased customer says that this cookie is linked to it, at the cookie's object.
     pub fn purge(&mut self, purge: &Purge, bits: u128, context: Context<'_>) -> Vec<Write> {
         let mut out = Vec::new();
-        let others = self.link.as_ref().is_some_and(|link| link.customer.id != purge.customer);
-        if self.log.is_some() && !others && !planted(33) {
+        if self.log.is_some() && !self.only_unnames(purge) && !planted(33) {
             // A link that was made since is one that the customer has by now.
             if self.link.as_ref().is_some_and(|link| link.epoch > purge.epoch) && !planted(46) {
-                self.cut(&mut out);
+                self.cut(true, &mut out);
             }
             self.wipe(bits, context.now.max(purge.at), context.now, &mut out);
         }
         out
     }
 
-    /// The next cookie to be told that its customer was erased.
+    /// The next cookie to be told that its customer was erased; or, once it has all of this log, the next customer that
+    /// part of it is gone: nothing that was sent before can bring it back then.
     pub fn next_purge(&self) -> Option<Purge> {
-        self.owed.purges.first().cloned()
+        self.owed.purges.first().filter(|_| !self.has_to_ship()).cloned()
     }
 
     /// The cookie knows.
@@ -321,7 +357,7 @@ impl Object {
         if self.link.is_none() || self.expires(context).is_none_or(|at| at > context.now) {
             return out;
         }
-        self.cut(&mut out);
+        self.cut(true, &mut out);
         if let Some(log) = &mut self.log {
             log.first_seen = None;
             out.push(Write::put(Table::Meta, LOG, log));

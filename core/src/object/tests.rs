@@ -15,10 +15,12 @@ use crate::signal::{Kind, Signal, Source};
 mod batches;
 mod claims;
 mod clocks;
+mod consents;
 mod deliveries;
 mod earlier;
 mod links;
 mod moves;
+mod naming;
 mod tokens;
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
@@ -67,6 +69,7 @@ impl Disk {
                 Write::Prune(before) => {
                     self.signals.retain(|(_, row)| row.signal.time >= before || !row.signal.ages());
                 }
+                Write::Withdraw(gone) => self.signals.retain(|(cookie, row)| row.signal.key(*cookie) != gone),
                 Write::Wipe => {
                     self.signals.clear();
                     self.streams.clear();
@@ -93,7 +96,7 @@ impl Disk {
             }
             Write::Clear(cleared) => self.rows.retain(|(table, _), _| table != cleared),
             Write::Wipe => self.rows = Map::new(),
-            Write::Append { .. } | Write::Remove(_) | Write::Prune(_) => {}
+            Write::Append { .. } | Write::Remove(_) | Write::Prune(_) | Write::Withdraw(_) => {}
         }
     }
 
@@ -151,7 +154,7 @@ impl Disk {
                 .collect(),
             streams: self.streams.clone(),
         };
-        let call = CollectCall { cookie, root: cookie, signals, ephemeral: false };
+        let call = CollectCall::of(cookie, cookie, signals);
         let (answer, writes) = self.object.collect(&call, &present, context);
         self.write(writes);
         answer
@@ -414,7 +417,7 @@ fn f22_fields_of_a_newer_version_survive_an_older_one() {
         })
         .collect();
     let mut object = Object::load(CustomerId::Unknown(1), rows.into_iter()).unwrap().unwrap();
-    let call = CollectCall { cookie, root: cookie, signals: vec![offered(1, None)], ephemeral: false };
+    let call = CollectCall::of(cookie, cookie, vec![offered(1, None)]);
     let (_, mut writes) = object.collect(&call, &Present::default(), context);
     object.keep_unknown_fields(&mut writes);
     let kept = writes.iter().find_map(|write| match write {
@@ -491,12 +494,7 @@ fn what_is_loaded_from_storage_is_what_was_written() {
     let cookie = CookieId::from_bits(1);
     let (mut object, mut rows) = Object::born(CustomerId::Unknown(1), 7);
     object.profile.adopt(&definitions, &mut rows);
-    let call = CollectCall {
-        cookie,
-        root: cookie,
-        signals: vec![offered(1, None), offered(2, Some(customer()))],
-        ephemeral: false,
-    };
+    let call = CollectCall::of(cookie, cookie, vec![offered(1, None), offered(2, Some(customer()))]);
     let (_, writes) = object.collect(&call, &Present::default(), context);
     rows.extend(writes);
     let stored: Map<(Table, String), String> = rows

@@ -59,7 +59,7 @@ impl UnknownFields {
                 }
                 Write::Clear(cleared) => self.0.retain(|(table, _), _| table != cleared),
                 Write::Wipe => self.0.clear(),
-                Write::Append { .. } | Write::Remove(_) | Write::Prune(_) => {}
+                Write::Append { .. } | Write::Remove(_) | Write::Prune(_) | Write::Withdraw(_) => {}
             }
         }
     }

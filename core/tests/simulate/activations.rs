@@ -61,7 +61,7 @@ pub(crate) fn memberships(node: &Node, writes: &[Write]) -> BTreeSet<String> {
             *table == Table::Membership
         }
         Write::Wipe => true,
-        Write::Append { .. } | Write::Remove(_) | Write::Prune(_) => false,
+        Write::Append { .. } | Write::Remove(_) | Write::Prune(_) | Write::Withdraw(_) => false,
     };
     if !writes.iter().any(moves) {
         return BTreeSet::new();

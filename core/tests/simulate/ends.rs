@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use msci_core::ids::{CookieId, CustomerId, SignalKey};
-use msci_core::object::{Drop, Object, Purge, Unlinked};
-use msci_core::signal::Signal;
+use msci_core::object::{Drop, Object, Purge, Row, Unlinked, naming};
+use msci_core::signal::{Kind, Signal};
 
 use crate::world::{Message, World};
 
@@ -20,10 +20,30 @@ impl World<'_> {
 
     pub(crate) fn purge(&mut self, purge: &Purge) {
         let bits = self.dice.bits();
-        let gone = !self.exists(purge.object);
-        if gone || self.step(purge.object, |o, c| ((), o.purge(purge, bits, c))).is_some() {
+        let object = self.nodes.get(&purge.object).and_then(|node| node.loaded(purge.object));
+        let done = match object {
+            None => Some(()),
+            Some(object) if object.only_unnames(purge) => self.unname(&object, purge),
+            Some(_) => self.step(purge.object, |o, c| ((), o.purge(purge, bits, c))),
+        };
+        if done.is_some() {
             self.send(|| Message::Purged(purge.clone()));
         }
+    }
+
+    fn unname(&mut self, object: &Object, purge: &Purge) -> Option<()> {
+        let Some(cookie) = purge.cookie.or(object.cookie()) else { return Some(()) };
+        let timeline = self.nodes.get(&purge.object).map(|node| node.timeline.clone()).unwrap_or_default();
+        let users = timeline.into_iter().filter(|(key, (_, s))| key.cookie == cookie && s.kind == Kind::User);
+        let mut users: Vec<_> = users.map(|(_, (position, signal))| Row { position, signal }).collect();
+        users.sort_by_key(|row| row.position);
+        let customer = self.customers.iter().find(|customer| customer.id == purge.customer).cloned();
+        let theirs = |auth_id: &str| customer.as_ref().is_some_and(|customer| customer.auth_id == auth_id);
+        let named = naming(&users, cookie, purge, &theirs);
+        let stays = |key: &SignalKey, _: &Signal| !named.contains(key);
+        self.refold(purge.object, stays, |o, _, out| o.unname(purge, &named, out))?;
+        self.tell_others(purge.object);
+        Some(())
     }
 
     pub(crate) fn unlink(&mut self, cookie: CookieId) {
@@ -81,6 +101,7 @@ impl World<'_> {
         name: CustomerId,
         had: BTreeMap<SignalKey, (u64, Signal)>,
         purges: bool,
+        withdraws: bool,
     ) {
         let Some(node) = self.nodes.get(&name) else { return };
         let erased = node.erased_at().filter(|_| purges);
@@ -98,7 +119,7 @@ impl World<'_> {
             self.acknowledged.remove(&(key.stream, key.seq));
             self.gone.insert((key.stream, key.seq), self.sent);
             // By a clock that jumps, something may be newer than the erasure that took it.
-            if purges && erased.is_none_or(|at| signal.time < at) {
+            if withdraws || (purges && erased.is_none_or(|at| signal.time < at)) {
                 self.forgotten.insert((key.stream, key.seq), key.cookie);
             }
             if purges {

@@ -101,6 +101,7 @@ impl Node {
                     assert!(old.is_none(), "a step appended what is there: the database would refuse");
                 }
                 Write::Remove(cookie) => self.timeline.retain(|key, _| key.cookie != cookie),
+                Write::Withdraw(gone) => self.timeline.retain(|key, _| *key != gone),
                 Write::Prune(before) => {
                     self.timeline.retain(|_, (_, signal)| signal.time >= before || !signal.ages());
                 }

@@ -6,6 +6,7 @@ use msci_core::ids::{CookieId, CustomerId, SignalKey};
 use msci_core::membership::Cause;
 use msci_core::object::{Context, Object};
 use msci_core::profile::Profile;
+use msci_core::signal::Signal;
 use msci_core::snapshot::Snapshot;
 use msci_core::time::{DAY_MS, Timestamp};
 
@@ -60,6 +61,7 @@ pub(crate) fn check(world: &World<'_>) -> Verdict {
     }
     oracle.exactly_once()?;
     oracle.nobody_is_mixed()?;
+    oracle.nobody_erased_is_named()?;
     oracle.copies_equal_objects()?;
     world.check_deliveries()
 }
@@ -197,6 +199,34 @@ impl Oracle<'_> {
                 let owner = self.world.made[&(key.stream, key.seq)].owner;
                 if owner.is_some_and(|owner| owner != *name) {
                     return Err(format!("{key:?} was done as {owner:?} and is in {name}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// No log says who an erased customer was (scenario G7), whether it is theirs, was, or was never to be. From a browser
+    /// where they signed up again, what is older may come late: the customer does not take it, the log has it.
+    fn nobody_erased_is_named(&self) -> Verdict {
+        if self.world.clocks_jump {
+            return Ok(());
+        }
+        for customer in &self.world.customers {
+            let erased = self.objects.get(&customer.id).and_then(|(node, _)| node.erased_at());
+            let Some(at) = erased else { continue };
+            for (name, (node, _)) in &self.objects {
+                let names = |signal: &Signal| {
+                    signal.fields.get("authId").and_then(|value| value.as_str()) == Some(&customer.auth_id)
+                };
+                let again: BTreeSet<CookieId> = (node.timeline.iter())
+                    .filter(|(_, (_, signal))| names(signal) && signal.time >= at)
+                    .map(|(key, _)| key.cookie)
+                    .collect();
+                let named = node.timeline.iter().find(|(key, (_, signal))| {
+                    names(signal) && signal.time < at && !again.contains(&key.cookie)
+                });
+                if let Some((key, _)) = named {
+                    return Err(format!("{key:?} names {}, who was erased, in {name}", customer.auth_id));
                 }
             }
         }

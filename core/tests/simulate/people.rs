@@ -116,7 +116,10 @@ impl World<'_> {
         tab.user = user.or(tab.user);
         let owner = tab.user.map(|user| self.customers[user].id);
         let fields = match kind {
-            Kind::User => json!({ "name": format!("N{total}"), "properties": { "total": total } }),
+            Kind::User => {
+                let auth_id = user.map(|user| self.customers[user].auth_id.clone());
+                json!({ "authId": auth_id, "name": format!("N{total}"), "properties": { "total": total } })
+            }
             Kind::Consent => {
                 json!({ "purposes": { "ads": if total > 50.0 { "granted" } else { "denied" } } })
             }
@@ -158,7 +161,7 @@ impl World<'_> {
             let keep = 1 + self.dice.below(signals.len() as u64) as usize;
             signals.truncate(keep);
         }
-        let call = CollectCall { cookie, root: cookie, signals, ephemeral: false };
+        let call = CollectCall::of(cookie, cookie, signals);
         self.send(|| Message::Collect { tab, call: call.clone() });
         // No answer in time: once more.
         self.later(Message::Flush(tab), 6000);

@@ -137,7 +137,9 @@ impl<'a> World<'a> {
         }
         object.queue_moves(context, &mut writes);
         object.keep_unknown_fields(&mut writes);
-        let takes = writes.iter().any(|w| matches!(w, Write::Wipe | Write::Remove(_) | Write::Prune(_)));
+        let takes = writes
+            .iter()
+            .any(|w| matches!(w, Write::Wipe | Write::Remove(_) | Write::Prune(_) | Write::Withdraw(_)));
         let had = if takes && !name.is_known() { node.timeline.clone() } else { BTreeMap::new() };
         for write in &writes {
             if let (Write::Append { signal, .. }, false) = (write, name.is_known()) {
@@ -150,6 +152,7 @@ impl<'a> World<'a> {
         }
         let moved_from = if arrives { told.clone() } else { memberships(node, &writes) };
         let purges = writes.iter().any(|write| matches!(write, Write::Wipe | Write::Remove(_)));
+        let withdraws = writes.iter().any(|write| matches!(write, Write::Withdraw(_)));
         node.apply(writes.clone());
         let moved_to = if arrives { all_memberships(node) } else { memberships(node, &writes) };
         if arrives {
@@ -158,7 +161,7 @@ impl<'a> World<'a> {
         // What seems to move while the imported row is not there is no news.
         let moved = if early { (&moved_to, &moved_to) } else { (&moved_from, &moved_to) };
         self.outside.note(name, moved, &writes, context);
-        self.taken_away(name, had, purges);
+        self.taken_away(name, had, purges, withdraws);
         // The alarm is set in the same write as the rows.
         self.arm(name);
         if after {
@@ -315,7 +318,7 @@ impl<'a> World<'a> {
         for (customer, signals) in elsewhere {
             let (next, root) = self.names.rotated(root.unwrap_or(call.cookie), call.cookie, customer);
             if self.quiet || !self.dice.one_in(6) {
-                self.collect(tab, &CollectCall { cookie: next, root, signals, ephemeral: false }, hops + 1);
+                self.collect(tab, &CollectCall::of(next, root, signals), hops + 1);
             }
         }
         let cookie = successor.map_or(call.cookie, |successor| {

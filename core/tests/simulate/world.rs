@@ -362,7 +362,10 @@ impl<'a> World<'a> {
             Message::Drop(drop) => self.drop_link(&drop),
             Message::Dropped(drop) => self.tell(drop.object, |o| o.dropped(&drop)),
             Message::Purge(purge) => self.purge(&purge),
-            Message::Purged(purge) => self.tell(purge.customer, |o| o.purged(&purge)),
+            Message::Purged(purge) => {
+                let teller = purge.cookie.map_or(purge.customer, |cookie| self.name_of(cookie));
+                self.tell(teller, |o| o.purged(&purge));
+            }
             Message::Unlink(cookie) => self.unlink(cookie),
             Message::Forget(cookie) => self.forget(cookie),
             Message::Erase(name) => self.erase(name),

@@ -56,7 +56,8 @@ pub(super) fn live(request: &Request, env: &Env) -> Result<Response> {
     });
     let builder = ResponseBuilder::new()
         .with_header("Cache-Control", "no-store")?
-        .with_header("Content-Type", "text/event-stream")?;
+        .with_header("Content-Type", "text/event-stream")?
+        .with_header("X-Content-Type-Options", "nosniff")?;
     Ok(builder.stream(pipe.readable()))
 }
 

@@ -142,6 +142,7 @@ pub(super) async fn export(request: &Request, env: &Env, configuration: &Configu
     let builder = ResponseBuilder::new()
         .with_header("Cache-Control", "no-store")?
         .with_header("Content-Type", "application/x-ndjson")?
+        .with_header("X-Content-Type-Options", "nosniff")?
         .with_header("Content-Disposition", &format!("attachment; filename=\"{customer}.jsonl\""))?;
     Ok(builder.stream(pipe.readable()))
 }

@@ -111,6 +111,7 @@ fn streamed(report: &Value, rejected: Refusals) -> Result<Response> {
     });
     let builder = ResponseBuilder::new()
         .with_header("Cache-Control", "no-store")?
+        .with_header("X-Content-Type-Options", "nosniff")?
         .with_header("Content-Type", "application/json")?;
     Ok(builder.stream(pipe.readable()))
 }

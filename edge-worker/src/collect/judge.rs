@@ -21,7 +21,7 @@ use crate::configuration::{self, Configuration};
 use crate::cookies::Cookies;
 use crate::counting;
 use crate::error::{Error, Result};
-use crate::flood::Prover;
+use crate::flood::{Newcomer, Prover};
 use crate::http::header;
 use crate::platform::normal;
 
@@ -97,6 +97,11 @@ impl<'a> Judge<'a> {
         Ok(answer)
     }
 
+    /// A place for whoever this batch brings.
+    pub(super) fn newcomer(&self) -> Newcomer<'_> {
+        Newcomer { network: network(&self.address), now: self.now }
+    }
+
     fn prover(&self) -> Prover<'_> {
         Prover { network: network(&self.address), now: self.now }
     }
@@ -170,6 +175,7 @@ impl<'a> Judge<'a> {
             return Ok(Ok(offered));
         }
         if !calls::use_token(env, self.configuration.n(), customer.id, &used).await? {
+            self.prover().failed(&customer.auth_id);
             return Ok(Err(refused(offered.signal.seq, Fault::Replayed)));
         }
         uses.0.push((customer.id, used));

@@ -159,6 +159,7 @@ fn disclosure(visit: &Visit<'_>) -> Markup {
         ("_msci", say::CookieId { days: &days }.render()),
         ("__Host-msci_p", say::CookieProof { days: &days }.render()),
         ("_msci_v", say::COOKIE_VERSION.render()),
+        ("_msci_x", say::COOKIE_CARRIED.render()),
         ("_msci_optout", say::COOKIE_REFUSAL.render()),
     ];
     let cookies: Vec<_> = cookies.into_iter().map(|(name, words)| (name.to_owned(), words)).collect();

@@ -94,6 +94,7 @@ pub(super) fn response(answer: Answer, asked: &Asked<'_>) -> Result<Response> {
     };
     let builder = ResponseBuilder::new()
         .with_header("Cache-Control", "no-store")?
+        .with_header("X-Content-Type-Options", "nosniff")?
         .with_header("Content-Type", &kind)?;
     let response = builder.fixed(text.into_bytes());
     if let Some(page) = asked.page {

@@ -144,6 +144,10 @@ pub(crate) fn write(storage: &Storage, writes: &[Write]) -> Result<()> {
             Write::Remove(cookie) => {
                 statements.push("DELETE FROM signal WHERE cookie = ?", &[cookie.to_string().into()]);
             }
+            Write::Withdraw(key) => statements.push(
+                "DELETE FROM signal WHERE cookie = ? AND stream = ? AND seq = ?",
+                &[key.cookie.to_string().into(), key.stream.to_string().into(), (key.seq as f64).into()],
+            ),
             Write::Clear(table) => statements.push(&format!("DELETE FROM {}", table.name()), &[]),
             Write::Prune(before) => statements
                 .push("DELETE FROM signal WHERE time < ? AND type <> 'consent'", &[(before.0 as f64).into()]),
@@ -271,12 +275,22 @@ pub(crate) fn log_behind(
         &format!("SELECT {COLUMNS} FROM signal WHERE cookie = ? AND position > ? ORDER BY position LIMIT ?"),
         vec![cookie.to_string().into(), (position as f64).into(), (limit as f64).into()],
     )?;
+    rows_of(&rows)
+}
+
+fn rows_of(rows: &[Vec<SqlStorageValue>]) -> Result<Vec<Row>> {
     rows.iter()
         .map(|row| {
             let (_, position, signal) = signal_of(row)?;
             Ok(Row { position, signal })
         })
         .collect()
+}
+
+/// What a cookie's log says of who it is, in its order.
+pub(crate) fn users(storage: &Storage, cookie: CookieId) -> Result<Vec<Row>> {
+    let text = format!("SELECT {COLUMNS} FROM signal WHERE cookie = ? AND type = 'user' ORDER BY position");
+    rows_of(&query(storage, &text, vec![cookie.to_string().into()])?)
 }
 
 /// Where a reader of the timeline goes on: behind this signal.

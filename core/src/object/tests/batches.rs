@@ -111,3 +111,29 @@ proptest! {
         prop_assert_eq!(whole, sent(batches.into_iter(), context));
     }
 }
+
+#[test]
+fn where_no_newcomers_are_taken_nobody_comes_into_being_and_whoever_was_met_is_heard() {
+    let definitions = definitions();
+    let context = Context { now: NOW, definitions: &definitions };
+    let mut disk = Disk::new(CustomerId::Unknown(1), 1);
+    let cookie = CookieId::from_bits(1);
+    let mut send = |seq, closed| {
+        let call = CollectCall { closed, ..CollectCall::of(cookie, cookie, vec![offered(seq, None)]) };
+        let (answer, writes) = disk.object.collect(&call, &Present::default(), context);
+        (answer.met, answer.verdicts.len(), writes.is_empty(), disk.object.is_nothing())
+    };
+    assert_eq!(send(1, true), (Met::Never, 0, true, true));
+    assert_eq!(send(1, false), (Met::Now, 1, false, false));
+    assert_eq!(send(2, true), (Met::Before, 1, false, false));
+    for met in [Met::Before, Met::Now, Met::Never] {
+        let told = serde_json::to_string(&CollectAnswer { met, ..CollectAnswer::default() }).unwrap();
+        assert_eq!(serde_json::from_str::<CollectAnswer>(&told).unwrap().met, met, "{told}");
+    }
+    let mut gone = Disk::new(CustomerId::Unknown(2), 2);
+    gone.collect(cookie, vec![offered(1, None)], context);
+    gone.object.erase(7, context);
+    let call = CollectCall { closed: true, ..CollectCall::of(cookie, cookie, vec![offered(2, None)]) };
+    let (answer, _) = gone.object.collect(&call, &Present::default(), context);
+    assert!(answer.met == Met::Before && answer.successor.is_some(), "who was erased was met");
+}

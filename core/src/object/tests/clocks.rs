@@ -179,7 +179,7 @@ fn f35_a_visitor_without_a_cookie_is_copied_nowhere_until_somebody_signs_in() {
     let (mut object, _) = Object::born(CustomerId::Unknown(COOKIE), 7);
     let cookie = CookieId::from_bits(COOKIE);
     let mut send = |seq, customer, ephemeral, context| {
-        let call = CollectCall { cookie, root: cookie, signals: vec![offered(seq, customer)], ephemeral };
+        let call = CollectCall { ephemeral, ..CollectCall::of(cookie, cookie, vec![offered(seq, customer)]) };
         object.collect(&call, &Present::default(), context);
         (object.projection_due(at(9)).is_some(), object.indexing_due(at(9)).is_some(), object.clone())
     };

@@ -39,7 +39,7 @@ fn switch(seq: u64, on: u64) -> Offered {
 fn turn(disk: &mut Disk, seq: u64, on: u64, context: Context<'_>) {
     let present = Present { streams: disk.streams.clone(), ..Present::default() };
     let cookie = CookieId::from_bits(1);
-    let call = CollectCall { cookie, root: cookie, signals: vec![switch(seq, on)], ephemeral: false };
+    let call = CollectCall::of(cookie, cookie, vec![switch(seq, on)]);
     step(disk, context, |object| object.collect(&call, &present, context));
 }
 
@@ -201,7 +201,7 @@ fn visitors_without_cookies_and_activations_that_are_no_more_are_told_nothing() 
     let mut once = Disk::new(CustomerId::Unknown(2), 7);
     let cookie = CookieId::from_bits(2);
     let signals = vec![switch(1, 1)];
-    let call = CollectCall { cookie, root: cookie, signals, ephemeral: true };
+    let call = CollectCall { ephemeral: true, ..CollectCall::of(cookie, cookie, signals) };
     step(&mut once, context, |object| object.collect(&call, &Present::default(), context));
     assert!(once.object.deliveries.is_empty());
 }
@@ -230,7 +230,7 @@ fn newborn(context: Context<'_>) -> Disk {
     let present = Present::default();
     let cookie = CookieId::from_bits(1);
     let signals = vec![switch(1, 1), offered(2, Some(customer()))];
-    let call = CollectCall { cookie, root: cookie, signals, ephemeral: false };
+    let call = CollectCall::of(cookie, cookie, signals);
     let (_, writes) = c.object.collect(&call, &present, context);
     c.write(writes);
     let page = c.page().unwrap();

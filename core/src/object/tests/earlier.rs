@@ -87,8 +87,8 @@ fn f22_calls_and_answers_of_the_version_before_this_one_are_understood() {
         answers.push(c.collect(call.cookie, call.signals, context));
     }
     let expected: Vec<CollectAnswer> = read(&golden["collected"]);
-    // What is missing nobody told then.
-    let untold = |answer: CollectAnswer| CollectAnswer { missing: 0, ..answer };
+    // What is missing, and who is new, nobody told then.
+    let untold = |answer: CollectAnswer| CollectAnswer { missing: 0, met: Met::Before, ..answer };
     assert_eq!(answers.into_iter().map(untold).collect::<Vec<_>>(), expected);
     let page: Page = read(&golden["page"]);
     let (shipped, then): (ShipAnswer, ShipAnswer) = (k.ship(&page, context), read(&golden["shipped"]));
@@ -181,12 +181,11 @@ fn worked_on() -> Vec<String> {
     }
     let mut c = loaded(&golden["rows"]["pending"], CustomerId::Unknown(1));
     let mut k = loaded(&golden["rows"]["customer"], CustomerId::Known(9));
-    let call = CollectCall {
-        cookie: CookieId::from_bits(1),
-        root: CookieId::from_bits(1),
-        signals: (10..14).map(|seq| offered(seq, None)).collect(),
-        ephemeral: false,
-    };
+    let call = CollectCall::of(
+        CookieId::from_bits(1),
+        CookieId::from_bits(1),
+        (10..14).map(|seq| offered(seq, None)).collect(),
+    );
     let streams = golden["rows"]["pending"].as_array().unwrap().iter().filter(|row| row[0] == "stream");
     let streams = streams.map(|row| {
         let key = row[1].as_str().unwrap();
