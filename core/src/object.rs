@@ -21,7 +21,7 @@ mod unknown_fields;
 
 use serde::{Deserialize, Serialize};
 
-pub use claims::Claim;
+pub use claims::{Claim, LISTED as CLAIMS_LISTED};
 pub use cookie::{CollectAnswer, CollectCall, Met, Offered, Present, UserOutcome, Verdict};
 pub use copies::{Indexing, Projection};
 pub use customer::{Drop, Page, Row, ShipAnswer, ShipOutcome};

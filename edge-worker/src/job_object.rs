@@ -314,7 +314,9 @@ impl JobObject {
     async fn step(&self, job: &Job) -> Result<Step> {
         match &job.work {
             Work::Rebuild { cursor } => self.rebuild(job, cursor.as_deref()).await,
-            Work::Erase { customer, begun } => self.erase(job, *customer, *begun).await,
+            Work::Erase { customer, begun, at, behind } => {
+                self.erase(job, *customer, *begun, (*at, behind)).await
+            }
             Work::Push { .. } => self.push(job).await,
             Work::Evaluate(evaluation) => self.evaluate(job, evaluation).await,
             Work::Drop { table } => self.drop_table(job, table).await,

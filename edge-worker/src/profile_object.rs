@@ -304,20 +304,28 @@ impl ProfileObject {
     /// The customer of this cookie was erased: the log goes, or, where it is not theirs any more, what names them.
     async fn purge(&self, purge: &Purge, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
         if self.peek(|object| object.only_unnames(purge)) {
-            if let Some(cookie) = purge.cookie.or(self.peek(Object::cookie)) {
-                let users = profile_tables::users(&self.state.storage(), cookie)?;
-                let is_theirs =
-                    |auth_id: &str| configuration.names.known(&purge.table, auth_id) == purge.customer;
-                let named = naming(&users, cookie, purge, &is_theirs);
-                let stays = |key: SignalKey, _: &Signal| !named.contains(&key);
-                self.refold(configuration, now, &stays, &mut |object, _, writes| {
-                    object.unname(purge, &named, writes)
-                })?;
-            }
+            self.unname(purge, configuration, now)?;
             return self.tell_now(configuration, now).await;
         }
         self.step(configuration, now, |object, context| ((), object.purge(purge, random_bits(), context)))?;
         self.arm(configuration, now).await
+    }
+
+    /// Takes from a log what names somebody who was erased.
+    pub(super) fn unname(&self, purge: &Purge, configuration: &Configuration, now: Timestamp) -> Result<()> {
+        let Some(cookie) = purge.cookie.or(self.peek(Object::cookie)) else { return Ok(()) };
+        let users = profile_tables::users(&self.state.storage(), cookie)?;
+        let claimed = self.peek(|object| {
+            let claims = object.claims();
+            let claim = claims.into_iter().find(|claim| claim.customer.id == purge.customer);
+            claim.map(|claim| claim.customer.table)
+        });
+        let table = claimed.filter(|_| purge.table.is_empty());
+        let table = table.as_ref().unwrap_or(&purge.table);
+        let is_theirs = |auth_id: &str| configuration.names.known(table, auth_id) == purge.customer;
+        let named = naming(&users, cookie, purge, &is_theirs);
+        let stays = |key: SignalKey, _: &Signal| !named.contains(&key);
+        self.refold(configuration, now, &stays, &mut |object, _, writes| object.unname(purge, &named, writes))
     }
 
     /// Definitions, or time, may have moved a membership; the copies follow.

@@ -322,6 +322,35 @@ test("G7 after an erasure nothing names the person, also at cookies that were ta
   assert.equal(resent.body.rejected[0]?.code, "erased", "what comes again of it is refused");
 });
 
+test("G7 who was only ever claimed is not named any more where they were claimed, also by a claim that comes to the index late", async (t) => {
+  const { authId, customerId } = await person("Erased-where-claimed");
+  await msci.admin("PUT", "/settings", { identity: { verification: "required" } });
+  t.after(() => msci.admin("PUT", "/settings", { identity: { verification: "off" } }));
+  const [early, late, other] = [browser(), browser(), browser()];
+  const says = { name: "Erna Lösch", email: mail(authId) };
+  /** @param {typeof early} of @param {string} whom @param {Record<string, unknown>} [more] */
+  const claims = async (of, whom, more) =>
+    (await msci.collect(of.batch(of.view("/own"), of.user(whom, { ...says, ...more })))).body.user?.status === "claimed";
+  await until(() => claims(early, authId), "it is a claim");
+  assert.ok(await claims(other, "Somebody-else", { name: "Other", email: "other@claimed.example" }));
+  const waiting = async () => (await msci.admin("GET", "/customers?kind=claiming&top=500")).body.customers.flatMap((/** @type {any} */ row) => row.cookieIds);
+  await until(async () => [early, other].every(async ({ cookieId }) => (await waiting()).includes(cookieId)), "both are listed");
+  const before = Date.now();
+  await erase({ customerId });
+  assert.ok(await claims(late, authId, { time: before }));
+  await until(async () => (await count(authId)) + (await count(mail(authId))) === 0, "nobody of it is in a list");
+  for (const { cookieId } of [early, late]) {
+    await until(async () => (await profile(msci, cookieId)).body.msdynci_email === undefined, "nobody is called so");
+    assert.ok(uris(await profile(msci, cookieId)).includes("/own"), "what they looked at is theirs");
+  }
+  assert.equal((await profile(msci, other.cookieId)).body.msdynci_email, "other@claimed.example");
+  await until(async () => String(await waiting()) === other.cookieId, "one claim waits");
+  await settled();
+  const traces = [authId, mail(authId), "Erna Lösch"];
+  assert.deepEqual(found(await everything(), traces), []);
+  assert.deepEqual(remains(traces), []);
+});
+
 test("G7 after an erasure no file of an object, no live row, no snapshot and no log has the authId, e-mail, name or cookieId", async () => {
   const { phone, laptop, authId, customerId } = await person("Erased-without-trace");
   // Devices that came and went leave rows of their own.

@@ -8,8 +8,8 @@ use super::{CookieLog, Customer, Object};
 use crate::ids::CustomerId;
 use crate::time::Timestamp;
 
-/// Most claims that one visitor has listed; of more, those made last.
-const LISTED: usize = 8;
+/// Most claims that one visitor has listed; of more, those made last. The index forgets none of more.
+pub const LISTED: usize = 50;
 
 /// A claim.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -30,7 +30,8 @@ pub enum Unlinked {
 pub struct Purge {
     /// Who was erased.
     pub customer: CustomerId,
-    /// The customer's identity table: with it a log's authIds are compared with the customer's name.
+    /// The customer's identity table: with it a log's authIds are compared with the customer's name. Empty where a claim
+    /// of the log says it.
     #[serde(default)]
     pub table: String,
     /// Whom this tells: the cookie's object, or that of the customer that it is linked to by now.
@@ -46,6 +47,13 @@ pub struct Purge {
     /// What is older than this is refused.
     #[serde(default)]
     pub at: Timestamp,
+}
+
+impl Purge {
+    /// Tells a cookie's object, whose visitor claims to be this customer without a link.
+    pub fn of_a_claim(customer: CustomerId, object: CustomerId, at: Timestamp) -> Self {
+        Self { customer, table: String::new(), object, unlinked: true, cookie: None, epoch: 0, at }
+    }
 }
 
 impl Object {

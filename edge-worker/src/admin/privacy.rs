@@ -110,7 +110,7 @@ pub(super) async fn consents(
 /// that belongs to a customer, the customer is erased.
 pub(super) async fn erase(env: &Env, configuration: &Configuration, asked: &Value) -> Result<Response> {
     let customer = whom(env, configuration, NAMES.map(|name| text(asked, name))).await?;
-    let call = JobCall::Start(Work::Erase { customer, begun: false });
+    let call = JobCall::Start(Work::Erase { customer, begun: false, at: None, behind: String::new() });
     http::json(&calls::job(env, &call).await?)
 }
 

@@ -47,6 +47,12 @@ pub(crate) enum Work {
         /// Whether its own object has done its part.
         #[serde(default)]
         begun: bool,
+        /// When that was.
+        #[serde(default)]
+        at: Option<Timestamp>,
+        /// How far those were told whose visitors claim to be this customer.
+        #[serde(default)]
+        behind: String,
     },
     /// Carry imported rows that changed to where they count: to the customer's object, or, where there is
     /// none, into the memberships.
@@ -140,7 +146,7 @@ impl Work {
                 stage: Stage::Begin,
             })),
             (Self::Drop { table: new }, Self::Drop { table: old }) if new == old => Some(running.clone()),
-            (Self::Erase { customer: new, .. }, Self::Erase { customer: old, begun: false })
+            (Self::Erase { customer: new, .. }, Self::Erase { customer: old, begun: false, .. })
                 if new == old =>
             {
                 Some(running.clone())

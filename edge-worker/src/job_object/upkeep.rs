@@ -2,7 +2,8 @@
 //! old taken away.
 
 use msci_core::ids::CustomerId;
-use msci_core::time::DAY_MS;
+use msci_core::object::Purge;
+use msci_core::time::{DAY_MS, Timestamp};
 
 use super::{Job, JobObject, LOOK_MS, Step};
 use crate::calls::{self, Evaluation, ProfileCall, Stage, Work};
@@ -14,6 +15,8 @@ use crate::storage::{index, snapshots};
 
 /// So long an entry or a leave waits to be delivered, in days.
 const MOVED_DAYS: i64 = 3;
+/// Objects that one step of an erasure tells.
+const CLAIMED: u32 = 50;
 /// So long a job is remembered, in days.
 const JOB_DAYS: i64 = 30;
 /// So long it is known how many were in a segment, in days.
@@ -43,16 +46,34 @@ impl JobObject {
         Ok(Step::new(done, done + u64::from(left.is_some()), left))
     }
 
-    /// Erases a customer: the object first, then waits until its cookies have heard of it.
-    pub(super) async fn erase(&self, job: &Job, customer: CustomerId, begun: bool) -> Result<Step> {
+    /// Erases a customer: the object first, then waits until its cookies have heard of it, and tells those whose visitors
+    /// claim to be this customer. A claim that comes into the index later hears of it there.
+    pub(super) async fn erase(
+        &self,
+        job: &Job,
+        customer: CustomerId,
+        begun: bool,
+        (at, behind): (Option<Timestamp>, &str),
+    ) -> Result<Step> {
         let n = configuration::current(&self.env, now()).await?.n();
         if !begun {
             index::forget_row(&self.env, customer).await?;
             calls::profile::<()>(&self.env, n, customer, ProfileCall::Erase).await?;
-            return Ok(Step::new(0, 1, Some(Work::Erase { customer, begun: true })));
+            let (at, behind) = (Some(now()), String::new());
+            return Ok(Step::new(0, 1, Some(Work::Erase { customer, begun: true, at, behind })));
         }
         if calls::profile::<bool>(&self.env, n, customer, ProfileCall::Erasing).await? {
             return Ok(Step { pause: LOOK_MS, ..Step::new(0, 1, Some(job.work.clone())) });
+        }
+        let at = at.unwrap_or(job.begun);
+        let claiming = index::claiming(&self.env, customer, behind, CLAIMED).await?;
+        for object in &claiming {
+            let call = ProfileCall::Purge(Purge::of_a_claim(customer, *object, at));
+            calls::profile::<()>(&self.env, n, *object, call).await?;
+        }
+        if let Some(last) = claiming.last().filter(|_| claiming.len() == CLAIMED as usize) {
+            let work = Work::Erase { customer, begun: true, at: Some(at), behind: last.to_string() };
+            return Ok(Step::new(0, 1, Some(work)));
         }
         // An object that was just asking for its row may have marked it again.
         index::forget_row(&self.env, customer).await?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use msci_core::limits::SHIP_SIGNALS;
-use msci_core::object::{Context, Indexing, Object, Projection, Row, ShipAnswer, ShipOutcome};
+use msci_core::object::{Context, Indexing, Object, Projection, Purge, Row, ShipAnswer, ShipOutcome};
 use msci_core::time::{DAY_MS, SECOND_MS, Timestamp};
 use worker::Delay;
 
@@ -193,11 +193,16 @@ impl ProfileObject {
             None => Vec::new(),
         };
         let written = self.write_index(&indexing, &rows, configuration, now);
-        let (up_to, floor) = in_time("the index", written).await?;
+        let index::Written { up_to, floor, erased } = in_time("the index", written).await?;
         // Behind the last row there may be holes: a short answer speaks for the whole log.
         let whole = rows.len() < SHIP_SIGNALS && rows.last().is_none_or(|last| last.position == up_to);
         let up_to = if whole { indexing.end } else { up_to };
-        self.step(configuration, now, |object, _| ((), object.indexed(&indexing, up_to, floor, now)))
+        self.step(configuration, now, |object, _| ((), object.indexed(&indexing, up_to, floor, now)))?;
+        // Whoever is erased while a claim is on its way to the index does not see it there.
+        for (customer, at) in erased {
+            self.unname(&Purge::of_a_claim(customer, indexing.object, at), configuration, now)?;
+        }
+        Ok(())
     }
 
     async fn write_index(
@@ -206,7 +211,7 @@ impl ProfileObject {
         rows: &[Row],
         configuration: &Configuration,
         now: Timestamp,
-    ) -> Result<(u64, u64)> {
+    ) -> Result<index::Written> {
         let retention = &configuration.settings().retention;
         let days = i64::from(retention.index_days.min(retention.signal_days));
         index::write(&self.env, indexing, rows, now.plus(-days * DAY_MS), now).await

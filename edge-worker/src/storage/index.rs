@@ -5,6 +5,8 @@
 #[cfg(feature = "edge")]
 mod adopted;
 #[cfg(feature = "console")]
+mod claims;
+#[cfg(feature = "console")]
 mod deliveries;
 #[cfg(feature = "console")]
 mod held;
@@ -46,7 +48,8 @@ use crate::names;
 pub(crate) use {adopted::*, listing::*, projection::*};
 #[cfg(feature = "console")]
 pub(crate) use {
-    deliveries::*, held::*, imported::*, judged::*, lists::*, members::*, outcomes::*, recent::*, tidy::*,
+    claims::*, deliveries::*, held::*, imported::*, judged::*, lists::*, members::*, outcomes::*, recent::*,
+    tidy::*,
 };
 
 thread_local! {

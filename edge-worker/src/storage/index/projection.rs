@@ -1,7 +1,9 @@
 //! The rows of one object: customer, memberships, cookie, claims, activities, written together or not at all.
 
 use msci_core::activity::{activity_type, title};
-use msci_core::object::{Indexing, Row};
+use msci_core::ids::CustomerId;
+use msci_core::json as shapes;
+use msci_core::object::{CLAIMS_LISTED, Indexing, Row};
 use msci_core::signal::Kind;
 use msci_core::snapshot::Snapshot;
 use msci_core::time::Timestamp;
@@ -22,16 +24,25 @@ const TIDIED: u32 = 100;
 /// that a batch that is late, or of an earlier life, changes nothing at all.
 const OWN: &str = "EXISTS (SELECT 1 FROM customer WHERE id = ?1 AND tag = ?2 AND version = ?3)";
 
+/// What the index has by now.
+pub(crate) struct Written {
+    /// Up to which position the activities are there.
+    pub(crate) up_to: u64,
+    /// The version that is there, if it is not this one, else 0.
+    pub(crate) floor: u64,
+    /// Whom this visitor claims to be, and who was erased, and when.
+    pub(crate) erased: Vec<(CustomerId, Timestamp)>,
+}
+
 /// Carries out an indexing: one transaction. `rows` are those of the log behind what is there, `since`
-/// is how far back the index reaches. Answers up to which position the activities are there now, and the
-/// floor: the version that is there, if it is not this one, else 0.
+/// is how far back the index reaches.
 pub(crate) async fn write(
     env: &Env,
     indexing: &Indexing,
     rows: &[Row],
     since: Timestamp,
     now: Timestamp,
-) -> Result<(u64, u64)> {
+) -> Result<Written> {
     let database = database(env).await?;
     let object = indexing.object.to_string();
     let statement = |query: &str, more: &[JsValue]| -> Result<D1PreparedStatement> {
@@ -78,7 +89,12 @@ pub(crate) async fn write(
         batch.extend(replaced(
             &statement,
             &indexing.claims,
-            "claim WHERE object = ?1 AND customer NOT IN (SELECT value FROM json_each(?4))",
+            // Of a visitor with more claims than are listed none is forgotten.
+            if indexing.claims.len() < CLAIMS_LISTED {
+                "claim WHERE object = ?1 AND customer NOT IN (SELECT value FROM json_each(?4))"
+            } else {
+                "claim WHERE ?1 = '' AND ?4 = ''"
+            },
             "claim SELECT value, ?1",
             "NOTHING",
         )?);
@@ -113,13 +129,17 @@ pub(crate) async fn write(
             .bind(&[(since.0 as f64).into(), TIDIED.into()])?,
     );
     batch.push(statement(
-        "SELECT json(iif(tag = ?2 AND version = ?3, 0, version)) AS json FROM customer WHERE id = ?1",
-        &[],
+        "SELECT json_array(iif(tag = ?2 AND version = ?3, 0, version), json((SELECT json_group_array(json_array(id, since)) \
+         FROM customer WHERE gone = 1 AND since IS NOT NULL AND id IN (SELECT value FROM json_each(?4))))) AS json \
+         FROM customer WHERE id = ?1",
+        &[serde_json::to_string(&indexing.claims)?.into()],
     )?);
     let results = noticed(database.batch(batch).await)?;
-    let floor = results.last().map(worker::D1Result::results::<Answer>).transpose()?.unwrap_or_default();
-    let floor = floor.first().and_then(|answer| answer.json.as_ref()?.parse().ok());
-    Ok((up_to, floor.ok_or_else(|| Error::damaged("the index has no row of a customer".to_owned()))?))
+    let told = results.last().map(worker::D1Result::results::<Answer>).transpose()?.unwrap_or_default();
+    let told = told.first().and_then(|answer| shapes::from_str(answer.json.as_ref()?).ok());
+    let (floor, erased) =
+        told.ok_or_else(|| Error::damaged("the index has no row of a customer".to_owned()))?;
+    Ok(Written { up_to, floor, erased })
 }
 
 /// Rows that are there with this version, and no others: those that are `gone`, and each that is `new` or has changed.
