@@ -31,7 +31,7 @@ use crate::platform::{now, random_bits};
 use crate::reader::{self, Kept, Unsettled};
 use crate::storage::snapshots;
 use crate::{http, names, page_preview};
-use said::{Caching, Kind, headers, wants_page};
+use said::{Caching, Kind, Wish, headers};
 
 thread_local! {
     /// Requests for pages on their way, by the numbers that JavaScript gives them. Handles, as the bindings make them,
@@ -134,7 +134,7 @@ pub fn answer(id: u32, status: u16, content_type: &str, page: &Response, env: &E
 #[wasm_bindgen]
 pub fn unanswered(id: u32, accept: &str, destination: &str) -> Option<String> {
     ASKED.with_borrow_mut(|all| all.remove(&id));
-    wants_page(accept, destination).then(|| {
+    (Wish::of(accept, destination, "") != Wish::Other).then(|| {
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>This site does not answer</title>\
          <meta name=\"viewport\" content=\"width=device-width\">\
          <style>body{font:1.1rem/1.6 system-ui;max-width:34rem;margin:15vh auto;padding:0 1rem}</style>\
@@ -152,8 +152,8 @@ struct Asked {
     lines: String,
     /// Where each line ends.
     ends: [usize; LINES],
-    /// It wants a page; else it is here for what the site says of Global Privacy Control.
-    is_page: bool,
+    /// No page is wanted where it is here for what the site says of Global Privacy Control.
+    wish: Wish,
     plan: OnceCell<Plan>,
     seen: OnceCell<Seen>,
     /// What KV could not tell.
@@ -191,11 +191,13 @@ struct Seen {
 }
 
 impl Plan {
-    /// Whether the page is needed whole.
-    fn is_whole(&self) -> bool {
+    /// Whether the page is needed whole, by what is known before it comes.
+    fn is_whole(&self, seen: Option<&Seen>) -> bool {
         match &self.subject {
             Subject::Visitor(Visitor { cookies, decides, .. }) => {
-                *decides || cookies.carried.is_some() || self.configuration.settings().inject_script
+                seen.map_or(*decides, |seen| !seen.exposures.is_empty())
+                    || cookies.carried.is_some()
+                    || self.configuration.settings().inject_script
             }
             Subject::Preview(_) => true,
             Subject::Gpc => false,
@@ -226,12 +228,12 @@ impl Asked {
         // Told once, asked often: it is looked for where lines end once.
         let mut breaks = lines.bytes().enumerate().filter_map(|(at, byte)| (byte == b'\n').then_some(at));
         let ends = std::array::from_fn(|_| breaks.next().unwrap_or(lines.len()));
-        let mut asked = Self { now, lines, ends, is_page: false, plan, seen, unsettled };
-        let [method, _, _, _, accept, destination, upgrade, ..] = asked.lines();
-        let is_get = method == "GET";
-        let is_page = wants_page(accept, destination) && upgrade.is_empty();
-        asked.is_page = is_page;
-        (is_get && (is_page || asked.path() == names::GPC)).then_some(asked)
+        let mut asked = Self { now, lines, ends, wish: Wish::Other, plan, seen, unsettled };
+        let [method, _, _, _, accept, destination, upgrade, .., range] = asked.lines();
+        let is_get = method == "GET" && upgrade.is_empty();
+        let wish = Wish::of(accept, destination, range);
+        asked.wish = wish;
+        (is_get && (wish != Wish::Other || asked.path() == names::GPC)).then_some(asked)
     }
 
     fn lines(&self) -> [&str; LINES] {
@@ -263,7 +265,9 @@ impl Asked {
 
     fn subject(&self, configuration: &Configuration) -> Subject {
         let [_, _, cookie, gpc, ..] = self.lines();
-        if self.path() == names::GPC && (configuration.settings().consent.honour_gpc || !self.is_page) {
+        if self.path() == names::GPC
+            && (configuration.settings().consent.honour_gpc || self.wish == Wish::Other)
+        {
             return Subject::Gpc;
         }
         if let Some(viewer) = page_preview::viewer(cookie, configuration, self.now) {
@@ -289,9 +293,10 @@ impl Asked {
     /// Empty where there is no plan.
     fn steps(&self) -> String {
         let Some(plan) = self.plan.get() else { return String::new() };
-        let [.., same, since, range] = self.lines();
-        let less = !(same.is_empty() && since.is_empty() && range.is_empty());
-        let mut steps = String::from(if less && plan.is_whole() { WHOLE } else { "-" });
+        let [.., same, since, _] = self.lines();
+        // Tools get what they ask for: a copy of theirs is of the site's own page, since no personal one can be named.
+        let less = self.wish == Wish::Page && !(same.is_empty() && since.is_empty());
+        let mut steps = String::from(if less && plan.is_whole(self.seen.get()) { WHOLE } else { "-" });
         if !self.is_decided() {
             steps.push_str(&plan.deadline().to_string());
             steps.push(':');
@@ -408,6 +413,9 @@ impl Asked {
 
     /// The page as the viewer would see it, with a line that says so.
     fn preview(&self, kind: Kind, viewer: &Viewer) -> Option<String> {
+        if kind == Kind::Other {
+            return None;
+        }
         let mut exposures = Vec::new();
         if kind == Kind::Page {
             exposures.extend(self.seen.get().iter().flat_map(|seen| seen.exposures.iter().cloned()));
