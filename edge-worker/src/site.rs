@@ -379,8 +379,9 @@ impl Asked {
         let redirect = page::redirect(exposures);
         let mut changes = Changes::of(exposures, carried);
         if settings.inject_script && rewritable {
-            let [policy] = headers(page, "content-security-policy");
-            changes.head.insert_str(0, &script(env, &policy));
+            let [enforced, reported] =
+                headers(page, "content-security-policy content-security-policy-report-only");
+            changes.head.insert_str(0, &script(env, &[enforced, reported].join(",")));
         }
         if let Some((exposure, _)) = &redirect {
             changes.cookies.push(cookies::carried(exposure, self.is_https()));
@@ -489,10 +490,10 @@ impl<'a> Changes<'a> {
     }
 }
 
-/// The tracking script as an element, the same for every visitor, with the nonce that the page's own policy asks for.
-fn script(env: &Env, policy: &str) -> String {
-    let nonce = policy.split_once("'nonce-").and_then(|(_, rest)| rest.split_once('\''));
-    let nonce = nonce.map(|(nonce, _)| format!(" nonce=\"{}\"", attribute(nonce))).unwrap_or_default();
+/// The tracking script as an element, the same for every visitor, with the nonce that the page's own policies ask for.
+fn script(env: &Env, policies: &str) -> String {
+    let nonce = page::script_nonce(policies);
+    let nonce = nonce.map(|nonce| [" nonce=\"", nonce, "\""].concat()).unwrap_or_default();
     let key = attribute(&names::var(env, names::VAR_INGESTION_KEY));
     let prefix = names::PREFIX;
     format!("<script src=\"{prefix}/msci.js\" data-ingestion-key=\"{key}\" async{nonce}></script>")

@@ -29,6 +29,12 @@ const SITE = {
   "/sized": [200, { "content-type": "application/json", "content-length": "7" }, '{"a":1}'],
   "/ranged": [206, { "content-type": "text/html", "content-range": "bytes 0-3/9" }, "<p>h"],
   "/guarded": [200, { "content-type": "text/html", "content-security-policy": "script-src 'nonce-r4nd0m' 'strict-dynamic'", etag: '"g"' }, "<head><title>x</title></head><body><p>x</p>"],
+  "/styled": [200, { "content-type": "text/html", "content-security-policy": "style-src 'nonce-styles'; script-src-attr 'nonce-attributes'; script-src 'self' 'nonce-scripts'" }, "<p>x</p>"],
+  "/elements": [200, { "content-type": "text/html", "content-security-policy": "script-src 'nonce-all'; script-src-elem 'nonce-elements'" }, "<p>x</p>"],
+  "/defaults": [200, { "content-type": "text/html", "content-security-policy": "style-src 'nonce-styles'; default-src 'nonce-defaults'" }, "<p>x</p>"],
+  "/styles-only": [200, { "content-type": "text/html", "content-security-policy": "style-src 'nonce-styles'" }, "<p>x</p>"],
+  "/several": [200, { "content-type": "text/html", "content-security-policy": "style-src 'nonce-styles'; script-src 'self', script-src 'nonce-second'" }, "<p>x</p>"],
+  "/reported": [200, { "content-type": "text/html", "content-security-policy": "img-src 'self'", "content-security-policy-report-only": "script-src 'nonce-reported'" }, "<p>x</p>"],
   "/strict": [200, { "content-type": "text/html", "content-security-policy": "script-src 'self'" }, "<title>x</title><body class=a><p>x</p>"],
   "/bare": [200, { "content-type": "text/html" }, "<p>no head, no body"],
 };
@@ -215,6 +221,10 @@ test("E6 the tracking script is put into every page with the page's own nonce, t
   const guarded = await page("/guarded");
   assert.ok(guarded.body.includes(`<title>x</title>${TAG} nonce="r4nd0m"></script></head>`), guarded.body);
   assert.equal(guarded.headers.get("etag"), 'W/"g"', "no longer the bytes that a strong validator names");
+  for (const [path, nonce] of [["/styled", "scripts"], ["/elements", "elements"], ["/defaults", "defaults"], ["/several", "second"], ["/reported", "reported"]]) {
+    assert.equal((await page(path)).body, `<p>x</p>${TAG} nonce="${nonce}"></script>`, path);
+  }
+  assert.equal((await page("/styles-only")).body, `<p>x</p>${TAG}></script>`, "a nonce for styles lets no script run");
   assert.equal((await page("/strict")).body, `<title>x</title><body class=a>${TAG}></script><p>x</p>`);
   assert.equal((await page("/bare")).body, `<p>no head, no body${TAG}></script>`);
   for (const path of ["/missing", "/data", "/moved"]) assert.ok(!String((await page(path)).body).includes("msci.js"), path);
