@@ -27,8 +27,9 @@ test("E6 the injected script runs under a policy that names a nonce for it, and 
     addEventListener("securitypolicyviolation", (event) => /** @type {any} */ (window).violated(`${event.effectiveDirective} ${event.blockedURI}`), true);
   });
   const page = await context.newPage();
-  await page.goto(msci.base.replace("127.0.0.1", "localhost"));
-  const id = await until(() => cookieId(context).catch(() => ""), "there is a cookie");
+  const site = msci.base.replace("127.0.0.1", "localhost");
+  await page.goto(site);
+  const id = await until(() => cookieId(context, site), "there is a cookie");
   await until(async () => {
     const { body } = await profile(msci, id);
     return body.unifiedactivity?.some((/** @type {any} */ activity) => activity.msdynci_activitytype === "View");

@@ -79,9 +79,13 @@ pub(crate) struct Caching {
 
 impl Caching {
     pub(crate) fn of(response: &Response) -> Self {
-        let [control, expires, surrogate, cdn] =
-            headers(response, "cache-control expires surrogate-control cdn-cache-control");
-        Self { control, shared: !(expires.is_empty() && surrogate.is_empty() && cdn.is_empty()) }
+        // Those behind the first speak past it, to one kind of shared cache each (`OF_COPIES` in `js/rewriter.js`).
+        let [control, others @ ..]: [_; 9] = headers(
+            response,
+            "cache-control expires surrogate-control cdn-cache-control cloudflare-cdn-cache-control edge-control \
+             netlify-cdn-cache-control vercel-cdn-cache-control x-accel-expires",
+        );
+        Self { control, shared: others.iter().any(|other| !other.is_empty()) }
     }
 
     fn says(&self, words: &[&str]) -> bool {
