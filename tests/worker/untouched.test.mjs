@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, request as ask } from "node:http";
 import { after, before, test } from "node:test";
-import { brotliCompressSync, gunzipSync, gzipSync } from "node:zlib";
+import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from "node:zlib";
+import { EDGE } from "../../tools/serve.mjs";
 import { faultySystem } from "../support/faults/system.mjs";
 import { browser } from "../support/signals.mjs";
 import { until } from "../support/system.mjs";
@@ -44,15 +45,26 @@ let msci;
 /** @type {import("node:http").Server} */
 let site;
 let siteBase = "";
+/** The edge Worker itself: what stands before it here packs anew what is not packed as the browser likes best. */
+let edge = "";
 /** Of the last request that reached the site. @type {import("node:http").IncomingHttpHeaders} */
 let reached = {};
 /** Of somebody who is known to be there. @type {Record<string, string>} */
 let cookies = {};
 
+/** Answers piece by piece what it is told, as it comes. @param {import("node:http").IncomingMessage} request @param {import("node:http").ServerResponse} response */
+function echo(request, response) {
+  const type = request.headers["content-type"] ?? "text/plain";
+  response.writeHead(request.method === "POST" ? 201 : 200, { "content-type": type, "x-method": request.method ?? "" });
+  response.flushHeaders();
+  request.on("data", (piece) => response.write(piece)).on("end", () => response.end());
+}
+
 /** As a server of files would answer (RFC 9110). @type {import("node:http").RequestListener} */
 function files(request, response) {
   const path = request.url ?? "";
   reached = request.headers;
+  if (path.startsWith("/any/")) return void echo(request, response);
   const other = OTHER[path];
   if (other) return void response.writeHead(other[0], other[1]).end(other[2]);
   const packed = PACKED[path];
@@ -76,7 +88,8 @@ before(async () => {
   site = createServer(files).listen(0, "127.0.0.1");
   await once(site, "listening");
   siteBase = `http://127.0.0.1:${/** @type {import("node:net").AddressInfo} */ (site.address()).port}`;
-  msci = await faultySystem(undefined, { origin: siteBase });
+  msci = await faultySystem(undefined, { origin: siteBase, beside: [] });
+  edge = (await msci.miniflare().unsafeGetDirectURL(EDGE)).origin;
   const own = browser();
   await msci.admin("PUT", "/segments/viewers", { filter: "UnifiedActivity/any(a: a/ActivityType eq 'View')" });
   await msci.admin("PUT", "/experiences/all", {
@@ -104,14 +117,14 @@ const IMAGE = { accept: "image/avif,image/webp,*/*;q=0.8", "sec-fetch-dest": "im
 
 /**
  * The answer as it is on the wire, without what hangs on the connection.
- * @param {string} base @param {string} path @param {Headers} headers
+ * @param {string} base @param {string} path @param {Headers} headers @param {string} [method] @param {Buffer} [body]
  * @returns {Promise<{ status: number | undefined, headers: Record<string, unknown>, body: Buffer }>}
  */
-async function raw(base, path, headers, method = "GET") {
+async function raw(base, path, headers, method = "GET", body) {
   /** @type {import("node:http").IncomingMessage} */
   const answer = await new Promise((resolve, reject) => {
     const cookie = Object.entries(cookies).map(([name, value]) => `${name}=${value}`).join("; ");
-    ask(base + path, { method, headers: { cookie, ...headers }, agent: false }, resolve).on("error", reject).end();
+    ask(base + path, { method, headers: { cookie, ...headers }, agent: false }, resolve).on("error", reject).end(body);
   });
   const parts = [];
   for await (const part of answer) parts.push(part);
@@ -204,4 +217,66 @@ test("E5 what is no page does not wait for the profile", async () => {
     assert.ok((await msci.told()).held > 0, "the profile was on its way");
   });
   await msci.admin("PUT", "/settings", { profileDeadlineMs: 10_000 });
+});
+
+for (const [where, begin] of WAYS.slice(0, 2)) {
+  test(`E3 where ${where}, every method and its body reach the site, and its answer comes back`, async () => {
+    const end = await begin();
+    try {
+      const body = Buffer.from(Array.from({ length: 100_000 }, (_, i) => (i * 17) % 256));
+      for (const method of ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "REPORT"]) {
+        for (const type of ["application/octet-stream", HTML]) {
+          const headers = { ...NAVIGATION, "content-type": type, "content-length": String(body.length) };
+          const own = await raw(siteBase, "/any/thing", headers, method, body);
+          assert.deepEqual([own.headers["x-method"], own.body.equals(body)], [method, true]);
+          const got = await raw(msci.base, "/any/thing", headers, method, body);
+          assert.deepEqual(got, own, `${method} of ${type}`);
+        }
+        // And without one.
+        assert.deepEqual(await raw(msci.base, "/any/", NAVIGATION, method), await raw(siteBase, "/any/", NAVIGATION, method), method);
+      }
+    } finally {
+      await end();
+    }
+  });
+}
+
+test("E3 a body that is still being sent reaches the site in pieces, and so does the answer come back", async () => {
+  const asked = ask(`${msci.base}/any/stream`, { method: "POST", headers: { "content-type": "text/plain" }, agent: false });
+  asked.write("the first half, ");
+  // Nobody has ended the request: what is answered now was streamed on both ways.
+  const [answer] = /** @type {[import("node:http").IncomingMessage]} */ (await once(asked, "response"));
+  let text = "";
+  answer.setEncoding("utf8").on("data", (piece) => (text += piece));
+  await until(() => text === "the first half, ", "the first half is back");
+  asked.end("the second half");
+  await once(answer, "end");
+  assert.equal(text, "the first half, the second half");
+});
+
+test("E1 pages that arrive packed go on as the bytes they are, where nothing applies to them", async () => {
+  const before = cookies;
+  cookies = {};
+  try {
+    for (const [path, [coding, bytes]] of Object.entries(PACKED)) {
+      for (const accepted of ["gzip, deflate, br, zstd", "gzip", "br", coding]) {
+        const headers = { ...NAVIGATION, "accept-encoding": accepted };
+        const got = await raw(edge, path, headers);
+        assert.equal(got.headers["content-encoding"], coding, `${path} for ${accepted}`);
+        assert.ok(got.body.equals(bytes), `${path} for ${accepted}: ${got.body.length} bytes of ${bytes.length}`);
+      }
+    }
+  } finally {
+    cookies = before;
+  }
+});
+
+test("E1 a page that arrives packed is unpacked to be rewritten, and packed again in the same way", async () => {
+  for (const [path, [coding]] of Object.entries(PACKED).slice(0, 3)) {
+    const { status, headers, body } = await raw(edge, path, { ...NAVIGATION, "accept-encoding": "gzip, br" });
+    assert.deepEqual([status, headers["content-encoding"], headers["content-length"]], [200, coding, undefined], path);
+    const text = (coding === "gzip" ? gunzipSync(body) : brotliDecompressSync(body)).toString();
+    const own = page(coding).replace(`<h1>${coding}</h1>`, "<h1>yours</h1>").replace("</head>", '<meta name="msci-x" content="all:treated"></head>');
+    assert.equal(text, own, path);
+  }
 });
