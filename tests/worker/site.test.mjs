@@ -185,7 +185,7 @@ test("a site that does not answer: a page of ours for documents, nothing for the
   }
 });
 
-test("E5 a profile that does not come in time costs the page nothing but what is personal", async () => {
+test("E5 a profile that does not come in time costs the page nothing but what is personal, and the setting says what is in time", async () => {
   const { port } = /** @type {import("node:net").AddressInfo} */ (origin.address());
   const faulty = await faultySystem(undefined, { origin: `http://127.0.0.1:${port}` });
   try {
@@ -195,15 +195,29 @@ test("E5 a profile that does not come in time costs the page nothing but what is
     const { cookies } = await faulty.collect(own.batch(own.view("/")));
     const page = () => faulty.fetch("/", { cookies: { _msci: own.cookieId, ...cookies }, headers: { accept: "text/html" } });
     await until(async () => (await page()).body.includes("<b>yours</b>"), "the page is personal");
-    const held = /** @type {const} */ ([{ on: "kv.get", does: "hold" }, { on: "stub", match: "read", does: "hold" }]);
+    /** @type {import("../support/faults/plan.mjs").Rule[]} */
+    const held = [{ on: "kv.get", does: "hold" }, { on: "stub", match: "read", does: "hold" }];
     for (const rules of [held.slice(0, 1), held]) {
-      await faulty.under([...rules], async () => {
+      await faulty.under(rules, async () => {
         const plain = await page();
         assert.equal(plain.status, 200);
         assert.equal(plain.body, BROKEN);
         assert.notEqual(plain.headers.get("cache-control"), "private, no-store");
+        assert.ok((await faulty.told()).held > 0, "the profile is still on its way");
       });
     }
+    // The same slowness, under a setting that has patience with it; the script on another page shows that it holds.
+    await faulty.admin("PUT", "/settings", { profileDeadlineMs: 30_000, injectScript: true });
+    await until(async () => (await faulty.fetch("/bare", { headers: { accept: "text/html" } })).body.includes("msci.js"), "the setting holds");
+    let out = false;
+    await faulty.under(held, async () => {
+      const waiting = page().finally(() => (out = true));
+      const begun = Date.now();
+      await until(async () => (await faulty.told()).held > 0 && Date.now() > begun + 4 * 75, "the profile is on its way for longer than the page waited before");
+      assert.ok(!out, "the page waits for it");
+      await faulty.faults();
+      assert.ok((await waiting).body.includes("<b>yours</b>"));
+    });
   } finally {
     await faulty.stop();
   }
