@@ -48,7 +48,7 @@ const OF_COPIES = [
 ];
 
 /**
- * The page with what Rust says that becomes of it (`Changes` in `site.rs`); as it is, where that is nothing. One that is
+ * The page with what Rust says that becomes of it (`Changes` in `site/changes.rs`); as it is, where that is nothing. One that is
  * personal is nobody else's (law 7); the others are the same for everybody.
  * @param {string} [changes]
  */
