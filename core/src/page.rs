@@ -1,6 +1,10 @@
 //! What a page becomes for a visitor: a pure function of the definitions, the profile as last seen,
 //! the address and the time. Reproducible, so it can be explained.
 
+mod policy;
+
+pub use policy::script_nonce;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 

@@ -2,11 +2,11 @@
 /// <reference path="../../tools/types.d.ts" />
 // The site behind, asked as a browser would.
 
-/** What makes a site answer with less than its page. */
-export const CONDITIONS = ["if-none-match", "if-modified-since", "range"];
+/** What makes a site answer "not modified". */
+export const CONDITIONS = ["if-none-match", "if-modified-since"];
 
 /**
- * The site's own answer, as if this Worker were not there. `whole` leaves out what would make it "not modified".
+ * The site's own answer, as if this Worker were not there. `whole` leaves out the conditions.
  * @param {Request} request
  * @param {import("msci:glue").Env} env
  */

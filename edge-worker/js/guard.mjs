@@ -88,14 +88,17 @@ export function atOnce(call) {
  * @param {() => Promise<T>} call
  * @param {(refusal: () => Response) => T | Promise<T>} otherwise
  * @param {number} [limit] milliseconds
+ * @param {(leave: () => void) => void} [left] takes what the request is to do that ends before the call: the runtime stands
+ *   still for good where a wait ends whose request is gone
  * @returns {Promise<T>}
  */
-export async function answered(call, otherwise, limit = LONGEST_MS) {
+export async function answered(call, otherwise, limit = LONGEST_MS, left) {
   let end = () => {};
   /** @type {Promise<never>} */
   const death = new Promise((_, fail) => (end = () => fail(DEAD)));
   // Nobody may be waiting for it yet, or any more.
   death.catch(() => {});
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   try {
     revive();
@@ -103,6 +106,7 @@ export async function answered(call, otherwise, limit = LONGEST_MS) {
     const answer = call();
     inFlight.add(end);
     timer = setTimeout(end, limit);
+    left?.(() => void (inFlight.delete(end), clearTimeout(timer)));
     return await Promise.race([answer, death]);
   } catch (error) {
     notice(error);

@@ -42,10 +42,13 @@ function replaced({ name, value }) {
 /** Headers that describe the bytes as they were. */
 const OF_BYTES = ["content-length", "content-md5", "digest", "repr-digest", "content-digest", "accept-ranges"];
 /** Headers by which others than this browser would keep or find the page again. */
-const OF_COPIES = ["etag", "last-modified", "expires", "age", "cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"];
+const OF_COPIES = [
+  "etag", "last-modified", "expires", "age", "surrogate-control", "cdn-cache-control", "cloudflare-cdn-cache-control", "edge-control",
+  "netlify-cdn-cache-control", "vercel-cdn-cache-control", "x-accel-expires",
+];
 
 /**
- * The page with what Rust says that becomes of it (`Changes` in `site.rs`); as it is, where that is nothing. One that is
+ * The page with what Rust says that becomes of it (`Changes` in `site/changes.rs`); as it is, where that is nothing. One that is
  * personal is nobody else's (law 7); the others are the same for everybody.
  * @param {string} [changes]
  */

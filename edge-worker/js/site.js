@@ -11,10 +11,13 @@ import { changed } from "./rewriter.js";
 /** @typedef {import("msci:glue").Env} Env */
 
 /** What Rust plans with, in its order. */
-const TOLD = ["cookie", "sec-gpc", "accept", "sec-fetch-dest", "upgrade", ...CONDITIONS];
+const TOLD = ["cookie", "sec-gpc", "accept", "sec-fetch-dest", "upgrade", ...CONDITIONS, "range"];
 
 /** Letter of a plan: without the request's conditions. */
 const WHOLE = "w";
+
+/** What may be rewritten, where the status is 200 (`Kind` in `site/said.rs`): nothing else waits for a profile. */
+const HTML = /^\s*text\/html/i;
 
 /** Numbers the requests. */
 let asked = 0;
@@ -34,11 +37,13 @@ export async function visit(request, env) {
     page = await ask(request, env, plan?.[0] === WHOLE);
   } catch (error) {
     console.error("the site does not answer:", error);
+    profile?.leave();
     return unanswered(id, request);
   }
   if (plan === undefined) return page;
-  await profile?.inTime();
   const type = page.headers.get("content-type") ?? "";
+  if (page.status === 200 && HTML.test(type)) await profile?.inTime();
+  profile?.leave();
   return atOnce(() => changed(page, glue.answer(id, page.status, type, page, env))) ?? page;
 }
 
@@ -57,6 +62,7 @@ class Profile {
   #deadline;
   /** Nobody waits for it any more, or has to. */
   #over = false;
+  #left = () => {};
 
   /**
    * @param {number} id
@@ -72,7 +78,9 @@ class Profile {
 
   /** @param {Env} env @param {string} key */
   async #decide(env, key) {
-    if (!key || !(await this.#kept(env, key))) await answered(() => glue.ask(this.#id, env), () => {});
+    if (!key || !(await this.#kept(env, key))) {
+      await answered(() => glue.ask(this.#id, env), () => {}, undefined, (left) => (this.#left = left));
+    }
     this.#over = true;
   }
 
@@ -95,6 +103,11 @@ class Profile {
       const timer = setTimeout(resolve, this.#deadline);
       this.#read.finally(() => (clearTimeout(timer), resolve(undefined)));
     });
+  }
+
+  /** The page goes out. */
+  leave() {
     this.#over = true;
+    this.#left();
   }
 }

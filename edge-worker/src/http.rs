@@ -1,5 +1,7 @@
 //! Small things that every route needs of requests and answers.
 
+#[cfg(feature = "console")]
+mod outgoing;
 #[cfg(feature = "edge")]
 mod visitor;
 
@@ -10,6 +12,8 @@ use wasm_bindgen_futures::JsFuture;
 use worker::{Request, Response, ResponseBuilder};
 
 use crate::error::{Error, Result};
+#[cfg(feature = "console")]
+pub(crate) use outgoing::*;
 #[cfg(feature = "edge")]
 pub(crate) use visitor::*;
 

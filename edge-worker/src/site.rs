@@ -5,6 +5,7 @@
 //! pages nothing here is asynchronous: [`plan`], [`decide`] and [`answer`] are all. What is left is rare: new
 //! definitions ([`prepare`]), and profiles that an object must be asked for ([`ask`]).
 
+mod changes;
 pub(crate) mod said;
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -13,7 +14,7 @@ use std::rc::Rc;
 use msci_core::collections::Map;
 use msci_core::config::ConsentMode;
 use msci_core::ids::{CookieId, CustomerId};
-use msci_core::page::{self, Edit, Exposure};
+use msci_core::page::{self, Exposure};
 use msci_core::persona::Viewer;
 use msci_core::snapshot::Snapshot;
 use msci_core::time::{SECOND_MS, Timestamp};
@@ -31,7 +32,9 @@ use crate::platform::{now, random_bits};
 use crate::reader::{self, Kept, Unsettled};
 use crate::storage::snapshots;
 use crate::{http, names, page_preview};
-use said::{Caching, Kind, headers, wants_page};
+pub(crate) use changes::{Changes, attribute};
+use changes::{PRIVATE, script};
+use said::{Caching, Kind, Wish, headers};
 
 thread_local! {
     /// Requests for pages on their way, by the numbers that JavaScript gives them. Handles, as the bindings make them,
@@ -134,7 +137,7 @@ pub fn answer(id: u32, status: u16, content_type: &str, page: &Response, env: &E
 #[wasm_bindgen]
 pub fn unanswered(id: u32, accept: &str, destination: &str) -> Option<String> {
     ASKED.with_borrow_mut(|all| all.remove(&id));
-    wants_page(accept, destination).then(|| {
+    (Wish::of(accept, destination, "") != Wish::Other).then(|| {
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>This site does not answer</title>\
          <meta name=\"viewport\" content=\"width=device-width\">\
          <style>body{font:1.1rem/1.6 system-ui;max-width:34rem;margin:15vh auto;padding:0 1rem}</style>\
@@ -152,8 +155,8 @@ struct Asked {
     lines: String,
     /// Where each line ends.
     ends: [usize; LINES],
-    /// It wants a page; else it is here for what the site says of Global Privacy Control.
-    is_page: bool,
+    /// No page is wanted where it is here for what the site says of Global Privacy Control.
+    wish: Wish,
     plan: OnceCell<Plan>,
     seen: OnceCell<Seen>,
     /// What KV could not tell.
@@ -191,11 +194,13 @@ struct Seen {
 }
 
 impl Plan {
-    /// Whether the page is needed whole.
-    fn is_whole(&self) -> bool {
+    /// Whether the page is needed whole, by what is known before it comes.
+    fn is_whole(&self, seen: Option<&Seen>) -> bool {
         match &self.subject {
             Subject::Visitor(Visitor { cookies, decides, .. }) => {
-                *decides || cookies.carried.is_some() || self.configuration.settings().inject_script
+                seen.map_or(*decides, |seen| !seen.exposures.is_empty())
+                    || cookies.carried.is_some()
+                    || self.configuration.settings().inject_script
             }
             Subject::Preview(_) => true,
             Subject::Gpc => false,
@@ -226,12 +231,12 @@ impl Asked {
         // Told once, asked often: it is looked for where lines end once.
         let mut breaks = lines.bytes().enumerate().filter_map(|(at, byte)| (byte == b'\n').then_some(at));
         let ends = std::array::from_fn(|_| breaks.next().unwrap_or(lines.len()));
-        let mut asked = Self { now, lines, ends, is_page: false, plan, seen, unsettled };
-        let [method, _, _, _, accept, destination, upgrade, ..] = asked.lines();
-        let is_get = method == "GET";
-        let is_page = wants_page(accept, destination) && upgrade.is_empty();
-        asked.is_page = is_page;
-        (is_get && (is_page || asked.path() == names::GPC)).then_some(asked)
+        let mut asked = Self { now, lines, ends, wish: Wish::Other, plan, seen, unsettled };
+        let [method, _, _, _, accept, destination, upgrade, .., range] = asked.lines();
+        let is_get = method == "GET" && upgrade.is_empty();
+        let wish = Wish::of(accept, destination, range);
+        asked.wish = wish;
+        (is_get && (wish != Wish::Other || asked.path() == names::GPC)).then_some(asked)
     }
 
     fn lines(&self) -> [&str; LINES] {
@@ -263,7 +268,9 @@ impl Asked {
 
     fn subject(&self, configuration: &Configuration) -> Subject {
         let [_, _, cookie, gpc, ..] = self.lines();
-        if self.path() == names::GPC && (configuration.settings().consent.honour_gpc || !self.is_page) {
+        if self.path() == names::GPC
+            && (configuration.settings().consent.honour_gpc || self.wish == Wish::Other)
+        {
             return Subject::Gpc;
         }
         if let Some(viewer) = page_preview::viewer(cookie, configuration, self.now) {
@@ -289,9 +296,10 @@ impl Asked {
     /// Empty where there is no plan.
     fn steps(&self) -> String {
         let Some(plan) = self.plan.get() else { return String::new() };
-        let [.., same, since, range] = self.lines();
-        let less = !(same.is_empty() && since.is_empty() && range.is_empty());
-        let mut steps = String::from(if less && plan.is_whole() { WHOLE } else { "-" });
+        let [.., same, since, _] = self.lines();
+        // Tools get what they ask for: a copy of theirs is of the site's own page, since no personal one can be named.
+        let less = self.wish == Wish::Page && !(same.is_empty() && since.is_empty());
+        let mut steps = String::from(if less && plan.is_whole(self.seen.get()) { WHOLE } else { "-" });
         if !self.is_decided() {
             steps.push_str(&plan.deadline().to_string());
             steps.push(':');
@@ -374,8 +382,9 @@ impl Asked {
         let redirect = page::redirect(exposures);
         let mut changes = Changes::of(exposures, carried);
         if settings.inject_script && rewritable {
-            let [policy] = headers(page, "content-security-policy");
-            changes.head.insert_str(0, &script(env, &policy));
+            let [enforced, reported] =
+                headers(page, "content-security-policy content-security-policy-report-only");
+            changes.head.insert_str(0, &script(env, &[enforced, reported].join(",")));
         }
         let implied = settings.consent.mode == ConsentMode::Implied;
         // Where consent is required nothing is kept in a browser that has no id: it was never granted.
@@ -411,6 +420,9 @@ impl Asked {
 
     /// The page as the viewer would see it, with a line that says so.
     fn preview(&self, kind: Kind, viewer: &Viewer) -> Option<String> {
+        if kind == Kind::Other {
+            return None;
+        }
         let mut exposures = Vec::new();
         if kind == Kind::Page {
             exposures.extend(self.seen.get().iter().flat_map(|seen| seen.exposures.iter().cloned()));
@@ -426,83 +438,5 @@ impl Asked {
 
 /// The whole page is asked for, without the request's conditions: the browser's copy may be of another version of it.
 const WHOLE: &str = "w";
-
-/// Of changes: they are one visitor's alone.
-const PERSONAL: &str = "personal";
 /// In place of the site's answer: that Global Privacy Control is honoured.
 const GPC: &str = "gpc";
-
-const PRIVATE: &str = "private, no-store";
-
-/// What becomes of a page, carried out by `js/rewriter.js`.
-#[derive(Default)]
-pub(crate) struct Changes<'a> {
-    exposures: &'a [Exposure],
-    /// HTML of ours for the head.
-    pub(crate) head: String,
-    /// It is one visitor's alone, and says so.
-    personal: bool,
-    /// `Cache-Control`; empty where it stays.
-    control: String,
-    /// `Set-Cookie`.
-    cookies: Vec<String>,
-    /// Another page in its place.
-    location: Option<&'a str>,
-}
-
-impl<'a> Changes<'a> {
-    /// The edits of all exposures, and the marker that says which they are, and what a redirect on the way here showed.
-    pub(crate) fn of(exposures: &'a [Exposure], carried: Option<&str>) -> Self {
-        let mut changes = Self { exposures, ..Self::default() };
-        if !exposures.is_empty() || carried.is_some() {
-            let marker = attribute(&page::marker(exposures, carried));
-            changes.head = ["<meta name=\"msci-x\" content=\"", &marker, "\">"].concat();
-            changes.personal = true;
-            PRIVATE.clone_into(&mut changes.control);
-        }
-        changes
-    }
-
-    /// A line each: `personal` or nothing, `Cache-Control`, location, head, edits in JSON, and a line for every cookie.
-    /// None where there is nothing.
-    pub(crate) fn told(&self) -> Option<String> {
-        let Self { exposures, head, personal, control, cookies, location } = self;
-        let location = location.unwrap_or_default();
-        // No header could hold a location of two lines.
-        if head.is_empty() && control.is_empty() && cookies.is_empty() || location.contains('\n') {
-            return None;
-        }
-        let edits: Vec<&Edit> = exposures.iter().flat_map(|exposure| &exposure.changes).collect();
-        let edits = serde_json::to_string(&edits).ok()?;
-        let personal = if *personal { PERSONAL } else { "" };
-        let mut told = [personal, control, location, head, &edits].join("\n");
-        for cookie in cookies {
-            told.push('\n');
-            told.push_str(cookie);
-        }
-        Some(told)
-    }
-}
-
-/// The tracking script as an element, the same for every visitor, with the nonce that the page's own policy asks for.
-fn script(env: &Env, policy: &str) -> String {
-    let nonce = policy.split_once("'nonce-").and_then(|(_, rest)| rest.split_once('\''));
-    let nonce = nonce.map(|(nonce, _)| format!(" nonce=\"{}\"", attribute(nonce))).unwrap_or_default();
-    let key = attribute(&names::var(env, names::VAR_INGESTION_KEY));
-    let prefix = names::PREFIX;
-    format!("<script src=\"{prefix}/msci.js\" data-ingestion-key=\"{key}\" async{nonce}></script>")
-}
-
-pub(crate) fn attribute(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '"' => safe.push_str("&quot;"),
-            '<' => safe.push_str("&lt;"),
-            '\n' => safe.push_str("&#10;"),
-            c => safe.push(c),
-        }
-    }
-    safe
-}

@@ -61,7 +61,7 @@ before(async () => {
         serviceBindings: {
           SITE: () => {
             asked += 1;
-            return new Response("the site's own page");
+            return new Response("the site's own page", { headers: { "content-type": "text/html" } });
           },
         },
       },
@@ -93,7 +93,7 @@ function refused(answer) {
 }
 
 for (const [own, more] of /** @type {[string, string[]][]} */ ([
-  ["/_msci", ["/shop/hang", "/_msci/collect/hang"]],
+  ["/_msci", ["/shop/hang", "/shop/late/hang", "/_msci/collect/hang"]],
   ["/_msci/admin", []],
 ])) {
   const paths = [...more, `${own}/hang`, `${own}/object/hang`];

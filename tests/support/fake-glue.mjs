@@ -72,6 +72,8 @@ export function plan(id, lines) {
   pages.set(id, path);
   fail(id, "plan");
   if (path[2] === "prepare") return "";
+  // A page that goes out before its profile came.
+  if (path[2] === "late") return "-1:";
   return path[2] === "decide" ? "-60000:key" : ["ask", "hang"].includes(path[2] ?? "") ? "-60000:" : "-";
 }
 /** @param {number} id */

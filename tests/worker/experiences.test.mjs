@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { seed } from "../../examples/contoso-coffee/seed.mjs";
+import { faultySystem } from "../support/faults/system.mjs";
 import { finished } from "../support/jobs.mjs";
 import { browser, profile } from "../support/signals.mjs";
 import { system, until } from "../support/system.mjs";
@@ -86,6 +87,55 @@ test("E7 whoever is held out is so on every visit, and after the merge too", asy
     assert.equal(await bucket({ _msci: phone.cookieId, ...joined.cookies }, "e7"), own);
   }
   await msci.admin("DELETE", "/experiences/e7");
+});
+
+test("E7 variants are shown by their weights, each visitor's own on every visit, in decisions, and after the merge", async () => {
+  const variants = [["a", 1, "Variant A"], ["b", 3, "Variant B"]].map(([name, weight, value]) => ({ name, weight, changes: [change(String(value))] }));
+  await put("weighed", { pages: ["/"], variants, priority: 9 });
+  const seen = { a: 0, b: 0 };
+  for (let i = 0; i < 60; i++) {
+    const her = browser();
+    /** @type {Record<string, string>} */
+    const cookies = { _msci: her.cookieId };
+    Object.assign(cookies, (await msci.collect(her.batch(her.view("/")), { cookies })).cookies);
+    const own = await bucket(cookies, "weighed");
+    assert.ok(own === "a" || own === "b", String(own));
+    seen[own]++;
+    if (seen[own] > 3) continue;
+    const shown = async () => {
+      const { body } = await msci.fetch("/", { cookies, headers: { accept: "text/html" } });
+      const { body: told } = await msci.fetch("/_msci/decisions?uri=/", { cookies });
+      const { variant, changes } = told.experiences.find((/** @type {any} */ one) => one.name === "weighed");
+      return [body.includes("Variant A"), body.includes("Variant B"), variant, changes[0].value];
+    };
+    const expected = [own === "a", own === "b", own, own === "a" ? "Variant A" : "Variant B"];
+    assert.deepEqual(await shown(), expected);
+    const merged = await msci.collect(her.batch(her.user(`Weighed${i}`)), { cookies });
+    assert.equal(merged.body.user.status, "merged");
+    Object.assign(cookies, merged.cookies);
+    assert.deepEqual(await shown(), expected, "the variant survives the merge");
+  }
+  assert.ok(seen.a >= 2 && seen.b > seen.a, JSON.stringify(seen));
+  await msci.admin("DELETE", "/experiences/weighed");
+});
+
+test("an experience is shown from its beginning on, and no longer than until its end", async (t) => {
+  const timed = await faultySystem(t);
+  const HOUR = 3_600_000;
+  const at = (/** @type {number} */ hours) => new Date(Date.now() + hours * HOUR).toISOString();
+  const definition = { pages: ["/"], from: at(1), until: at(2), changes: [change("For an hour")] };
+  assert.equal((await timed.admin("PUT", "/experiences/timed", definition)).status, 200);
+  assert.equal((await timed.admin("PUT", "/experiences/always", { pages: ["/"], changes: [change("Always", { selector: "#hero-text" })] })).status, 200);
+  const page = async () => (await timed.fetch("/", { headers: { accept: "text/html" } })).body;
+  await until(async () => (await page()).includes("Always"), "the definitions hold");
+  const marker = async () => /name="msci-x" content="([^"]*)"/.exec(await page())?.[1];
+  for (const [hours, shown] of /** @type {[number, boolean][]} */ ([[0, false], [1.5, true], [2.5, false]])) {
+    await timed.clock(hours * HOUR);
+    assert.equal((await page()).includes("For an hour"), shown, `after ${hours} h`);
+    assert.equal(await marker(), shown ? "always:treated,timed:treated" : "always:treated");
+    const { body } = await timed.fetch("/_msci/decisions?uri=/");
+    assert.equal(body.experiences.some((/** @type {any} */ one) => one.name === "timed"), shown);
+  }
 });
 
 test("results count people by where they saw an experience first, and goals from then on, through merge, unlink and resend", async () => {

@@ -29,6 +29,12 @@ const SITE = {
   "/sized": [200, { "content-type": "application/json", "content-length": "7" }, '{"a":1}'],
   "/ranged": [206, { "content-type": "text/html", "content-range": "bytes 0-3/9" }, "<p>h"],
   "/guarded": [200, { "content-type": "text/html", "content-security-policy": "script-src 'nonce-r4nd0m' 'strict-dynamic'", etag: '"g"' }, "<head><title>x</title></head><body><p>x</p>"],
+  "/styled": [200, { "content-type": "text/html", "content-security-policy": "style-src 'nonce-styles'; script-src-attr 'nonce-attributes'; script-src 'self' 'nonce-scripts'" }, "<p>x</p>"],
+  "/elements": [200, { "content-type": "text/html", "content-security-policy": "script-src 'nonce-all'; script-src-elem 'nonce-elements'" }, "<p>x</p>"],
+  "/defaults": [200, { "content-type": "text/html", "content-security-policy": "style-src 'nonce-styles'; default-src 'nonce-defaults'" }, "<p>x</p>"],
+  "/styles-only": [200, { "content-type": "text/html", "content-security-policy": "style-src 'nonce-styles'" }, "<p>x</p>"],
+  "/several": [200, { "content-type": "text/html", "content-security-policy": "style-src 'nonce-styles'; script-src 'self', script-src 'nonce-second'" }, "<p>x</p>"],
+  "/reported": [200, { "content-type": "text/html", "content-security-policy": "img-src 'self'", "content-security-policy-report-only": "script-src 'nonce-reported'" }, "<p>x</p>"],
   "/strict": [200, { "content-type": "text/html", "content-security-policy": "script-src 'self'" }, "<title>x</title><body class=a><p>x</p>"],
   "/bare": [200, { "content-type": "text/html" }, "<p>no head, no body"],
 };
@@ -179,7 +185,7 @@ test("a site that does not answer: a page of ours for documents, nothing for the
   }
 });
 
-test("E5 a profile that does not come in time costs the page nothing but what is personal", async () => {
+test("E5 a profile that does not come in time costs the page nothing but what is personal, and the setting says what is in time", async () => {
   const { port } = /** @type {import("node:net").AddressInfo} */ (origin.address());
   const faulty = await faultySystem(undefined, { origin: `http://127.0.0.1:${port}` });
   try {
@@ -189,15 +195,29 @@ test("E5 a profile that does not come in time costs the page nothing but what is
     const { cookies } = await faulty.collect(own.batch(own.view("/")));
     const page = () => faulty.fetch("/", { cookies: { _msci: own.cookieId, ...cookies }, headers: { accept: "text/html" } });
     await until(async () => (await page()).body.includes("<b>yours</b>"), "the page is personal");
-    const held = /** @type {const} */ ([{ on: "kv.get", does: "hold" }, { on: "stub", match: "read", does: "hold" }]);
+    /** @type {import("../support/faults/plan.mjs").Rule[]} */
+    const held = [{ on: "kv.get", does: "hold" }, { on: "stub", match: "read", does: "hold" }];
     for (const rules of [held.slice(0, 1), held]) {
-      await faulty.under([...rules], async () => {
+      await faulty.under(rules, async () => {
         const plain = await page();
         assert.equal(plain.status, 200);
         assert.equal(plain.body, BROKEN);
         assert.notEqual(plain.headers.get("cache-control"), "private, no-store");
+        assert.ok((await faulty.told()).held > 0, "the profile is still on its way");
       });
     }
+    // The same slowness, under a setting that has patience with it; the script on another page shows that it holds.
+    await faulty.admin("PUT", "/settings", { profileDeadlineMs: 30_000, injectScript: true });
+    await until(async () => (await faulty.fetch("/bare", { headers: { accept: "text/html" } })).body.includes("msci.js"), "the setting holds");
+    let out = false;
+    await faulty.under(held, async () => {
+      const waiting = page().finally(() => (out = true));
+      const begun = Date.now();
+      await until(async () => (await faulty.told()).held > 0 && Date.now() > begun + 4 * 75, "the profile is on its way for longer than the page waited before");
+      assert.ok(!out, "the page waits for it");
+      await faulty.faults();
+      assert.ok((await waiting).body.includes("<b>yours</b>"));
+    });
   } finally {
     await faulty.stop();
   }
@@ -215,6 +235,11 @@ test("E6 the tracking script is put into every page with the page's own nonce, t
   const guarded = await page("/guarded");
   assert.ok(guarded.body.includes(`<title>x</title>${TAG} nonce="r4nd0m"></script></head>`), guarded.body);
   assert.equal(guarded.headers.get("etag"), 'W/"g"', "no longer the bytes that a strong validator names");
+  const nonces = { "/styled": "scripts", "/elements": "elements", "/defaults": "defaults", "/several": "second", "/reported": "reported" };
+  for (const [path, nonce] of Object.entries(nonces)) {
+    assert.equal((await page(path)).body, `<p>x</p>${TAG} nonce="${nonce}"></script>`, path);
+  }
+  assert.equal((await page("/styles-only")).body, `<p>x</p>${TAG}></script>`, "a nonce for styles lets no script run");
   assert.equal((await page("/strict")).body, `<title>x</title><body class=a>${TAG}></script><p>x</p>`);
   assert.equal((await page("/bare")).body, `<p>no head, no body${TAG}></script>`);
   for (const path of ["/missing", "/data", "/moved"]) assert.ok(!String((await page(path)).body).includes("msci.js"), path);

@@ -6,13 +6,12 @@ use msci_core::json;
 use msci_core::stats::{self, DAYS};
 use msci_core::time::{DAY_MS, Timestamp};
 use serde_json::Value;
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use worker::{Delay, Env, Request, Response, ResponseBuilder};
+use worker::{Delay, Env, Request, Response};
 
 use super::customers::invalid;
 use crate::calls;
 use crate::error::Result;
-use crate::http::{self, header};
+use crate::http::{self, Outgoing, header};
 use crate::platform::now;
 
 /// How often is asked whether there is something new.
@@ -45,23 +44,11 @@ pub(super) fn live(request: &Request, env: &Env) -> Result<Response> {
     let last = header(request, "last-event-id").parse().ok();
     let after = || http::url(request).ok()?.search_params().get("after")?.parse().ok();
     let behind = last.or_else(after).unwrap_or(0);
-    let pipe = web_sys::TransformStream::new()?;
-    let writer = pipe.writable().get_writer()?;
     let env = env.clone();
-    spawn_local(async move {
-        if let Err(error) = watch(&env, behind, &writer).await {
-            worker::console_log!("nobody watches any more: {error}");
-        }
-        let _ = writer.close();
-    });
-    let builder = ResponseBuilder::new()
-        .with_header("Cache-Control", "no-store")?
-        .with_header("Content-Type", "text/event-stream")?
-        .with_header("X-Content-Type-Options", "nosniff")?;
-    Ok(builder.stream(pipe.readable()))
+    http::streamed("text/event-stream", |out| async move { watch(&env, behind, &out).await })
 }
 
-async fn watch(env: &Env, mut behind: u64, writer: &web_sys::WritableStreamDefaultWriter) -> Result<()> {
+async fn watch(env: &Env, mut behind: u64, out: &Outgoing) -> Result<()> {
     let mut silent = SILENT;
     for _ in 0..ROUNDS {
         let told = calls::watch(env, behind).await?;
@@ -85,8 +72,7 @@ async fn watch(env: &Env, mut behind: u64, writer: &web_sys::WritableStreamDefau
         }
         if !text.is_empty() {
             silent = 0;
-            let bytes = js_sys::Uint8Array::from(text.as_bytes());
-            JsFuture::from(writer.write_with_chunk(&bytes)).await?;
+            out.send(&text).await?;
         }
         behind = last;
         Delay::from(Duration::from_millis(EVERY_MS)).await;

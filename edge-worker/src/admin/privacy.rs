@@ -7,14 +7,13 @@ use msci_core::object::LinkView;
 use msci_core::signal::Source;
 use msci_core::snapshot::Snapshot;
 use serde_json::{Value, json};
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use worker::{Env, Request, Response, ResponseBuilder};
+use worker::{Env, Request, Response};
 
 use super::customers::{behind_last, invalid, paging, place, text};
 use crate::calls::{self, Activity, JobCall, ProfileCall, Seen, Work};
 use crate::configuration::Configuration;
 use crate::error::{Error, Result};
-use crate::http;
+use crate::http::{self, Outgoing};
 use crate::platform::{normal, now};
 use crate::storage::index;
 
@@ -128,28 +127,18 @@ pub(super) async fn export(request: &Request, env: &Env, configuration: &Configu
     if snapshot.is_none() && rows.is_empty() && deliveries.is_empty() {
         return Err(nothing_held());
     }
-    let pipe = web_sys::TransformStream::new()?;
-    let lines = Lines { writer: pipe.writable().get_writer()?, lines: 0 };
     let of = Of { env: env.clone(), n: configuration.n(), customer };
-    spawn_local(async move {
-        let mut lines = lines;
-        if let Err(error) = of.write(&mut lines, snapshot, rows, deliveries).await {
-            // The receiver sees that it broke off; there is no last line.
-            worker::console_error!("an export broke off: {error}");
-            let _ = lines.writer.abort();
-        }
-    });
-    let builder = ResponseBuilder::new()
-        .with_header("Cache-Control", "no-store")?
-        .with_header("Content-Type", "application/x-ndjson")?
-        .with_header("X-Content-Type-Options", "nosniff")?
-        .with_header("Content-Disposition", &format!("attachment; filename=\"{customer}.jsonl\""))?;
-    Ok(builder.stream(pipe.readable()))
+    let mut answer = http::streamed("application/x-ndjson", |out| async move {
+        of.write(&mut Lines { out, lines: 0 }, snapshot, rows, deliveries).await
+    })?;
+    let disposition = format!("attachment; filename=\"{customer}.jsonl\"");
+    answer.headers_mut().set("Content-Disposition", &disposition)?;
+    Ok(answer)
 }
 
-/// Lines on their way out.
+/// Lines on their way out. Where they break off there is no last one.
 struct Lines {
-    writer: web_sys::WritableStreamDefaultWriter,
+    out: Outgoing,
     lines: u64,
 }
 
@@ -162,9 +151,7 @@ impl Lines {
             text.push('\n');
         }
         self.lines += lines.len() as u64;
-        let bytes = js_sys::Uint8Array::from(text.as_bytes());
-        JsFuture::from(self.writer.write_with_chunk(&bytes)).await?;
-        Ok(())
+        self.out.send(&text).await
     }
 }
 
@@ -205,9 +192,7 @@ impl Of {
             page = index::deliveries_held(&self.env, self.customer, &behind).await?;
         }
         let end = export::end(lines.lines, signals);
-        lines.send(&[end]).await?;
-        JsFuture::from(lines.writer.close()).await?;
-        Ok(())
+        lines.send(&[end]).await
     }
 
     /// Every signal, newest first; answers how many.

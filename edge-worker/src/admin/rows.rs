@@ -7,8 +7,7 @@ use msci_core::import::{Format, Import, Refusals, Refused, Row, Verdict};
 use msci_core::json;
 use msci_core::time::{SECOND_MS, Timestamp};
 use serde_json::{Value, json};
-use wasm_bindgen_futures::{JsFuture, spawn_local};
-use worker::{Env, Request, Response, ResponseBuilder};
+use worker::{Env, Request, Response};
 
 use crate::calls::{self, JobCall, Work};
 use crate::configuration::{self, Configuration};
@@ -85,40 +84,22 @@ fn told(mut report: Value, rejected: &Refusals) -> Value {
 
 /// The same answer, however long: it is made as fast as it is taken.
 fn streamed(report: &Value, rejected: Refusals) -> Result<Response> {
-    let pipe = web_sys::TransformStream::new()?;
-    let writer = pipe.writable().get_writer()?;
     let mut text = json::text(report);
     text.truncate(text.len().saturating_sub(1));
     text.push_str(",\"rejected\":[");
-    spawn_local(async move {
-        let sent = async {
-            for (at, line) in rejected.iter().enumerate() {
-                if at > 0 {
-                    text.push(',');
-                    if at.is_multiple_of(LISTED) {
-                        send(&writer, &std::mem::take(&mut text)).await?;
-                    }
+    http::streamed("application/json", |out| async move {
+        for (at, line) in rejected.iter().enumerate() {
+            if at > 0 {
+                text.push(',');
+                if at.is_multiple_of(LISTED) {
+                    out.send(&std::mem::take(&mut text)).await?;
                 }
-                text.push_str(&json::text(&shown(line)));
             }
-            text.push_str("]}");
-            send(&writer, &text).await
-        };
-        if let Err(error) = sent.await {
-            worker::console_log!("nobody waits for what became of the lines: {error}");
+            text.push_str(&json::text(&shown(line)));
         }
-        let _ = writer.close();
-    });
-    let builder = ResponseBuilder::new()
-        .with_header("Cache-Control", "no-store")?
-        .with_header("X-Content-Type-Options", "nosniff")?
-        .with_header("Content-Type", "application/json")?;
-    Ok(builder.stream(pipe.readable()))
-}
-
-async fn send(writer: &web_sys::WritableStreamDefaultWriter, text: &str) -> Result<()> {
-    JsFuture::from(writer.write_with_chunk(&js_sys::Uint8Array::from(text.as_bytes()))).await?;
-    Ok(())
+        text.push_str("]}");
+        out.send(&text).await
+    })
 }
 
 fn unsupported(message: &'static str) -> Error {

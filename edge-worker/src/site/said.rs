@@ -15,13 +15,32 @@ pub(crate) fn headers<const N: usize>(of: &JsValue, names: &str) -> [String; N] 
     std::array::from_fn(|_| lines.next().unwrap_or_default())
 }
 
-/// A navigation, not an image or a script: those that name what they want do not want HTML.
-pub(crate) fn wants_page(accept: &str, destination: &str) -> bool {
-    // Less code than a search that is fast in long texts.
-    let accepts = |kind: &str| accept.as_bytes().windows(kind.len()).any(|part| part == kind.as_bytes());
-    accepts("text/html")
-        || (accept.is_empty() || accepts("*/*"))
-            && !matches!(destination, "image" | "script" | "style" | "font" | "video" | "audio")
+/// What a request is for, as far as it says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// A document: a browser goes there, or a script asks for HTML by name.
+    Page,
+    /// Whatever there is, as tools, crawlers and old browsers ask: perhaps a page.
+    Anything,
+    /// No page: an image, data, what a script does not name, a part of something.
+    Other,
+}
+
+impl Wish {
+    pub(crate) fn of(accept: &str, destination: &str, range: &str) -> Self {
+        // Less code than a search that is fast in long texts.
+        let html = accept.as_bytes().windows(9).any(|part| part == b"text/html");
+        let document = matches!(destination, "document" | "iframe" | "frame" | "embed" | "object");
+        if !range.is_empty() {
+            Self::Other
+        } else if html || document {
+            Self::Page
+        } else if destination.is_empty() && matches!(accept, "" | "*/*") {
+            Self::Anything
+        } else {
+            Self::Other
+        }
+    }
 }
 
 /// What there is to be done with an answer.
@@ -60,9 +79,13 @@ pub(crate) struct Caching {
 
 impl Caching {
     pub(crate) fn of(response: &Response) -> Self {
-        let [control, expires, surrogate, cdn] =
-            headers(response, "cache-control expires surrogate-control cdn-cache-control");
-        Self { control, shared: !(expires.is_empty() && surrogate.is_empty() && cdn.is_empty()) }
+        // Those behind the first speak past it, to one kind of shared cache each (`OF_COPIES` in `js/rewriter.js`).
+        let [control, others @ ..]: [_; 9] = headers(
+            response,
+            "cache-control expires surrogate-control cdn-cache-control cloudflare-cdn-cache-control edge-control \
+             netlify-cdn-cache-control vercel-cdn-cache-control x-accel-expires",
+        );
+        Self { control, shared: others.iter().any(|other| !other.is_empty()) }
     }
 
     fn says(&self, words: &[&str]) -> bool {
