@@ -89,11 +89,14 @@ impl<K: Ord, V> Map<K, V> {
             Some(Ordering::Less) => rest.binary_search_by(|(held, _)| held.cmp(&key)),
             Some(Ordering::Greater) | None => Err(0),
         };
-        let at =
-            at.map_err(|at| from.saturating_add(at)).map(|at| from.saturating_add(at)).unwrap_or_else(|at| {
+        let at = match at {
+            Ok(at) => from.saturating_add(at),
+            Err(at) => {
+                let at = from.saturating_add(at);
                 self.0.insert(at, (key, fresh()));
                 at
-            });
+            }
+        };
         *from = at.saturating_add(1);
         #[allow(clippy::indexing_slicing)] // the place that was just found or filled
         &mut self.0[at].1

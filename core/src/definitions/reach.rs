@@ -148,7 +148,9 @@ impl Signals {
                 signals.others.insert(counter);
                 continue;
             };
-            choice.iter().for_each(|need| signals.needs.add(*need, counter));
+            for need in &choice {
+                signals.needs.add(*need, counter);
+            }
         }
         // Also a part that no counter is found by is looked for, once it is tried.
         for predicate in counters.filter_map(|counting| counting.predicate.as_ref()) {
