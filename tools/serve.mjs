@@ -1,9 +1,11 @@
 // @ts-check
 // The built Workers in the local runtime, with everything they are bound to, on disk. What that is stands
 // in the files `wrangler*.toml` of edge-worker and nowhere else.
+import { randomUUID } from "node:crypto";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { buildSync } from "esbuild";
 import { Log, LogLevel, Miniflare } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import { root } from "./lib.mjs";
@@ -18,6 +20,7 @@ import { claimState } from "./state.mjs";
  * @property {string} ingestionKey
  * @property {string} [origin] URL of the site behind; without it, the demo shop is
  * @property {string} [site] file of another module Worker to stand behind, instead of the demo shop
+ * @property {{ secret: string }} [outbox] the demo's stand-in for a mail provider, at `/outbox`, with the secret of its activation
  * @property {string} [adminHost]
  * @property {Record<string, string>} [vars] further variables of all Workers
  * @property {{ edge: Main, console: Main, api: Main }} [mains] main modules around the Workers' own
@@ -45,6 +48,7 @@ export const API = "msci-api";
 /** What the other two answer; everything else goes to the edge Worker. @param {string[]} parts */
 const routes = (...parts) => parts.map((part) => `*/_msci/${part}/*`);
 const DEMO = join(root, "examples/contoso-coffee/worker.mjs");
+const OUTBOX = join(root, "examples/review-mail/outbox.mjs");
 
 /**
  * Starts the system and resolves when it takes requests.
@@ -74,7 +78,14 @@ export async function startSystem(options) {
       for (const stream of streams) stream.on("data", (chunk) => print(String(chunk)));
     },
     ...persisted(options.state),
-    workers: [edgeWorker(options), consoleWorker(options), apiWorker(options), ...(options.origin ? [] : [site(options)]), ...(options.beside ?? [])],
+    workers: [
+      edgeWorker(options),
+      consoleWorker(options),
+      apiWorker(options),
+      ...(options.origin ? [] : [site(options)]),
+      ...(options.outbox ? [outbox(options.outbox)] : []),
+      ...(options.beside ?? []),
+    ],
   });
   try {
     const url = await miniflare.ready;
@@ -178,5 +189,19 @@ function site({ site = DEMO, identitySecret }) {
     ],
     compatibilityDate: "2026-04-01",
     bindings: { IDENTITY_SECRET: identitySecret, TABLE: "LoyaltySignUps" },
+  };
+}
+
+/** What the demo's activation tells, and the mails that come of it. @param {{ secret: string }} options */
+function outbox({ secret }) {
+  // Whole, with the library of the relay.
+  const built = buildSync({ entryPoints: [OUTBOX], bundle: true, format: "esm", mainFields: ["module", "main"], write: false });
+  return {
+    name: "outbox",
+    modules: /** @type {const} */ (true),
+    script: built.outputFiles[0]?.text ?? "",
+    routes: ["*/outbox", "*/outbox/*"],
+    compatibilityDate: "2026-04-01",
+    bindings: { WEBHOOK_SECRET: secret, MAIL_KEY: randomUUID() },
   };
 }

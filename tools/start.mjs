@@ -1,5 +1,6 @@
 // @ts-check
 // `npm start`: the Workers in the local runtime in front of a site. See tools/settings.mjs for what sets it.
+import { createHmac } from "node:crypto";
 import { existsSync } from "node:fs";
 import { request } from "node:http";
 import { createServer } from "node:net";
@@ -22,7 +23,9 @@ await script(async () => {
   let held = "";
   /** @type {(text: string) => unknown} */
   let log = (text) => (held += text);
-  const system = await startSystem({ ...settings, log: (text) => void log(text) }).catch((error) => {
+  // The demo has a mail to send.
+  const outbox = settings.origin ? undefined : { secret: secretOf("outbox", settings.identitySecret) };
+  const system = await startSystem({ ...settings, outbox, log: (text) => void log(text) }).catch((error) => {
     throw new Stop(`the system does not start with the state folder ${settings.state}: ${error.message}`);
   });
   const { port } = new URL(system.base);
@@ -35,19 +38,28 @@ await script(async () => {
     console.error("the runtime ended unexpectedly");
     process.exit(1);
   });
-  const seed = join(root, "examples/contoso-coffee/seed.mjs");
-  if (!settings.origin && stored.trackingTable === null && existsSync(seed)) {
+  const file = join(root, "examples/contoso-coffee/seed.mjs");
+  if (outbox && existsSync(file)) {
+    const { moved, seed } = await import(file);
     // On another host than the administrator's the admin API does not answer; the system works all the same.
-    const filled = (await import(seed)).seed({ base: `http://${host}`, adminToken: token });
-    await filled.catch((/** @type {Error} */ error) => console.error(`warning: the demo's data is not loaded: ${error.message}`));
+    const demo = { base: `http://${host}`, adminToken: token, mail: { url: `http://127.0.0.1:${port}/outbox/relay`, ...outbox } };
+    await (stored.trackingTable === null ? seed : moved)(demo).catch((/** @type {Error} */ error) => {
+      console.error(`warning: the demo's data is not loaded: ${error.message}`);
+    });
   }
   log = (text) => process.stderr.write(text);
   log(held);
   console.log(`site         ${settings.origin ?? "the demo shop, Contoso Coffee"}`);
+  if (outbox) console.log(`mails        http://localhost:${port}/outbox`);
   console.log(`console      http://${host}/_msci/console/`);
   console.log(`admin token  ${token}`);
   console.log(`ready http://localhost:${port}`);
 });
+
+/** A secret of its own for each use, the same at every start. @param {string} use @param {string} of */
+function secretOf(use, of) {
+  return `whsec_${createHmac("sha256", of).update(use).digest("base64")}`;
+}
 
 /**
  * A system that was killed a moment ago may still be on its way out, so a taken port gets a second look.

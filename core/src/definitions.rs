@@ -9,7 +9,7 @@ mod told;
 use crate::activity::ActivityField;
 use crate::collections::{Map, in_order, sorted_by_key};
 use crate::config::{Action, Bundle, Change, Column, EXPERIENCE, Experience, MEASURE, OUTCOME, SEGMENT};
-use crate::counter::{Aggregate, Counter, CounterId, Counting, WINDOW_COUNT, Window};
+use crate::counter::{Aggregate, Counter, CounterId, Counting, Window};
 use crate::expr::resolve::{self, CustomerField, Resolved, Schema};
 use crate::expr::{self, Expr, ExprError, Type};
 use crate::outcome::Trial;
@@ -31,9 +31,6 @@ pub enum DefinitionError {
         /// The fault.
         error: ExprError,
     },
-    /// Segments that refer to each other in a circle.
-    #[error("segment {0} refers to itself, directly or through others")]
-    Cycle(String),
     /// Anything else that is wrong with a definition.
     #[error("{what}: {message}")]
     Invalid {
@@ -49,7 +46,6 @@ impl DefinitionError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Filter { error, .. } => error.code,
-            Self::Cycle(_) => "segment_cycle",
             Self::Invalid { .. } => "invalid_definition",
         }
     }
@@ -117,12 +113,10 @@ impl Definitions {
         let mut measures = Vec::new();
         for (name, measure) in bundle.measures.iter() {
             let what = format!("measure {name}");
-            let filter = measure.filter.as_deref().map(resolve::activity).transpose();
+            let refusal = "the filter of a measure cannot look at now(): say its window";
+            let filter =
+                measure.filter.as_deref().map(|filter| resolve::lasting(filter, refusal)).transpose();
             let filter = filter.map_err(|error| DefinitionError::Filter { what: what.clone(), error })?;
-            if filter.as_ref().is_some_and(Expr::mentions_now) {
-                let message = "the filter of a measure cannot look at now(): say its window".to_owned();
-                return Err(DefinitionError::Invalid { what, message });
-            }
             let window = measure.window.as_deref().map(window).transpose();
             let window =
                 window.map_err(|message| DefinitionError::Invalid { what: what.clone(), message })?;
@@ -143,19 +137,20 @@ impl Definitions {
         for (name, segment) in bundle.segments.iter().filter(|(_, segment)| segment.active) {
             let what = format!("segment {name}");
             let since = bundle.since(SEGMENT, name);
-            let filter = resolved_filter(&segment.filter, &names, what, since, &mut counters)?;
+            let filter = resolved_filter(&segment.filter, &names, &what, since, &mut counters)?;
             resolved.push((name.clone(), filter));
         }
-        out.segments = order::after_what_they_ask(resolved)?;
+        out.segments = order::after_what_they_ask(resolved, &bundle)?;
         let experiences = bundle.experiences.iter().filter(|(_, experience)| experience.active);
         // By name they are already.
         for (name, experience) in sorted_by_key(experiences, |(_, e)| std::cmp::Reverse(e.priority)) {
             let what = format!("experience {name}");
             let audience = match experience.audience.trim() {
                 "" => None,
-                filter => {
+                // As it was written, so that a fault is found where it stands.
+                _ => {
                     let since = bundle.since(EXPERIENCE, name);
-                    Some(resolved_filter(filter, &names, what.clone(), since, &mut counters)?)
+                    Some(resolved_filter(&experience.audience, &names, &what, since, &mut counters)?)
                 }
             };
             let compiled = CompiledExperience::compile(name, experience, audience);
@@ -198,16 +193,12 @@ impl Definitions {
 fn resolved_filter(
     filter: &str,
     names: &Names,
-    what: String,
+    what: &str,
     since: u64,
     counters: &mut Vec<Counting>,
 ) -> Result<Expr<CustomerField>, DefinitionError> {
-    let faulty = |error| DefinitionError::Filter { what: what.clone(), error };
+    let faulty = |error| DefinitionError::Filter { what: what.to_owned(), error };
     let resolved: Resolved = resolve::customer(filter, names).map_err(faulty)?;
-    if resolved.counters.iter().any(|counting| counting.keep > WINDOW_COUNT) {
-        let message = format!("activities of a time window are counted up to {WINDOW_COUNT}");
-        return Err(DefinitionError::Invalid { what, message });
-    }
     counters.extend(resolved.counters.into_iter().map(|counting| Counting { since, ..counting }));
     Ok(resolved.expr)
 }
@@ -426,6 +417,11 @@ mod tests {
             ),
             ("UnifiedActivity/$count gt Spend", "unsupported_in_definition", 0),
             ("Other/any(a: a/Title eq 'x')", "invalid_filter", 0),
+            (
+                "Vip and UnifiedActivity/$count($filter=ActivityTime gt now() sub duration'P7D') ge 1000",
+                "invalid_filter",
+                8,
+            ),
         ] {
             let error = refused(filter);
             assert_eq!(error.code(), code, "{filter}: {error}");
@@ -443,9 +439,44 @@ mod tests {
         .unwrap();
         let order: Vec<_> = definitions.segments.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(order, ["C", "B", "A"]);
-        let cycle =
-            Definitions::compile(bundle(&[("A", "IsMemberOfSegment('B')"), ("B", "IsMemberOfSegment('A')")]));
-        assert!(matches!(cycle, Err(DefinitionError::Cycle(_))));
+    }
+
+    #[test]
+    fn a_circle_is_named_where_the_segment_that_is_saved_closes_it() {
+        let before = bundle(&[
+            ("A", "IsMemberOfSegment('B')"),
+            ("B", "true"),
+            ("C", "IsMemberOfSegment('A')"),
+            ("D", "IsMemberOfSegment('A') and IsMemberOfSegment('B')"),
+            ("E", "Tier eq 'IsMemberOfSegment('"),
+        ]);
+        for (name, filter, at) in [
+            ("A", "IsMemberOfSegment('A')", 0),
+            ("B", "not IsMemberOfSegment('b')", 4),
+            ("B", "IsMemberOfSegment('E') or ismemberofsegment(('a'))", 26),
+            ("B", "Tier eq 'IsMemberOfSegment(' or IsMemberOfSegment( 'C' )", 32),
+            ("A", "IsMemberOfSegment('B') and (IsMemberOfSegment('D'))", 28),
+        ] {
+            let mut segments = before.clone();
+            let segment = json!({ "filter": filter });
+            segments.segments.insert(name.to_owned(), serde_json::from_value(segment).unwrap());
+            segments.follow(&before);
+            let error = Definitions::compile(segments).unwrap_err();
+            assert_eq!(error.code(), "segment_cycle", "{filter}: {error}");
+            let DefinitionError::Filter { what, error } = error else { panic!("{filter}") };
+            assert_eq!((what, error.at), (format!("segment {name}"), at), "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_measure_that_looks_at_the_clock_is_told_where() {
+        let filter = "Title eq 'now()' and year(ActivityTime) eq year( NOW() )";
+        let mut bundle = bundle(&[]);
+        let measure = json!({ "aggregate": "count", "filter": filter });
+        bundle.measures.insert("M".to_owned(), serde_json::from_value(measure).unwrap());
+        let error = Definitions::compile(bundle).unwrap_err();
+        assert_eq!(error.code(), "unsupported_in_definition", "{error}");
+        assert!(matches!(error, DefinitionError::Filter { error, .. } if error.at == 49));
     }
 
     #[test]

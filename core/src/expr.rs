@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message} at position {at}")]
 pub struct ExprError {
-    /// Stable code: `invalid_filter` or `unsupported_in_definition`.
+    /// Stable code: `invalid_filter`, `unsupported_in_definition` or `segment_cycle`.
     pub code: &'static str,
     /// Offset in bytes from the filter's start.
     pub at: usize,
@@ -58,6 +58,23 @@ pub(crate) fn conjuncts(text: &str) -> Vec<&str> {
     }
     parts.extend(text.get(begin..));
     parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).collect()
+}
+
+/// Where a filter that can be read calls a function first; where a text is given, with that text.
+pub(crate) fn place_of_call(filter: &str, function: &str, with: Option<&str>) -> usize {
+    let tokens = lexer::tokens(filter).unwrap_or_default();
+    let mut rest = tokens.as_slice();
+    while let [(at, token), after @ ..] = rest {
+        rest = after;
+        let [(_, lexer::Token::Mark('(')), within @ ..] = after else { continue };
+        let mut first = within.iter().map(|(_, token)| token).skip_while(|t| **t == lexer::Token::Mark('('));
+        let fits = |name: &str| matches!(first.next(), Some(lexer::Token::Text(text)) if text.eq_ignore_ascii_case(name));
+        let called = matches!(token, lexer::Token::Word(word) if word.eq_ignore_ascii_case(function));
+        if called && with.is_none_or(fits) {
+            return *at;
+        }
+    }
+    0
 }
 
 /// A value of the language.

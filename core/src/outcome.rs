@@ -55,10 +55,7 @@ impl Trial {
 
 /// Counts when an activity that is the goal was last.
 fn goals(goal: &str) -> Result<Counting, ExprError> {
-    let filter = resolve::activity(goal)?;
-    if filter.mentions_now() {
-        return Err(ExprError::unsupported(0, "a goal cannot look at now()"));
-    }
+    let filter = resolve::lasting(goal, "a goal cannot look at now()")?;
     Ok(Counting::values(Some(filter), Aggregate::Last, Some(ActivityField::Time), None))
 }
 

@@ -97,26 +97,30 @@ function* customers() {
   }
 }
 
+/** @typedef {{ base: string, adminToken: string, mail?: { url: string, secret: string } }} System with who takes the mails, if anybody does */
+
+/** The activation that `mail` is told by. */
+const MAIL = "activations/review-mail";
+/** @param {System["mail"]} mail */
+const activation = (mail) => JSON.stringify({ segment: "ReviewReaders", on: ["entered"], ...mail });
+
+/** @param {System} system */
+const caller = ({ base, adminToken }) =>
+  /** @param {string} method @param {string} path @param {string} [body] @param {string} [type] */
+  async (method, path, body, type = "application/json") => {
+    // On a connection of its own: an idle one may just be closing, and nobody tries again.
+    const headers = { authorization: `Bearer ${adminToken}`, "content-type": type, connection: "close" };
+    const answer = await fetch(`${base}/_msci/admin/v1/${path}`, { method, body, headers });
+    if (!answer.ok && !(method === "GET" && answer.status === 404)) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+    return answer;
+  };
+
 /**
  * Fills a new system. Can be repeated: `trackingTable`, by which a new system is told, is set last.
- * @param {{ base: string, adminToken: string }} system
+ * @param {System} system
  */
-export async function seed({ base, adminToken }) {
-  /**
-   * @param {string} method
-   * @param {string} path
-   * @param {string} body
-   * @param {string} type
-   */
-  const call = async (method, path, body, type = "application/json") => {
-    const answer = await fetch(`${base}/_msci/admin/v1/${path}`, {
-      method,
-      body,
-      // On a connection of its own: an idle one may just be closing, and nobody tries again.
-      headers: { authorization: `Bearer ${adminToken}`, "content-type": type, connection: "close" },
-    });
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
-  };
+export async function seed(system) {
+  const call = caller(system);
   await call("PUT", `tables/${TABLE}`, JSON.stringify(table));
   const rows = [...customers()].map((row) => JSON.stringify(row)).join("\n");
   await call("POST", `tables/${TABLE}/rows`, rows, "application/x-ndjson");
@@ -125,5 +129,19 @@ export async function seed({ base, adminToken }) {
       await call("PUT", `${kind}/${name}`, JSON.stringify(definition));
     }
   }
+  if (system.mail) await call("PUT", MAIL, activation(system.mail));
   await call("PUT", "settings", JSON.stringify({ trackingTable: TABLE }));
+}
+
+/**
+ * A system that was filled before, and may now be at another port: the activation, where it is still the one of here,
+ * tells whoever takes the mails now.
+ * @param {System} system
+ */
+export async function moved(system) {
+  const call = caller(system);
+  const answer = await call("GET", MAIL);
+  const there = answer.ok && new URL((await answer.json()).url);
+  const here = system.mail && new URL(system.mail.url);
+  if (there && here && there.hostname === here.hostname && there.pathname === here.pathname) await call("PUT", MAIL, activation(system.mail));
 }

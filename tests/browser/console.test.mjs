@@ -169,6 +169,9 @@ test("a segment is written with its fault in its place and its size while it is 
   await desk.press("Save");
   await page.getByRole("alert").first().waitFor();
   assert.equal(await condition.inputValue(), "Nope eq 1");
+  await condition.fill("Tier eq 'Gold' or IsMemberOfSegment('Golden')");
+  await desk.press("Save");
+  await page.locator("form mark").getByText("IsMemberOfSegment").waitFor();
   await desk.go("Segments");
   await desk.sound();
   await page.getByRole("link", { name: "Golden" }).click();

@@ -1,9 +1,12 @@
 // @ts-check
-// A receiver of messages on this machine: it checks every signature with the reference library of Standard
+// A receiver of messages on this machine: it checks every signature with two published libraries of Standard
 // Webhooks, keeps what it got, and answers as a test says.
+import { deepEqual } from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { Webhook } from "standardwebhooks";
+// The last version with code of its own: the later ones hand on to the other.
+import { Webhook as Second } from "svix";
 
 export const SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
 
@@ -26,14 +29,16 @@ export async function receiver(test, { secret = SECRET } = {}) {
   const forged = [];
   /** @type {Answers} */
   let answers = () => 204;
-  const webhook = new Webhook(secret);
+  const [webhook, second] = [new Webhook(secret), new Second(secret)];
   let ahead = 0;
   /** Checks the signature, and the time in it by a clock that may be ahead. @param {string} raw @param {any} headers */
   const verified = (raw, headers) => {
     const real = Date.now;
     Date.now = () => real() + ahead;
     try {
-      return webhook.verify(raw, headers);
+      const message = webhook.verify(raw, headers);
+      deepEqual(second.verify(raw, headers), message);
+      return message;
     } finally {
       Date.now = real;
     }

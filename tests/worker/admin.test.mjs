@@ -87,21 +87,76 @@ test("a table's key cannot change", async () => {
 });
 
 test("a definition with a fault is refused with its place, and nothing is stored", async () => {
-  for (const [filter, code, place] of [
-    ["Tear eq 'Gold'", "invalid_filter", "position 0"],
-    ["Tier eq 'Gold", "invalid_filter", "position 8"],
-    ["(".repeat(4000), "invalid_filter", "nested deeper"],
-    ["IsMemberOfSegment('Self')", "segment_cycle", "Self"],
-    ["UnifiedActivity/any(a: Tier eq 'x')", "unsupported_in_definition", "position 23"],
-  ]) {
-    const answer = await msci.admin("PUT", "/segments/Self", { filter });
-    assert.deepEqual([answer.status, answer.body.error?.code], [400, code], filter);
-    assert.ok(answer.body.error.message.includes(place), answer.body.error.message);
+  const change = { selector: "h1", action: "setText", value: "Hello" };
+  for (const [path, body] of Object.entries({
+    "/segments/Base": { filter: "true" },
+    "/segments/Middle": { filter: "IsMemberOfSegment('Base')" },
+    "/segments/Top": { filter: "not IsMemberOfSegment('Middle')" },
+    "/measures/Kept": { aggregate: "count" },
+    "/experiences/kept": { pages: ["/"], changes: [change] },
+  })) assert.equal((await msci.admin("PUT", path, body)).status, 200);
+  const stored = async () => {
+    const told = ["/segments", "/measures", "/experiences"].map(async (path) => (await msci.admin("GET", path)).body);
+    const versions = Object.keys(await msci.snapshots()).filter((key) => key.startsWith("cfg:"));
+    return { told: await Promise.all(told), versions: versions.sort() };
+  };
+  /** @typedef {[string, string, number][]} Faults filter, code, position */
+  const parentheses = "(".repeat(10 * 1024);
+  const deep = `${"(".repeat(1500)}true${")".repeat(1500)}`;
+  const ofCustomers = /** @type {Faults} */ ([
+    ["Vip eq true and Tear eq 'Gold'", "invalid_filter", 16],
+    ["IsMemberOfSegment('Nobody')", "invalid_filter", 18],
+    ["Vip eq true and Measures/Nothing gt 1", "invalid_filter", 16],
+    ["Tier eq 5", "invalid_filter", 8],
+    ["Vip eq true and Spend", "invalid_filter", 16],
+    ["Tier eq 'Gold", "invalid_filter", 8],
+    ["(Tier eq 'Gold'", "invalid_filter", 15],
+    [parentheses, "invalid_filter", 4096],
+    [deep, "invalid_filter", 21],
+    ["UnifiedActivity/any(a: Tier eq 'x')", "unsupported_in_definition", 23],
+    ["UnifiedActivity/$count gt Spend", "unsupported_in_definition", 0],
+    ["Spend gt 1 and now() gt 2024-01-01T00:00:00Z", "unsupported_in_definition", 15],
+    ["Vip eq true and UnifiedActivity/all(a: a/ActivityTime gt now() sub duration'P1D')", "unsupported_in_definition", 39],
+    ["UnifiedActivity/$count($filter=ActivityTime gt now() sub duration'P7D') ge 1000", "invalid_filter", 0],
+  ]);
+  const ofActivities = /** @type {Faults} */ ([
+    ["ActivityType eq 'View' and Nope eq 1", "invalid_filter", 27],
+    ["Title eq 5", "invalid_filter", 9],
+    ["contains(Title,'open", "invalid_filter", 15],
+    [parentheses, "invalid_filter", 4096],
+    [deep, "invalid_filter", 21],
+    ["Title ne 'now()' and ActivityTime gt now() sub duration'P30D'", "unsupported_in_definition", 37],
+    ["UnifiedActivity/any(a: true)", "unsupported_in_definition", 0],
+    ["Title ne null and IsMemberOfSegment('Base')", "unsupported_in_definition", 18],
+  ]);
+  const before = await stored();
+  /** @param {string} path @param {Record<string, unknown>} body @param {Faults[0]} fault */
+  const refused = async (path, body, [filter, code, at]) => {
+    const { status, body: answer } = await msci.admin("PUT", path, body);
+    assert.deepEqual([status, answer.error?.code], [400, code], `${path} ${filter.slice(0, 99)}`);
+    const [, place] = /at position (\d+)$/.exec(answer.error.message) ?? [];
+    assert.equal(Number(place), at, `${path} ${filter.slice(0, 99)}: ${answer.error.message}`);
+  };
+  for (const name of ["Base", "New"]) for (const fault of ofCustomers) await refused(`/segments/${name}`, { filter: fault[0] }, fault);
+  for (const fault of /** @type {[string, ...Faults[0]][]} */ ([
+    ["New", "IsMemberOfSegment('New')", "segment_cycle", 0],
+    ["Base", "Vip eq true or not IsMemberOfSegment('base')", "segment_cycle", 19],
+    ["Middle", "IsMemberOfSegment('Base') and IsMemberOfSegment('Top')", "segment_cycle", 30],
+    ["Base", "Tier eq 'Gold' or IsMemberOfSegment('Top')", "segment_cycle", 18],
+  ])) await refused(`/segments/${fault[0]}`, { filter: fault[1] }, [fault[1], fault[2], fault[3]]);
+  for (const fault of ofCustomers) await refused("/experiences/kept", { audience: fault[0], pages: ["/"], changes: [change] }, fault);
+  for (const fault of ofActivities) {
+    await refused("/experiences/new", { goal: fault[0], pages: ["/"], changes: [change] }, fault);
+    for (const name of ["Kept", "New"]) await refused(`/measures/${name}`, { aggregate: "count", filter: fault[0] }, fault);
   }
   const attribute = { selector: "a", action: "setAttribute", name: "onclick", value: "x" };
   assert.equal((await msci.admin("PUT", "/experiences/x", { pages: ["/"], changes: [attribute] })).status, 400);
   assert.equal((await msci.admin("PUT", "/segments/bad%20name", { filter: "true" })).status, 400);
-  assert.deepEqual((await msci.admin("GET", "/segments")).body, { items: [] });
+  assert.deepEqual(await stored(), before);
+  assert.ok(before.versions.length > 5, "each change that holds is a version");
+  for (const path of ["/segments/Top", "/segments/Middle", "/segments/Base", "/measures/Kept", "/experiences/kept"]) {
+    assert.equal((await msci.admin("DELETE", path)).status, 200);
+  }
 });
 
 test("D4 a segment saved later counts what happened before, and is gone once deleted", async () => {

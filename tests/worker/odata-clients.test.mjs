@@ -11,6 +11,7 @@ import { pathToFileURL } from "node:url";
 import { FetchClient } from "@odata2ts/http-client-fetch";
 import { OData } from "@odata/client";
 import { build } from "esbuild";
+import odatajs from "ts-odatajs";
 import { validateXML } from "xmllint-wasm";
 import { CURRENT, LEGACY, shop } from "../support/odata.mjs";
 import { system } from "../support/system.mjs";
@@ -77,7 +78,39 @@ test("odata2ts makes a client of $metadata: list, filter, select, order, page, c
   assert.equal((await service.msdynci_p13nprofile({ cookieid: at.him.cookieId })).data.msdynci_customerid, at.unknown);
 });
 
-test("@odata/client works on the service root: list, filter, select, order, page, count, key, function", async () => {
+test("Olingo's client reads $metadata and makes of it what answers leave out: types, keys, addresses, times", async () => {
+  /** @param {string} path @param {{ handler?: any, model?: any }} [how] @returns {Promise<any>} */
+  const read = (path, { handler, model } = {}) => {
+    const requestUri = new URL(path, msci.base + CURRENT).href;
+    const request = { requestUri, headers: { authorization: `Bearer ${msci.adminToken}` }, recognizeDates: true };
+    return new Promise((resolve, reject) => odatajs.oData.read(/** @type {any} */ (request), resolve, reject, handler, undefined, model));
+  };
+  const model = await read("$metadata", { handler: odatajs.oData.metadataHandler });
+  const [{ entityContainer, entityType }] = model.dataServices.schema;
+  const sets = entityContainer.entitySet.map((/** @type {any} */ set) => set.name).sort();
+  assert.deepEqual(sets, (await read("")).value.map((/** @type {any} */ set) => set.name).sort());
+  for (const set of sets) {
+    const { value: [row] } = await read(`${set}?$top=1`, { model });
+    const { property } = entityType.find((/** @type {any} */ type) => row["@odata.type"] === `#MSCI.${type.name}`);
+    for (const { name, type } of property) {
+      const time = type === "Edm.DateTimeOffset" && row[name] !== null;
+      assert.ok(name in row && (!time || row[name] instanceof Date), `${set} has ${name}`);
+    }
+    // The address of a row, from the key that is described and the value that is in it.
+    const one = await read(row["@odata.id"], { model });
+    assert.deepEqual(property.map((/** @type {any} */ { name }) => one[name]), property.map((/** @type {any} */ { name }) => row[name]), row["@odata.id"]);
+  }
+  const people = await read("msdynci_customerprofiles?$filter=msdynci_lastname eq 'Rossi' and msdynci_spend ge 1400&$orderby=msdynci_spend desc&$select=msdynci_customerid,msdynci_fullname,msdynci_spend&$count=true", { model });
+  assert.equal(people["@odata.count"], people.value.length);
+  assert.deepEqual(people.value.map((/** @type {any} */ row) => row.msdynci_fullname), ["Kofi Rossi", "Ines Rossi", "Omar Rossi", "Zoë Rossi", "Liam Rossi"]);
+  const { value: [her] } = await read(`msdynci_customerprofiles?$filter=msdynci_customerid eq '${at.known}'`, { model });
+  assert.deepEqual([her.msdynci_fullname, her.msdynci_firstseen instanceof Date], ["Abbie Moss", true]);
+  const profile = await read(`msdynci_p13nprofile(cookieid='${at.him.cookieId}')`, { model });
+  assert.equal(profile.msdynci_customerid, at.unknown);
+  await assert.rejects(read("msdynci_customerprofiles?$filter=nope eq 1", { model }), (/** @type {any} */ fault) => /position 0/.test(fault.response.body));
+});
+
+test("@odata/client, which does without $metadata, works on the service root: list, filter, select, order, page, count, key, function", async () => {
   const client = OData.New4({ serviceEndpoint: msci.base + CURRENT, commonHeaders: { authorization: `Bearer ${msci.adminToken}` } });
   const people = client.getEntitySet("msdynci_customerprofiles");
   const page = await people.query(client.newParam().select(["msdynci_fullname"]).filter(client.newFilter().field("msdynci_lastname").eq("Rossi")).orderby("msdynci_fullname", "asc").skip(1).top(2));

@@ -85,6 +85,20 @@ const FORMS = [
   ["count of a collection", `${PEOPLE}?$filter=UnifiedActivity/$count($filter=ActivityType eq 'View' and ActivityTime gt now() sub duration'P1D') ge 1 and msdynci_known eq true`, "msdynci_customerid", ["{KNOWN}"]],
   ["measure", `${PEOPLE}?$filter=Measures/LifetimeValue gt 1000`, "msdynci_customerid", ["{KNOWN}"]],
   ["skip", `${PEOPLE}?$filter=msdynci_lastname eq 'Rossi'&$orderby=msdynci_firstname&$skip=2&$top=2`, "msdynci_firstname", ["Kofi", "Lars"]],
+  ["endswith", `${PEOPLE}?$filter=endswith(msdynci_lastname,'ANAKA')&$orderby=msdynci_firstname desc&$top=2`, "msdynci_firstname", ["Zoë", "Yuki"]],
+  ["startswith, toupper", `${PEOPLE}?$filter=startswith(toupper(msdynci_lastname),'MO') and msdynci_firstname in ('Liam','Abbie')&$orderby=msdynci_fullname`, "msdynci_fullname", ["Abbie Moss", "Liam Moreau"]],
+  ["tolower", `${PEOPLE}?$filter=endswith(tolower(msdynci_email),'.moss@example.com')`, "msdynci_fullname", ["Abbie Moss"]],
+  ["length", `${PEOPLE}?$filter=length(msdynci_lastname) eq 9 and length(msdynci_firstname) eq 3&$orderby=msdynci_fullname`, "msdynci_fullname", ["Mia Lindqvist", "Zoë Lindqvist"]],
+  ["not, lt", `${PEOPLE}?$filter=not (msdynci_tier eq 'Gold') and msdynci_spend lt 100 and msdynci_lastname eq 'Keller'&$orderby=msdynci_spend`, "msdynci_firstname", ["Noah", "Mia"]],
+  ["le", `${PEOPLE}?$filter=msdynci_spend le 74 and msdynci_lastname eq 'Keller'&$orderby=msdynci_spend desc`, "msdynci_firstname", ["Liam", "Mia", "Noah"]],
+  ["gt", `${PEOPLE}?$filter=msdynci_spend gt 1554&$orderby=msdynci_spend`, "msdynci_fullname", ["Kofi Rossi", "Zoë Silva"]],
+  ["ne, ge, or", `${PEOPLE}?$filter=msdynci_lastname eq 'Rossi' and msdynci_tier ne 'Gold' and (msdynci_spend lt 20 or msdynci_spend ge 1545)&$orderby=msdynci_spend`, "msdynci_firstname", ["Yuki", "Ines"]],
+  ["all", `${PEOPLE}?$filter=UnifiedActivity/any() and UnifiedActivity/all(a: a/ActivityType eq 'View')`, "msdynci_customerid", ["{UNKNOWN}"]],
+  ["now() add", "msdynci_unifiedactivities?$filter=msdynci_activitytime lt now() add duration'PT1H' and msdynci_activitytype eq 'Action'", "msdynci_title", ["Buy"]],
+  ["now() add, not yet", "msdynci_unifiedactivities?$filter=msdynci_activitytime gt now() add duration'PT1H'", "msdynci_title", []],
+  ["a time add", "msdynci_unifiedactivities?$filter=msdynci_activitytime add duration'P1D' gt now() and msdynci_activitytype eq 'Action'", "msdynci_title", ["Buy"]],
+  ["search", `${PEOPLE}?$search=abbie`, "msdynci_fullname", ["Abbie Moss"]],
+  ["search, all of its words", `${PEOPLE}?$search=rossi "Zoë"`, "msdynci_fullname", ["Zoë Rossi"]],
 ];
 
 test("every form of the current root answers as documented", async (t) => {
@@ -160,6 +174,79 @@ test("form 15: a row by its key", async () => {
   // A known customer's id, as the GUID that it is in other systems.
   const guid = at.imported.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
   assert.equal((await at.ask(`msdynci_alternatekeys(${guid})`)).body.msdynci_alternatevalue, "Loyalty2");
+});
+
+test("form 15: every set is ordered, cut off, filtered and counted", async () => {
+  const third = browser();
+  const act = (/** @type {string} */ name) => third.event("", {}, { type: "action", actionType: "LClick", name });
+  await msci.collect(third.batch(third.view("/forms/b"), third.view("/forms/a"), act("Two"), act("One"), third.user("Loyalty5")));
+  await until(async () => (await rows("msdynci_personalizationusers")).length === 2 && (await rows("msdynci_personalizationactions")).length === 3, "the index has it");
+  for (const [set, column, ordered] of /** @type {[string, string, string[]][]} */ ([
+    ["msdynci_personalizationviews", "msdynci_viewuri", ["/forms/a", "/forms/b", "/reviews/1", "https://shop.example/coffee-machines/premium/1?a=1"]],
+    ["msdynci_personalizationactions", "msdynci_actionname", ["Buy", "One", "Two"]],
+    ["msdynci_personalizationusers", "msdynci_userauthid", ["Loyalty1", "Loyalty5"]],
+    ["msdynci_personalizationcookies", "msdynci_userlocalid", [at.her.cookieId, at.him.cookieId, third.cookieId].sort()],
+    ["msdynci_alternatekeys", "msdynci_alternatevalue", Array.from({ length: 101 }, (_, n) => `Loyalty${n + 1}`).sort()],
+  ])) {
+    assert.deepEqual(list(await rows(`${set}?$orderby=${column}`), column), ordered, set);
+    assert.deepEqual(list(await rows(`${set}?$orderby=${column} desc`), column), ordered.toReversed(), set);
+    assert.deepEqual(list(await rows(`${set}?$orderby=${column}&$top=1&$skip=1`), column), [ordered[1]], set);
+    assert.deepEqual(list(await rows(`${set}?$filter=${column} eq '${ordered[0]}'`), column), [ordered[0]], set);
+    const counted = await at.ask(`${set}?$count=true&$top=1&$filter=${column} ne '${ordered[0]}'`);
+    assert.deepEqual([counted.body["@odata.count"], counted.body.value.length], [ordered.length - 1, 1], set);
+    assert.equal(String((await at.ask(`${set}/$count`)).body), String(ordered.length), set);
+  }
+});
+
+test("form 10: up to 200 of them, newest first by their time", async () => {
+  const her = browser();
+  const now = Date.now();
+  // What is sent first happened last.
+  const back = Array.from({ length: 205 }, (_, n) => her.view(`/back/${n}`, { time: now - n * 1000 }));
+  const clicks = ["c", "b", "a"].map((name, n) => her.event("", {}, { type: "action", actionType: "LClick", name, time: now - n * 1000 - 500 }));
+  await msci.collect(her.batch(...back, ...clicks));
+  const uris = Array.from({ length: 200 }, (_, n) => `/back/${n}`);
+  for (const name of ["msdynci_p13nviews", "msdynci_pageviews", "msdynci_p13npageviews"]) {
+    assert.deepEqual(list(await rows(`${name}(cookieid='${her.cookieId}',top=200)`), "msdynci_viewuri"), uris);
+    assert.deepEqual(list(await rows(`${name}(cookieid='${her.cookieId}',top=10)`), "msdynci_viewuri"), uris.slice(0, 10));
+  }
+  for (const name of ["msdynci_p13nactions", "msdynci_pageclicks", "msdynci_p13npageclicks"]) {
+    assert.deepEqual(list(await rows(`${name}(cookieid='${her.cookieId}',top=2)`), "msdynci_actionname"), ["c", "b"]);
+    assert.deepEqual(list(await rows(`${name}(cookieid='${her.cookieId}',top=200)`), "msdynci_actionname"), ["c", "b", "a"]);
+  }
+});
+
+test("parts of a time: year, month, day, hour, date, in UTC, of the index and of an object", async () => {
+  const old = browser();
+  const time = new Date(Date.now() - 20 * 86_400_000);
+  time.setUTCHours(23, 30, 30, 0);
+  await msci.collect(old.batch(old.event("dated", {}, { time: time.getTime() })));
+  const [{ msdynci_customerid: id }] = await until(async () => {
+    const found = await rows("msdynci_unifiedactivities?$filter=msdynci_activitytype eq 'dated'");
+    return found.length === 1 && found;
+  }, "the index has it");
+  const next = new Date(time.getTime() + 3_600_000);
+  const day = (/** @type {Date} */ of) => of.toISOString().slice(0, 10);
+  for (const [of, right, wrong] of /** @type {[string, unknown, unknown][]} */ ([
+    ["year({})", time.getUTCFullYear(), time.getUTCFullYear() + 1],
+    ["month({})", time.getUTCMonth() + 1, time.getUTCMonth()],
+    ["day({})", time.getUTCDate(), time.getUTCDate() + 1],
+    ["hour({})", 23, 22],
+    ["date({})", day(time), day(next)],
+    ["hour({} add duration'PT1H')", 0, 1],
+    ["date({} add duration'PT1H')", day(next), day(time)],
+    ["date({} sub duration'P1D')", day(new Date(time.getTime() - 86_400_000)), day(time)],
+  ])) {
+    for (const [value, found] of [[right, ["dated"]], [wrong, []]]) {
+      const holds = (/** @type {string} */ field) => `${of.replace("{}", field)} eq ${value}`;
+      for (const key of ["", ` and msdynci_customerid eq '${id}'`]) {
+        const path = `msdynci_unifiedactivities?$filter=msdynci_activitytype eq 'dated' and ${holds("msdynci_activitytime")}${key}`;
+        assert.deepEqual(list(await rows(path), "msdynci_activitytype"), found, path);
+      }
+      const path = `${PEOPLE}?$filter=UnifiedActivity/any(a: a/ActivityType eq 'dated' and ${holds("a/ActivityTime")})`;
+      assert.equal((await rows(path)).length, /** @type {string[]} */ (found).length, path);
+    }
+  }
 });
 
 test("columns are those of the reference, and long addresses arrive whole", async () => {
@@ -242,6 +329,9 @@ test("$apply counts, adds up and groups", async () => {
   assert.match(told[0].last, /^\d{4}-\d\d-\d\dT/);
   const [all] = await rows("msdynci_customermeasures?$apply=aggregate(Measures/LifetimeValue with max as most,$count as n)");
   assert.equal(all.most, 1250.5);
+  // Everybody imported, a hundred of them never seen, has no views.
+  const views = await rows("msdynci_customermeasures?$apply=groupby((Measures/PageViews),aggregate($count as n,Measures/LifetimeValue with sum as spent))&$orderby=Measures/PageViews&$top=1");
+  assert.deepEqual(views, [{ Measures: { PageViews: 0 }, n: 100, spent: null }]);
   const kinds = await rows("msdynci_unifiedactivities?$apply=filter(Properties/kind ne null)/groupby((Properties/kind))");
   assert.deepEqual(kinds, [{ Properties: { kind: "machine" } }]);
 });
@@ -254,6 +344,7 @@ test("counting: in the answer, and as text", async () => {
     [named("msdynci_unifiedactivities/$count?$filter=msdynci_customerid eq '{KNOWN}'"), /^3$/],
     [named(`${PEOPLE}/$count?$filter=msdynci_customerid eq '{NOBODY}'`), /^0$/],
     ["msdynci_alternatekeys/$count", /^101$/],
+    [named("msdynci_personalizationviews/$count?$filter=msdynci_userlocalid eq '{HER}'"), /^1$/],
   ])) {
     const answer = await at.ask(path, { headers: { accept: "text/plain" } });
     assert.match(String(answer.body), expected, path);

@@ -251,7 +251,7 @@ test("a bad filter is refused with its place, and nothing is tried", async () =>
   for (const [filter, code, place] of [
     ["Tear eq 'Gold'", "invalid_filter", "position 0"],
     ["Tier eq 'Gold", "invalid_filter", "position 8"],
-    ["(".repeat(10_000), "invalid_filter", ""],
+    ["(".repeat(10_000), "invalid_filter", "position 4096"],
     ["IsMemberOfSegment('Nobody')", "invalid_filter", "position 18"],
     ["UnifiedActivity/any(a: Tier eq 'x')", "unsupported_in_definition", "position 23"],
   ]) {

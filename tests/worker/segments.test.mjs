@@ -155,7 +155,7 @@ test("a measure with a fault is refused with its words, and nothing is stored", 
     [{ aggregate: "count", window: "-P1D" }, "invalid_definition", "as in P30D"],
     [{ aggregate: "count", window: "P4000D" }, "invalid_definition", "as in P30D"],
     [{ aggregate: "count", filter: "ActivityType eq" }, "invalid_filter", "position 15"],
-    [{ aggregate: "count", filter: "ActivityTime gt now() sub duration'P1D'" }, "invalid_definition", "say its window"],
+    [{ aggregate: "count", filter: "ActivityTime gt now() sub duration'P1D'" }, "unsupported_in_definition", "say its window at position 16"],
   ])) {
     const answer = await msci.admin("PUT", "/measures/Faulty", measure);
     assert.deepEqual([answer.status, answer.body.error?.code], [400, code], JSON.stringify(measure));

@@ -2,14 +2,18 @@
 
 use super::DefinitionError;
 use crate::collections::Map;
-use crate::expr::Expr;
+use crate::config::{Bundle, SEGMENT};
 use crate::expr::resolve::CustomerField;
+use crate::expr::{Expr, ExprError, place_of_call};
 
 /// A name and its filter.
 type Segment = (String, Expr<CustomerField>);
 
 /// Each after what it asks about; where there is a choice, as they came.
-pub(super) fn after_what_they_ask(segments: Vec<Segment>) -> Result<Vec<Segment>, DefinitionError> {
+pub(super) fn after_what_they_ask(
+    segments: Vec<Segment>,
+    bundle: &Bundle,
+) -> Result<Vec<Segment>, DefinitionError> {
     let places: Map<&str, usize> =
         Map::gathered(segments.iter().zip(0..).map(|((name, _), place)| (name.as_str(), place)).collect());
     // By place: who asks, and how many it still waits for.
@@ -40,15 +44,15 @@ pub(super) fn after_what_they_ask(segments: Vec<Segment>) -> Result<Vec<Segment>
         }
     }
     if order.len() < segments.len() {
-        return Err(DefinitionError::Cycle(in_circle(&segments, &askers, &waits)));
+        return Err(circle(&segments, &askers, &waits, bundle));
     }
     let mut segments: Vec<Option<Segment>> = segments.into_iter().map(Some).collect();
     Ok(order.into_iter().filter_map(|place| segments.get_mut(place)?.take()).collect())
 }
 
-/// One of a circle: whoever waits, waits for somebody that waits, and after so many steps as there are
-/// segments that is somebody met before.
-fn in_circle(segments: &[Segment], askers: &[Vec<usize>], waits: &[usize]) -> String {
+/// A circle, at the question that closes it. Whoever waits, waits for somebody that waits, and after so many
+/// steps as there are segments that is somebody met before; of the circle, the one that changed last made it.
+fn circle(segments: &[Segment], askers: &[Vec<usize>], waits: &[usize], bundle: &Bundle) -> DefinitionError {
     let stuck = |place: usize| waits.get(place).is_some_and(|waits| *waits > 0);
     let mut asked_by = vec![0; segments.len()];
     for (asked, askers) in askers.iter().enumerate().filter(|(asked, _)| stuck(*asked)) {
@@ -58,9 +62,23 @@ fn in_circle(segments: &[Segment], askers: &[Vec<usize>], waits: &[usize]) -> St
             }
         }
     }
+    let asked = |place: usize| asked_by.get(place).copied().unwrap_or(place);
+    let name = |place: usize| segments.get(place).map(|(name, _)| name.as_str()).unwrap_or_default();
+    let since = |place: usize| bundle.since(SEGMENT, name(place));
     let mut place = waits.iter().position(|waits| *waits > 0).unwrap_or(0);
     for _ in segments {
-        place = asked_by.get(place).copied().unwrap_or(place);
+        place = asked(place);
     }
-    segments.get(place).map(|(name, _)| name.clone()).unwrap_or_default()
+    let mut last = place;
+    for _ in segments {
+        place = asked(place);
+        if since(place) > since(last) {
+            last = place;
+        }
+    }
+    let filter = bundle.segments.get(name(last)).map(|segment| segment.filter.as_str());
+    let at = place_of_call(filter.unwrap_or_default(), "ismemberofsegment", Some(name(asked(last))));
+    let message = "the segment would refer to itself, directly or through others".to_owned();
+    let error = ExprError { code: "segment_cycle", at, message };
+    DefinitionError::Filter { what: format!("segment {}", name(last)), error }
 }

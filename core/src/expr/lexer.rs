@@ -90,6 +90,11 @@ fn number_or_time(rest: &str, at: usize) -> Result<(Token, usize), ExprError> {
 fn word(rest: &str, at: usize) -> Result<(Token, usize), ExprError> {
     let len = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
     let (name, after) = rest.split_at_checked(len).unwrap_or((rest, ""));
+    // As clients write an id that learnt it from an earlier version of the protocol.
+    if name == "guid" && after.starts_with('\'') {
+        let (text, quoted_len) = quoted(after, at + len)?;
+        return Ok((text, len + quoted_len));
+    }
     if name == "duration" && after.starts_with('\'') {
         let (Token::Text(text), quoted_len) = quoted(after, at + len)? else {
             return Err(ExprError::invalid(at, "duration without a value"));

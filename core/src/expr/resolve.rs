@@ -5,6 +5,7 @@
 mod definition;
 mod query;
 
+pub(crate) use definition::lasting;
 pub use definition::{CustomerField, Resolved, Schema, activity, customer};
 pub use query::{Entity, QueryField, query};
 

@@ -218,6 +218,10 @@ impl Reader<'_> {
         if word.is_empty() {
             return Err(Fault::query("an argument has no value, or a parenthesis is not closed"));
         }
+        // As clients write that learnt it from an earlier version of the protocol.
+        if word == "guid" && self.mark('\'') {
+            return self.quoted();
+        }
         Ok(Argument::Bare(word.to_owned()))
     }
 
@@ -324,6 +328,7 @@ mod tests {
             path(&format!("x({guid})")),
             named("x", Some(vec![("", Argument::Bare(guid.to_owned()))]), false)
         );
+        assert_eq!(path(&format!("x(guid'{guid}')")), named("x", Some(vec![("", text(guid))]), false));
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub(super) async fn preview(env: &Env, configuration: &Configuration, asked: &Va
     let filter = filter.ok_or_else(|| Error::client(400, "invalid_request", "send a filter"))?;
     let preview = Preview::new(&configuration.definitions.bundle, filter).map_err(|error| match &error {
         DefinitionError::Filter { error, .. } => Error::client(400, error.code, error.to_string()),
-        error => Error::client(400, error.code(), error.to_string()),
+        DefinitionError::Invalid { .. } => Error::client(400, error.code(), error.to_string()),
     })?;
     let mut found = Found { count: 0, looked_at: 0, activities: 0, shown: Vec::new() };
     with_objects(env, &preview, &mut found).await?;

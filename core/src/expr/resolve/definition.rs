@@ -6,9 +6,9 @@ use super::{
     Checked, FieldId, Scope, Typed, is_activities, named, no_collection, no_segment, plain, segment, truth,
 };
 use crate::activity::ActivityField;
-use crate::counter::{CounterId, Counting, Window};
+use crate::counter::{CounterId, Counting, WINDOW_COUNT, Window};
 use crate::expr::parse::{Ast, Node, parse};
-use crate::expr::{Comparison, Expr, ExprError, Scalar, Type};
+use crate::expr::{Comparison, Expr, ExprError, Scalar, Type, place_of_call};
 
 /// What a filter over a customer can name.
 pub trait Schema {
@@ -60,6 +60,18 @@ pub fn customer(text: &str, schema: &dyn Schema) -> Result<Resolved, ExprError> 
 /// As [`customer`].
 pub fn activity(text: &str) -> Result<Expr<ActivityField>, ExprError> {
     Activity::truth(&parse(text, &[])?, None)
+}
+
+/// Resolves a filter over one activity that holds for ever or never: it cannot look at the clock.
+///
+/// # Errors
+/// As [`customer`]; with the refusal where `now()` stands.
+pub(crate) fn lasting(text: &str, refusal: &str) -> Result<Expr<ActivityField>, ExprError> {
+    let filter = activity(text)?;
+    if filter.mentions_now() {
+        return Err(ExprError::unsupported(place_of_call(text, "now", None), refusal));
+    }
+    Ok(filter)
 }
 
 struct Customer<'a> {
@@ -188,6 +200,10 @@ impl Customer<'_> {
             Some(predicate) => split_window(at, predicate)?,
             None => (None, None),
         };
+        if window.is_some() && keep > WINDOW_COUNT {
+            let message = format!("activities of a time window are counted up to {WINDOW_COUNT}");
+            return Err(ExprError::invalid(at, message));
+        }
         let counting = Counting::activities(predicate, window, keep);
         let id = counting.id;
         self.counters.push(counting);
