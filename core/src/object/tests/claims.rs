@@ -43,21 +43,24 @@ fn claims_are_listed_by_whom_they_name_the_newest_of_them() {
     let definitions = definitions();
     let context = Context { now: NOW, definitions: &definitions };
     let mut cookie = Disk::new(CustomerId::Unknown(1), 1);
-    for n in 0..12_u64 {
+    let all = CLAIMS_LISTED as u64 + 4;
+    for n in 0..all {
         let mut claim = claimed(n + 1, &format!("N{n:02}"));
         claim.signal.time = NOW.plus(n as i64);
         cookie.collect(CookieId::from_bits(1), vec![claim], context);
     }
-    let mut again = claimed(13, "N11");
+    let newest = format!("N{:02}", all - 1);
+    let mut again = claimed(all + 1, &newest);
     again.signal.time = NOW.plus(100);
     cookie.collect(CookieId::from_bits(1), vec![again], context);
-    assert_eq!(names(&cookie), ["N04", "N05", "N06", "N07", "N08", "N09", "N10", "N11"]);
+    let listed = |from: u64| (from..all).map(|n| format!("N{n:02}")).collect::<Vec<_>>();
+    assert_eq!(names(&cookie), listed(4));
     let last = cookie.object.claims().pop().unwrap();
-    assert_eq!((last.times, last.first, last.last), (2, NOW.plus(11), NOW.plus(100)));
+    assert_eq!((last.times, last.first, last.last), (2, NOW.plus(all as i64 - 1), NOW.plus(100)));
     // Gone with what they were made in.
     let mut writes = Vec::new();
     cookie.object.prune(NOW.plus(9), None, &mut writes);
-    assert_eq!(names(&cookie), ["N09", "N10", "N11"]);
+    assert_eq!(names(&cookie), listed(9));
     cookie.object.forget(context);
     assert_eq!(names(&cookie), [""; 0]);
 }
