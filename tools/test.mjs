@@ -32,7 +32,7 @@ await script(async () => {
     chosen.length > 0
       ? run(process.execPath, ["--test", "--test-reporter=spec", `--test-concurrency=${concurrency}`, ...chosen])
       : 0;
-  const together = await node(2, files.filter(beside));
+  const together = await node(3, files.filter(beside));
   const others = await node(1, files.filter((file) => !beside(file)));
   // The same as the simulator, on the real runtime: killed under load, nothing lost, doubled or misplaced.
   const crashed = await run(process.execPath, ["tools/crash.mjs", "--kills", "50"]);

@@ -14,8 +14,8 @@ use msci_core::ids::{CustomerId, SignalKey};
 use msci_core::json;
 use msci_core::limits::ACTIVITIES_PER_ANSWER;
 use msci_core::object::{
-    Claim, CollectAnswer, CollectCall, Context, Drop, Object, Page, Present, Purge, ShipAnswer, ShipOutcome,
-    Unlinked, UserOutcome, naming,
+    Claim, CollectAnswer, CollectCall, Context, Drop, Object, Page, Present, Purge, Row, ShipAnswer,
+    ShipOutcome, Unlinked, UserOutcome, naming,
 };
 use msci_core::profile::Imported;
 use msci_core::signal::Signal;
@@ -24,6 +24,7 @@ use msci_core::token::Use;
 use serde::Serialize;
 use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
+use self::owed::Fresh;
 use crate::calls::{Collected, Envelope, ProfileCall, Seen};
 use crate::configuration::{self, Configuration};
 use crate::error::{Error, Result};
@@ -45,13 +46,15 @@ pub struct ProfileObject {
     env: Env,
     /// The state in memory: a cache of what is stored, thrown away when a commit fails.
     held: RefCell<Option<Object>>,
+    /// How often something was written: what was read before is out of date then.
+    commits: Cell<u64>,
     /// When the alarm is set for, as far as this instance knows: setting it again costs a write.
     armed: Cell<Option<Timestamp>>,
 }
 
 impl DurableObject for ProfileObject {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, held: RefCell::new(None), armed: Cell::new(None) }
+        Self { state, env, held: RefCell::new(None), commits: Cell::new(0), armed: Cell::new(None) }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -147,8 +150,15 @@ impl ProfileObject {
             let (tag, version) = (self.peek(Object::tag), self.peek(|object| object.profile.version()));
             return Ok(Collected { answer, customer: name, tag, version, pending: false });
         }
-        let mut answer =
-            self.step(configuration, now, |object, context| object.collect(call, &present, context))?;
+        let mut rows = Vec::new();
+        let mut answer = self.step(configuration, now, |object, context| {
+            let (answer, writes) = object.collect(call, &present, context);
+            if object.has_to_ship() {
+                rows = Row::appended(&writes);
+            }
+            (answer, writes)
+        })?;
+        let fresh = Fresh { rows, commits: self.commits.get() };
         if self.peek(Object::is_nothing) {
             // Whoever may not be tracked leaves no trace.
             self.held.replace(None);
@@ -158,7 +168,7 @@ impl ProfileObject {
         }
         // Before anybody is waited for: whatever ends this instance now, the alarm goes on.
         self.arm(configuration, now).await?;
-        let shipped = self.ship_log(configuration, now).await;
+        let shipped = self.ship_log(configuration, now, Some(fresh)).await;
         let (pending, last) = match shipped {
             Ok(last) => (self.peek(Object::has_to_ship), last),
             Err(error) => {
@@ -232,7 +242,7 @@ impl ProfileObject {
         now: Timestamp,
     ) -> Result<Seen> {
         // Where the customer, or the index, does not answer, what is here is what there is to see.
-        let shipped = self.ship_log(configuration, now).await.map(drop);
+        let shipped = self.ship_log(configuration, now, None).await.map(drop);
         let fetched = within(READ_BUDGET_MS, self.fetch_row(configuration, now)).await;
         for error in [shipped.err(), fetched.and_then(Result::err)].into_iter().flatten() {
             worker::console_error!("read without: {error}");
@@ -479,6 +489,7 @@ impl ProfileObject {
             object.keep_unknown_fields(&mut writes);
         }
         let written = profile_tables::write(&self.state.storage(), &writes);
+        self.commits.set(self.commits.get().saturating_add(1));
         if written.is_err() {
             *held = None;
         }

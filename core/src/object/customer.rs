@@ -27,6 +27,19 @@ pub struct Row {
     pub signal: Signal,
 }
 
+impl Row {
+    /// Those that these writes append.
+    pub fn appended(writes: &[Write]) -> Vec<Self> {
+        let row = |write: &Write| match write {
+            Write::Append { position, signal, .. } => {
+                Some(Self { position: *position, signal: signal.clone() })
+            }
+            _ => None,
+        };
+        writes.iter().filter_map(row).collect()
+    }
+}
+
 /// What a cookie's object ships: the rows that exist in `(from, to]` of its log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Page {

@@ -24,6 +24,13 @@ const PATIENCE_MS: i64 = 10 * SECOND_MS;
 /// How often everything else is looked after while messages are under way.
 const BESIDE_MS: u64 = 1000;
 
+/// Rows that a step has just written, and how much was written until then: what comes between takes them away, or adds
+/// to them.
+pub(super) struct Fresh {
+    pub(super) rows: Vec<Row>,
+    pub(super) commits: u64,
+}
+
 pub(super) async fn in_time<T>(what: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {
     within(PATIENCE_MS, work).await.unwrap_or(Err(Error::late(what)))
 }
@@ -69,7 +76,7 @@ impl ProfileObject {
         self.prune(configuration, now)?;
         self.step(configuration, now, |object, context| ((), object.end_idle_link(context)))?;
         let fetched = in_time("the imported row", self.fetch_row(configuration, now)).await;
-        let shipped = self.ship_log(configuration, now).await.map(drop);
+        let shipped = self.ship_log(configuration, now, None).await.map(drop);
         let told = self.tell(configuration, now).await;
         let renewed = self.renew(configuration, now).await;
         if self.expire(configuration, now).await? {
@@ -99,12 +106,13 @@ impl ProfileObject {
         }
     }
 
-    /// Ships what the customer has not got, page by page, within the budget. The customer's last
-    /// answer, if there was anything to ship.
+    /// Ships what the customer has not got, page by page, within the budget: of what was just written the rows are at
+    /// hand. The customer's last answer, if there was anything to ship.
     pub(super) async fn ship_log(
         &self,
         configuration: &Rc<Configuration>,
         begun: Timestamp,
+        mut fresh: Option<Fresh>,
     ) -> Result<Option<ShipAnswer>> {
         let mut last = None;
         loop {
@@ -112,7 +120,13 @@ impl ProfileObject {
             let behind = self.peek(|object| object.has_to_ship().then(|| object.shipped()).flatten());
             let cookie = self.peek(|object| object.cookie().map(Some)).flatten();
             let (Some(behind), Some(cookie), true) = (behind, cookie, left > 0) else { break };
-            let rows = profile_tables::log_behind(&self.state.storage(), cookie, behind, SHIP_SIGNALS)?;
+            let at_hand = fresh.take().filter(|fresh| fresh.commits == self.commits.get());
+            let at_hand = at_hand.map(|fresh| fresh.rows);
+            let rows = match at_hand.filter(|rows| rows.first().is_some_and(|row| row.position == behind + 1))
+            {
+                Some(rows) => rows,
+                None => profile_tables::log_behind(&self.state.storage(), cookie, behind, SHIP_SIGNALS)?,
+            };
             let Some(page) = self.peek(|object| object.next_page(rows, SHIP_SIGNALS)) else { break };
             let epoch = page.epoch;
             // Two requests may ship the same page at once: the second changes nothing. The state may have
