@@ -42,10 +42,7 @@ function replaced({ name, value }) {
 /** Headers that describe the bytes as they were. */
 const OF_BYTES = ["content-length", "content-md5", "digest", "repr-digest", "content-digest", "accept-ranges"];
 /** Headers by which others than this browser would keep or find the page again. */
-const OF_COPIES = [
-  "etag", "last-modified", "expires", "age", "surrogate-control", "cdn-cache-control", "cloudflare-cdn-cache-control", "edge-control",
-  "netlify-cdn-cache-control", "vercel-cdn-cache-control", "x-accel-expires",
-];
+const OF_COPIES = ["etag", "last-modified", "expires", "age", "surrogate-control", "cdn-cache-control", "cloudflare-cdn-cache-control"];
 
 /**
  * The page with what Rust says that becomes of it (`Changes` in `site/changes.rs`); as it is, where that is nothing. One that is

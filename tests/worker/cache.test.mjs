@@ -25,7 +25,7 @@ const SAID = /** @type {Record<string, Record<string, string>>} */ ({
 });
 
 /** Headers that speak to one kind of shared cache each, past `Cache-Control`; nobody else lets these pages be kept. */
-const TARGETED = ["cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control", "edge-control", "netlify-cdn-cache-control", "vercel-cdn-cache-control", "x-accel-expires"];
+const TARGETED = ["cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"];
 for (const name of TARGETED) SAID[`/${name}`] = { [name]: name.startsWith("x-") ? "600" : "max-age=600" };
 /** Pages that no cache keeps, so that who asks is always who is answered. */
 const OWN = ["/silent", "/own", ...TARGETED.map((name) => `/${name}`)];

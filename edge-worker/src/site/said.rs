@@ -80,10 +80,9 @@ pub(crate) struct Caching {
 impl Caching {
     pub(crate) fn of(response: &Response) -> Self {
         // Those behind the first speak past it, to one kind of shared cache each (`OF_COPIES` in `js/rewriter.js`).
-        let [control, others @ ..]: [_; 9] = headers(
+        let [control, others @ ..]: [_; 5] = headers(
             response,
-            "cache-control expires surrogate-control cdn-cache-control cloudflare-cdn-cache-control edge-control \
-             netlify-cdn-cache-control vercel-cdn-cache-control x-accel-expires",
+            "cache-control expires surrogate-control cdn-cache-control cloudflare-cdn-cache-control",
         );
         Self { control, shared: others.iter().any(|other| !other.is_empty()) }
     }
