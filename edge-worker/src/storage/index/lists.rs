@@ -67,17 +67,21 @@ pub(crate) async fn list(env: &Env, asked: &Asked) -> Result<(Vec<Value>, u64)> 
     let among_bare = by_time && asked.behind.as_ref().is_some_and(|behind| behind.value == BARE);
     let direction = asked.order.direction();
     // Who searches looks at every row of the table, but once and from its beginning to its end.
-    let (once, found) = match search.as_str() {
-        "" => ("NOT MATERIALIZED", "gone = 0 AND known = ?1 AND ?2 = ''"),
-        _ => ("MATERIALIZED", "+gone = 0 AND +known = ?1 AND instr(search, ?2)"),
+    let (once, found) = match (asked.claiming, search.as_str()) {
+        // Each is looked up: there are few, however many visitors.
+        (true, _) => (
+            "MATERIALIZED",
+            "+gone = 0 AND +known = ?1 AND instr(search, ?2) AND id IN (SELECT object FROM claim)",
+        ),
+        (false, "") => ("NOT MATERIALIZED", "gone = 0 AND known = ?1 AND ?2 = ''"),
+        (false, _) => ("MATERIALIZED", "+gone = 0 AND +known = ?1 AND instr(search, ?2)"),
     };
-    let claiming = if asked.claiming { "AND id IN (SELECT object FROM claim)" } else { "" };
     let place = asked.sorted_by("last_seen", "first_seen", "ifnull(auth, '')");
     let top = if among_bare { 0 } else { asked.top };
     let mut parameters = vec![i32::from(asked.known).into(), search.as_str().into(), top.into()];
     let behind = asked.behind("place", "id", &mut parameters);
     let query = format!(
-        "WITH found AS {once} (SELECT id, {place} AS place FROM customer WHERE {found} {claiming}) \
+        "WITH found AS {once} (SELECT id, {place} AS place FROM customer WHERE {found}) \
          SELECT json_array((SELECT count(*) FROM found), json((SELECT json_group_array(json(row)) \
          FROM (SELECT json_patch(json_object('customerId', customer.id, 'known', json(iif(known, 'true', 'false')), \
          'authId', auth, 'firstSeen', first_seen, 'lastSeen', last_seen, 'place', place), body) AS row FROM \
