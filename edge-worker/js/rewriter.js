@@ -5,6 +5,9 @@
 // The runtime's rewriter ends a page where it cannot follow it. So the page is read along on its way in, and from
 // such a place on it goes out as it came. What was read to its end once without one is known by its validator, and
 // never passes through JavaScript again.
+//
+// For `#hero` the runtime reads the attributes of every element, for `h1#hero` those of every `h1`. Of a page that is
+// known, it is known too which elements a selector finds, and so many pages take less than one constant change.
 import { Ambiguity } from "./ambiguity.js";
 
 const HTML = { html: true };
@@ -13,7 +16,21 @@ const CHUNK = 65_536;
 /** Pages whose reading is remembered. */
 const FOLLOWED = 1_000;
 
-/** By address and strong validator: where something for the head has its place. @type {Map<string, keyof typeof places>} */
+/** Selectors whose elements are remembered, for each of them. */
+const REMEMBERED = 50;
+/** What finds elements by their attributes alone. */
+const NAMELESS = /^[#.[][^\s,>+~:|\\]*$/;
+/** More names than these are no faster than none. */
+const NAMES = 4;
+const NAME = /^[a-z][a-z0-9-]*$/;
+
+/**
+ * What is known of a page's bytes: where something for the head has its place, and by selector the one that finds the
+ * same elements sooner, empty where there are none.
+ * @typedef {{ place: keyof typeof places, selectors: Map<string, string> }} Known
+ */
+
+/** By address and strong validator. @type {Map<string, Known>} */
 const followed = new Map();
 
 const actions = {
@@ -71,7 +88,11 @@ export function changed(page, changes) {
 
 /** The page through the rewriter. */
 function rewritten(page, edits, head) {
+  const bytes = name(page);
+  const known = bytes === undefined ? undefined : followed.get(bytes);
   const rewriter = new HTMLRewriter();
+  /** Names of the elements that are found, by selectors of which they are not known. @type {Map<string, Set<string>>} */
+  const found = new Map();
   // Each handler costs a turn: edits of the same elements that follow each other are one.
   for (let i = 0; i < edits.length; ) {
     const { selector, action } = edits[i];
@@ -81,18 +102,32 @@ function rewritten(page, edits, head) {
       continue;
     }
     while (edits[i]?.selector === selector && edits[i].action !== "replaceText") i++;
-    edited(rewriter, selector, edits.slice(first, i));
+    const sooner = known?.selectors.get(selector) ?? selector;
+    if (!sooner) continue;
+    let names = found.get(selector);
+    if (bytes !== undefined && !names && NAMELESS.test(selector) && !known?.selectors.has(selector)) found.set(selector, (names = new Set()));
+    edited(rewriter, sooner, edits.slice(first, i), names);
   }
-  const place = followed.get(name(page));
-  if (!place) return page.body ? new Response(piped(page, rewriter, head), page) : new Response(null, page);
+  if (!known) return page.body ? new Response(piped(page, rewriter, head, bytes, found), page) : new Response(null, page);
   // Here one for the head is enough, since it is known that its end is there to be seen.
-  if (place === "head") rewriter.on("head", { element: (element) => void element.append(head, HTML) });
-  else places[place](rewriter, (_, put) => put(head));
+  if (known.place === "head") rewriter.on("head", { element: (element) => void element.append(head, HTML) });
+  else places[known.place](rewriter, (_, put) => put(head));
+  if (found.size > 0) rewriter.onDocument({ end: () => remember(known, found) });
   return rewriter.transform(page);
 }
 
-function edited(rewriter, selector, edits) {
+/** What a page that was seen to its end has shown. @param {Known} known @param {Map<string, Set<string>>} found */
+function remember({ selectors }, found) {
+  for (const [selector, names] of found) {
+    const plain = names.size > NAMES || ![...names].every((name) => NAME.test(name));
+    if (selectors.size < REMEMBERED) selectors.set(selector, plain ? selector : [...names].map((name) => name + selector).join());
+  }
+}
+
+/** @param {Set<string>} [names] takes those of the elements that are found */
+function edited(rewriter, selector, edits, names) {
   const element = (element) => {
+    if (names && names.size <= NAMES) names.add(element.tagName);
     for (const edit of edits) {
       try {
         actions[edit.action](element, edit);
@@ -124,12 +159,13 @@ const places = {
   end: (rewriter, put) => rewriter.onDocument({ end: (end) => put("end", (html) => end.append(html, HTML)) }),
 };
 
-function piped(page, rewriter, head) {
+function piped(page, rewriter, head, bytes, found) {
   /** @type {{ place?: keyof typeof places, cut: boolean }} */
   const seen = { cut: false };
   for (const one of Object.values(places)) {
     one(rewriter, (name, put) => {
-      if (!seen.place && !seen.cut) put(head);
+      // Where the rewriter is left behind, its end is not the page's.
+      if (!seen.place && !(name === "end" && seen.cut)) put(head);
       seen.place ??= name;
     });
   }
@@ -137,9 +173,11 @@ function piped(page, rewriter, head) {
   const out = new IdentityTransformStream();
   const through = rewriter.transform(new Response(into.readable, page));
   const ended = (/** @type {boolean} */ cut) => {
-    const bytes = cut ? undefined : name(page);
+    if (cut || bytes === undefined || !seen.place) return;
     if (followed.size === FOLLOWED) followed.clear();
-    if (bytes && seen.place) followed.set(bytes, seen.place);
+    const known = { place: seen.place, selectors: new Map() };
+    remember(known, found);
+    followed.set(bytes, known);
   };
   // A page that ends early, here or on the way in, ends early for the visitor too: nothing else to do.
   pump(page.body, into.writable, through.body, out.writable, () => (seen.cut = true)).then(ended, () => {});

@@ -15,6 +15,8 @@ let msci;
 let origin;
 /** Lets the page that stalls go on. */
 let release = () => {};
+/** Name of an element of the page that has all kinds of them. */
+let heading = "H1";
 
 const BROKEN = "<p>un<b>closed</b> <i>markup</p>\u0000 & <select><style>x</style></select> <!-- \xff";
 /** @type {Record<string, [number, Record<string, string>, string | Buffer]>} */
@@ -38,6 +40,11 @@ const SITE = {
   "/strict": [200, { "content-type": "text/html", "content-security-policy": "script-src 'self'" }, "<title>x</title><body class=a><p>x</p>"],
   "/bare": [200, { "content-type": "text/html" }, "<p>no head, no body"],
 };
+/** Elements of all kinds of names, some of which find themselves by more than one selector. */
+const KINDS =
+  "<title>x</title><body><H1 ID=hero>a</H1><div class='card five'>b</div><P CLASS=card>c</P><my-card class='card'>d</my-card>" +
+  "<svg><linearGradient class=drawn /><foreignObject class=drawn><b class=drawn>e</b></foreignObject></svg><o:p class=odd>f</o:p>" +
+  "<i class=five>g</i><u class=five>h</u><s class=five>i</s><em class=five>j</em><a data-x='a b' href=k>k</a><q class=late>l</q><h6 id=hero>m</h6>";
 
 before(async () => {
   origin = createServer((request, response) => {
@@ -51,6 +58,10 @@ before(async () => {
       response.writeHead(200, { "content-type": "text/plain" });
       request.pipe(response);
       return;
+    }
+    if (path.startsWith("/kinds/")) {
+      response.writeHead(200, { "content-type": "text/html", ...(path === "/kinds/known" && { etag: `"${heading}"` }) });
+      return void response.end(KINDS.replaceAll("H1", heading));
     }
     const [status, headers, body] = SITE[path] ?? [200, { "content-type": "text/plain" }, request.url ?? ""];
     response.writeHead(status, headers).end(body);
@@ -260,4 +271,36 @@ test("what goes into the head finds its place, also in a page whose head nobody 
     assert.equal(await page("/bare"), `<p class="mine">no head, no body${MARKER}`);
   }
   await msci.admin("DELETE", "/experiences/all");
+});
+
+test("a page that is known gets its changes as it did when it was not", async () => {
+  const selectors = ["#hero", ".card", ".drawn", ".odd", ".five", ".none", "[data-x='a b']", "[data-x]", "svg .drawn", "p.card", "#hero, .card", ".none, .late"];
+  const changes = selectors.map((selector, n) => ({ selector, action: "setAttribute", name: `data-${n}`, value: "mine" }));
+  changes.push({ selector: "#hero", action: "setText", value: "once more", name: "" });
+  const put = (/** @type {string} */ name, /** @type {unknown[]} */ changes) => msci.admin("PUT", `/experiences/${name}`, { pages: ["/kinds/*"], changes });
+  const page = async (/** @type {string} */ path) => (await msci.fetch(`/kinds/${path}`, { headers: { accept: "text/html" } })).body;
+  const same = async (/** @type {string} */ what) => {
+    // Of a page without a validator nothing is known.
+    const unknown = await page("unknown");
+    for (let i = 0; i < 4; i++) assert.equal(await page("known"), unknown, `${what}, time ${i}`);
+    return unknown;
+  };
+  assert.equal((await put("kinds", changes.map(({ name, ...rest }) => ({ ...rest, ...(name && { name }) })))).status, 200);
+  await until(async () => (await page("unknown")).includes("once more"), "the experience holds");
+  assert.equal((await same("as it was")).match(/data-\d+="mine"/g)?.length, 26);
+  heading = "H2";
+  assert.match(await same("other bytes"), /<H2 ID=hero data-0="mine" data-10="mine">once more<\/H2>/i);
+  // What nobody looked for when the page was seen first.
+  await put("later", [{ selector: ".late", action: "setText", value: "found" }, { selector: ".never", action: "remove" }]);
+  await until(async () => (await page("unknown")).includes("found"), "another experience holds");
+  await same("another experience");
+  // What was learned while others of its changes took the elements away.
+  heading = "H3";
+  await put("kinds", [{ selector: "body", action: "setText", value: "gone" }]);
+  await until(async () => (await page("unknown")).includes("gone"), "everything is taken away");
+  await same("taken away");
+  await msci.admin("DELETE", "/experiences/kinds");
+  await until(async () => !(await page("unknown")).includes("gone"), "nothing is taken away");
+  assert.ok((await same("given back")).includes("found"));
+  await msci.admin("DELETE", "/experiences/later");
 });
