@@ -25,9 +25,10 @@ await script(async () => {
     .map((file) => join("tests", file))
     .sort();
   // Those of the Worker and of the console start a whole system each, and wait for it most of the time. Where a browser
-  // has a second for something, or a build may be asked for, nothing else runs beside. The console's come first by name:
-  // its longest file does not run alone at the end.
-  const beside = (/** @type {string} */ file) => ["browser/console", "worker"].some((part) => file.startsWith(join("tests", part)));
+  // has a second for something, or a build may be asked for, nothing else runs beside. The longest come first by name:
+  // none of them runs alone at the end.
+  const many = ["browser/console", "browser/payloads", "crash/crash", "crash/damage", "worker"];
+  const beside = (/** @type {string} */ file) => many.some((part) => file.startsWith(join("tests", part)));
   const node = (/** @type {number} */ concurrency, /** @type {string[]} */ chosen) =>
     chosen.length > 0
       ? run(process.execPath, ["--test", "--test-reporter=spec", `--test-concurrency=${concurrency}`, ...chosen])
