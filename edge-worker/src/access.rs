@@ -125,9 +125,8 @@ pub(crate) async fn known(
 /// 429 where it may not.
 pub(crate) fn may_try(request: &Request, now: Timestamp) -> Result<()> {
     let address = header(request, "cf-connecting-ip");
-    let may = network(&address).is_none_or(|network| {
-        with_failed(|failed| failed.may(network.as_bytes(), now.0.saturating_mul(1000)))
-    });
+    let may = network(&address)
+        .is_none_or(|network| with(|counts| counts.failed.may(network.as_bytes(), micros(now))));
     let message = "too many wrong tokens came from this network; please come back later";
     if may { Ok(()) } else { Err(Error::client(429, "too_many_attempts", message)) }
 }
@@ -136,19 +135,34 @@ pub(crate) fn may_try(request: &Request, now: Timestamp) -> Result<()> {
 pub(crate) fn failed(request: &Request, now: Timestamp) {
     let address = header(request, "cf-connecting-ip");
     if let Some(network) = network(&address) {
-        with_failed(|failed| failed.takes(network.as_bytes(), now.0.saturating_mul(1000)));
+        with(|counts| counts.failed.takes(network.as_bytes(), micros(now)));
     }
 }
 
+/// What this isolate counts.
+struct Counts {
+    failed: Buckets,
+    asked: Buckets,
+}
+
 thread_local! {
-    static FAILED: RefCell<Option<Buckets>> = const { RefCell::new(None) };
-    static ASKED: RefCell<Option<Buckets>> = const { RefCell::new(None) };
+    static COUNTS: RefCell<Option<Counts>> = const { RefCell::new(None) };
     static KEPT: RefCell<Vec<(Timestamp, Token)>> = const { RefCell::new(Vec::new()) };
 }
 
-fn with_failed<T>(of: impl FnOnce(&mut Buckets) -> T) -> T {
-    let fresh = || Buckets::new(FAILED_OF_A_NETWORK, random_bits() as u64);
-    FAILED.with_borrow_mut(|failed| of(failed.get_or_insert_with(fresh)))
+fn with<T>(of: impl FnOnce(&mut Counts) -> T) -> T {
+    let fresh = || {
+        let bits = random_bits();
+        Counts {
+            failed: Buckets::new(FAILED_OF_A_NETWORK, bits as u64),
+            asked: Buckets::new(OF_A_CALLER, (bits >> 64) as u64),
+        }
+    };
+    COUNTS.with_borrow_mut(|counts| of(counts.get_or_insert_with(fresh)))
+}
+
+fn micros(now: Timestamp) -> i64 {
+    now.0.saturating_mul(1000)
 }
 
 /// One more request of somebody, as this isolate counts them: a program gone wild leaves the others their share.
@@ -156,11 +170,8 @@ fn with_failed<T>(of: impl FnOnce(&mut Buckets) -> T) -> T {
 /// # Errors
 /// 429 where there were too many.
 pub(crate) fn may_ask(caller: &Caller, now: Timestamp) -> Result<()> {
-    let fresh = || Buckets::new(OF_A_CALLER, random_bits() as u64);
     let who = format!("{} {}", caller.id, caller.name);
-    let may = ASKED.with_borrow_mut(|asked| {
-        asked.get_or_insert_with(fresh).takes(who.as_bytes(), now.0.saturating_mul(1000))
-    });
+    let may = with(|counts| counts.asked.takes(who.as_bytes(), micros(now)));
     let message = "too many requests with this token; please come back later";
     if may { Ok(()) } else { Err(Error::client(429, "too_many_requests", message)) }
 }

@@ -27,6 +27,7 @@ pub(crate) async fn get(
     configuration: &Configuration,
     now: Timestamp,
 ) -> Result<Response> {
+    flood::of_network(request, now)?;
     let url = http::url(request)?;
     let uri = url.search_params().get("uri").unwrap_or_default();
     let path = web_sys::Url::new_with_base(&uri, &url.href())
@@ -82,6 +83,7 @@ pub(crate) async fn forget(
     if cors::origin_of(request, configuration) != Origin::Own {
         return Err(Error::client(403, "origin_not_allowed", "only the site's own pages may ask for this"));
     }
+    flood::of_network(request, now)?;
     let cookies = Cookies::read(&header(request, "cookie"), configuration, now);
     if let Some(cookie) = cookies.id {
         let name = configuration.names.unknown(cookie);
