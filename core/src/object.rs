@@ -16,6 +16,7 @@ mod customer;
 mod deliveries;
 mod ending;
 mod naming;
+mod shipping;
 mod tokens;
 mod unknown_fields;
 
