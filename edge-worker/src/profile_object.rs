@@ -162,6 +162,7 @@ impl ProfileObject {
         if self.peek(Object::is_nothing) {
             // Whoever may not be tracked leaves no trace.
             self.held.replace(None);
+            self.armed.set(None);
             self.state.storage().delete_all().await?;
             let nobody = String::new();
             return Ok(Collected { answer, customer: name, tag: nobody, version: 0, pending: false });

@@ -98,6 +98,22 @@ test("F1 the plug is pulled after the link is recorded: the cookie's alarm ships
   assert.deepEqual([seen.known, seen.uris], [true, ["/1"]]);
 });
 
+test("F17 the plug is pulled when the file of a forgotten visitor has just been written anew: her copy goes all the same", async () => {
+  const her = visitor();
+  await her.send(her.view("/what-she-saw"));
+  const { id } = await her.seen();
+  const copy = async () => (await msci.snapshots())[`p:${id}`] ?? "";
+  await until(async () => (await copy()).includes("\"PageViews\":1"), "there is a copy");
+  await msci.faults({ on: "deleteAll", match: id, does: "hold" });
+  const forgotten = msci.fetch("/_msci/forget", { method: "POST", cookies: her.cookies }).catch(() => undefined);
+  await until(async () => (await msci.told()).met[0], "the file is written anew");
+  await msci.kill9();
+  await forgotten;
+  await msci.restart();
+  // Nobody asks: a request would do it by itself.
+  await until(async () => !(await copy()).includes("\"PageViews\":1"), "her copy has gone");
+});
+
 test("F1 until the customer has accepted the link, reads by cookie answer the unknown profile", async () => {
   const her = visitor();
   await her.send(her.view("/1"));

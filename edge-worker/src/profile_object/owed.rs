@@ -172,11 +172,12 @@ impl ProfileObject {
     /// What was erased is not in the object's file any more.
     async fn renew(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
         if self.peek(Object::wants_renewal) {
-            if !renewal::renewed(&self.state.storage()).await? {
+            if !renewal::renewed(&self.state.storage(), now.plus(SECOND_MS)).await? {
                 worker::console_error!(
                     "an erased object has more rows than are written anew: it stays as it is"
                 );
             }
+            // For another time than this one wants.
             self.armed.set(None);
             self.step(configuration, now, |object, _| ((), object.renewed()))?;
         }
@@ -265,6 +266,7 @@ impl ProfileObject {
             return Ok(false);
         }
         self.held.replace(None);
+        self.armed.set(None);
         let storage = self.state.storage();
         storage.delete_alarm().await?;
         storage.delete_all().await?;

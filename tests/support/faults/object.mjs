@@ -25,6 +25,9 @@ export function faulty(Class, name) {
         sql: () => sql,
         setAlarm: () => (/** @type {number | Date} */ at, /** @type {unknown[]} */ ...rest) =>
           later("alarm", own, () => state.storage.setAlarm(runtimeTime(at), ...rest)),
+        // Held, it has its effect, and nobody hears of it.
+        deleteAll: () => () =>
+          later("deleteAll", own, () => state.storage.deleteAll(), { hold: () => (state.storage.deleteAll(), new Promise(() => {})) }),
       });
       const sql = around(state.storage.sql, {
         databaseSize: () => {

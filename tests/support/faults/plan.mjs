@@ -8,7 +8,7 @@
  * @typedef {object} Rule
  * @property {string} on `kv.get`, `kv.put`, … (subject: the key), `d1` and `d1.prepare` (the statement, or all of a batch),
  *   `stub` and `object` (`<call> <object's name>`), `sql` (`<object's name> <statement>`); by the object's
- *   name `alarm` (setting it), `storage` (getting at it) and `full` (no room for another row); `response`
+ *   name `alarm` (setting it), `deleteAll`, `storage` (getting at it) and `full` (no room for another row); `response`
  *   (its text)
  * @property {string} [match] part of the subject
  * @property {"refuse" | "lose" | "hold" | "defer" | "twice" | "stale" | "crash"} does
