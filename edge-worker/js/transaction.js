@@ -8,9 +8,9 @@ export function transaction(storage, statements) {
 
 // Everything that is there, in a new file: freed pages of a file keep their bytes, and only a deletion of all of it
 // leaves none. Without anything awaited in between, so that the runtime keeps both or none. Answers nothing where
-// there are more rows than `most`. The alarm goes with the rest, and is set to `again` in the same turn: whatever ends this
-// object before it has done what it owes, it is woken for it.
-export function renew(storage, most, again) {
+// there are more rows than `most`. The alarm stays (`compatibility_flags` of wrangler.toml): whatever ends this object
+// before it has done what it owes, it is woken for it.
+export function renew(storage, most) {
   const { sql } = storage;
   const made = sql.exec("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND substr(name, 1, 4) <> '_cf_'").toArray();
   const tables = made.filter(({ type }) => type === "table");
@@ -21,5 +21,5 @@ export function renew(storage, most, again) {
   tables.forEach(({ name }, at) => {
     for (const row of rows[at]) sql.exec(`INSERT INTO "${name}" VALUES (${row.map(() => "?").join()})`, ...row);
   });
-  return Promise.all([gone, storage.setAlarm(again)]);
+  return gone;
 }

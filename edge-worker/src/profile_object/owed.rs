@@ -172,13 +172,11 @@ impl ProfileObject {
     /// What was erased is not in the object's file any more.
     async fn renew(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
         if self.peek(Object::wants_renewal) {
-            if !renewal::renewed(&self.state.storage(), now.plus(SECOND_MS)).await? {
+            if !renewal::renewed(&self.state.storage()).await? {
                 worker::console_error!(
                     "an erased object has more rows than are written anew: it stays as it is"
                 );
             }
-            // For another time than this one wants.
-            self.armed.set(None);
             self.step(configuration, now, |object, _| ((), object.renewed()))?;
         }
         Ok(())
