@@ -522,7 +522,8 @@ impl Object {
         let tells = owes_log || !self.owed.drops.is_empty() || !self.owed.purges.is_empty();
         let tell = tells.then(|| self.patience.until(context.now).max(context.now.plus(SECOND_MS)));
         let row = self.wants_row().map(|_| context.now.max(self.patience.until(context.now)));
-        let renewal = self.wants_renewal().then(|| context.now.max(self.patience.until(context.now)));
+        let renewal =
+            self.wants_renewal(context.now).then(|| context.now.max(self.patience.until(context.now)));
         let time = if self.has_profile() {
             self.profile.holds_until(context.definitions, context.now).map(|at| at.max(context.now))
         } else {

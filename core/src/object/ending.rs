@@ -301,9 +301,11 @@ impl Object {
     }
 
     /// Whether the file of this object still has, in pages that are free, what was purged: it is to be written anew.
-    /// First whoever is to hear of the end does: that is not to be lost with anything.
-    pub fn wants_renewal(&self) -> bool {
-        self.owed.renewal && self.owed.purges.is_empty() && self.owed.drops.is_empty()
+    /// First all others hear of it, and the copies follow: nothing of that is to be lost with a file.
+    pub fn wants_renewal(&self, now: Timestamp) -> bool {
+        let is_told = self.owed.purges.is_empty() && self.owed.drops.is_empty();
+        let is_copied = self.projects_at(now).is_none() && self.indexes_at(now).is_none();
+        self.owed.renewal && is_told && is_copied
     }
 
     /// Whether something of what was purged is still somewhere: at cookies that were not told, in the index, or in free

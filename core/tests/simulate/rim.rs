@@ -230,12 +230,12 @@ impl<'a> World<'a> {
         }
         self.ship(name);
         self.tell_others(name);
-        if self.nodes.get(&name)?.held.as_ref().is_some_and(Object::wants_renewal) {
-            self.step(name, |object, _| ((), object.renewed()))?;
-        }
         if !self.leave(name)? {
             self.project(name);
             self.index(name);
+            if self.nodes.get(&name)?.held.as_ref().is_some_and(|object| object.wants_renewal(context.now)) {
+                self.step(name, |object, _| ((), object.renewed()))?;
+            }
             self.deliver(name);
         }
         if late {

@@ -78,13 +78,13 @@ impl ProfileObject {
         let fetched = in_time("the imported row", self.fetch_row(configuration, now)).await;
         let shipped = self.ship_log(configuration, now, None).await.map(drop);
         let told = self.tell(configuration, now).await;
-        let renewed = self.renew(configuration, now).await;
         if self.expire(configuration, now).await? {
             return Ok(true);
         }
         let projected = self.project(configuration, now).await;
         let indexed = self.index(configuration, now).await;
-        let failures: Vec<_> = [shipped, told, renewed, fetched, projected, indexed]
+        let renewed = self.renew(configuration, now).await;
+        let failures: Vec<_> = [shipped, told, fetched, projected, indexed, renewed]
             .into_iter()
             .filter_map(Result::err)
             .collect();
@@ -171,7 +171,7 @@ impl ProfileObject {
 
     /// What was erased is not in the object's file any more.
     async fn renew(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
-        if self.peek(Object::wants_renewal) {
+        if self.peek(|object| object.wants_renewal(now)) {
             if !renewal::renewed(&self.state.storage()).await? {
                 worker::console_error!(
                     "an erased object has more rows than are written anew: it stays as it is"
