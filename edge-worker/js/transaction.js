@@ -7,8 +7,9 @@ export function transaction(storage, statements) {
 }
 
 // Everything that is there, in a new file: freed pages of a file keep their bytes, and only a deletion of all of it
-// leaves none. Without anything awaited in between, so that the runtime keeps both or none. Answers nothing where
-// there are more rows than `most`. The alarm stays (`compatibility_flags` of wrangler.toml): whatever ends this object
+// leaves none. Nothing is awaited in between; still the local runtime empties the file at once and commits what is
+// written anew a moment later, so nothing may be owed by then (`wants_renewal`). Answers nothing where there are more
+// rows than `most`. The alarm stays (`compatibility_flags` of wrangler.toml): whatever ends this object
 // before it has done what it owes, it is woken for it.
 export function renew(storage, most) {
   const { sql } = storage;
