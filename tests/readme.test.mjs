@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { test } from "node:test";
 import { seed } from "../examples/contoso-coffee/seed.mjs";
+import { atEnd } from "./support/at-end.mjs";
 import { launch } from "./support/chromium.mjs";
 import { call, go } from "./support/sdk.mjs";
 import { browser, profile } from "./support/signals.mjs";
@@ -108,7 +109,7 @@ test("a page with the one tag of the README, or with the package, is tracked and
     response.end(`<!doctype html><html><head><title>t</title>${head}</head><body>${request.url}</body></html>`);
   }).listen(0, "127.0.0.1");
   await once(site, "listening");
-  t.after(() => {
+  atEnd(t, () => {
     site.closeAllConnections();
     site.close();
   });

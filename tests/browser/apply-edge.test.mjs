@@ -3,6 +3,7 @@
 // front of (another port of this machine is another origin of the same site), as the edge itself would have made them.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { atEnd } from "../support/at-end.mjs";
 import { launch } from "../support/chromium.mjs";
 import { origin } from "../support/origin.mjs";
 import { becomes, guard, shown } from "../support/personal.mjs";
@@ -66,7 +67,7 @@ async function customer(t, attributes) {
   const { body } = await msci.admin("POST", "/tables/Members/rows", `${JSON.stringify({ MemberId: "M1", ...attributes })}\n`, { "content-type": "application/x-ndjson" });
   assert.deepEqual(body.rejected, []);
   const context = await chromium.newContext();
-  t.after(() => context.close());
+  atEnd(t, () => context.close());
   const page = await context.newPage();
   /** @type {string[]} */
   const faults = [];
@@ -135,7 +136,7 @@ test("a page on another host of the site is decided as its own visitor, and what
   await msci.admin("PUT", "/segments/Readers", { filter: "UnifiedActivity/$count ge 2" });
   await experience("readers", { audience: "IsMemberOfSegment('Readers')", pages: ["/"], changes: [{ selector: "#hero", action: "setText", value: "You read a lot" }] });
   const context = await chromium.newContext();
-  t.after(() => context.close());
+  atEnd(t, () => context.close());
   const page = await context.newPage();
   await page.goto(`${alone}/one`);
   await call(page, "flush");

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
+import { atEnd } from "../support/at-end.mjs";
 import { launch } from "../support/chromium.mjs";
 import { becomes, decided, isShown, personalPage, personalSite, shown, text } from "../support/personal.mjs";
 import { call, stopClock } from "../support/sdk.mjs";
@@ -240,7 +241,7 @@ test("E8 an element that the parser is still reading is changed once it is whole
     pending = response;
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  t.after(() => {
+  atEnd(t, () => {
     server.closeAllConnections();
     server.close();
   });

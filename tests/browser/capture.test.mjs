@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
+import { atEnd } from "../support/at-end.mjs";
 import { launch } from "../support/chromium.mjs";
 import { profile } from "../support/signals.mjs";
 import { system, until } from "../support/system.mjs";
@@ -106,7 +107,7 @@ async function setting(t, capture) {
   const put = (/** @type {unknown} */ body) => msci.admin("PUT", "/settings", { capture: body });
   const { body } = await msci.admin("GET", "/settings");
   assert.equal((await put(capture)).status, 200);
-  t.after(() => put(body.capture));
+  atEnd(t, () => put(body.capture));
 }
 
 test("C1 another path or query is one view; the same place, and another fragment, are none; back is one", async () => {

@@ -3,6 +3,7 @@
 // Consent Framework by the IAB's own library, and Google Consent Mode by the commands of `gtag`.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { atEnd } from "../support/at-end.mjs";
 import { platformScript } from "../support/consent-platform.mjs";
 import { gate } from "../support/gate.mjs";
 import { call, go, status } from "../support/sdk.mjs";
@@ -23,15 +24,15 @@ const { msci, chromium } = await setUp();
 async function visit(t, inputs, script) {
   const put = await msci.admin("PUT", "/settings", { consent: { mode: "required", inputs } });
   assert.equal(put.status, 200, JSON.stringify(put.body));
-  t.after(() => msci.admin("PUT", "/settings", { consent: { mode: "implied", inputs: [] } }));
+  atEnd(t, () => msci.admin("PUT", "/settings", { consent: { mode: "implied", inputs: [] } }));
   await until(async () => (await msci.fetch("/_msci/msci.js")).body.includes(JSON.stringify(inputs)), "the script knows");
   const site = await gate(msci.base, t);
   const context = await chromium.newContext();
-  t.after(() => context.close());
+  atEnd(t, () => context.close());
   /** @type {string[]} */
   const faults = [];
   context.on("weberror", (error) => faults.push(String(error.error())));
-  t.after(() => assert.deepEqual(faults, []));
+  atEnd(t, () => assert.deepEqual(faults, []));
   await context.addInitScript(script);
   const page = await context.newPage();
   await go(page, `${site.base}/`);

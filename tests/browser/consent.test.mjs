@@ -3,6 +3,7 @@
 // back.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { atEnd } from "../support/at-end.mjs";
 import { gate } from "../support/gate.mjs";
 import { call, cookieId, events, go, names, status, track } from "../support/sdk.mjs";
 import { setUp } from "../support/setup.mjs";
@@ -27,11 +28,11 @@ async function visit(t, consent, options) {
   if (consent) {
     const { body } = await msci.admin("GET", "/settings");
     assert.equal((await msci.admin("PUT", "/settings", { consent })).status, 200);
-    t.after(() => msci.admin("PUT", "/settings", { consent: body.consent }));
+    atEnd(t, () => msci.admin("PUT", "/settings", { consent: body.consent }));
   }
   const site = await gate(msci.base, t);
   const context = await chromium.newContext(options);
-  t.after(() => context.close());
+  atEnd(t, () => context.close());
   context.on("weberror", (error) => faults.push(String(error.error())));
   const page = await context.newPage();
   return { site, context, page, id: () => cookieId(context, site.base) };
@@ -107,7 +108,7 @@ test("C4 what happened before a refusal is discarded, and the refusal leaves no 
 
 test("C4 a setting leaves out what happened before the grant", async (t) => {
   await msci.admin("PUT", "/settings", { capture: { sendAfterGrant: false } });
-  t.after(() => msci.admin("PUT", "/settings", { capture: { sendAfterGrant: true } }));
+  atEnd(t, () => msci.admin("PUT", "/settings", { capture: { sendAfterGrant: true } }));
   const { site, page } = await visit(t, { mode: "required" });
   await go(page, `${site.base}/`);
   await track(page, ["before"]);

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { test } from "node:test";
+import { atEnd } from "../support/at-end.mjs";
 import { office } from "../support/console.mjs";
 import { idle } from "../support/jobs.mjs";
 import { browser, token } from "../support/signals.mjs";
@@ -161,7 +162,7 @@ test("Optimizely is set up: an account, a list as a file, a list uploaded", asyn
     request.resume().on("end", () => response.setHeader("content-type", "application/json").end(request.method === "GET" ? "[]" : '{"id":7}'));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  t.after(() => (server.closeAllConnections(), server.close()));
+  atEnd(t, () => (server.closeAllConnections(), server.close()));
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
   await desk.go("Web tracking & personalization");
   const upload = page.getByRole("button", { name: "Upload LoyalCustomers" });
@@ -211,7 +212,7 @@ test("consent platforms are chosen, and a mode that does not go with one is told
   await tcf.check();
   await page.getByLabel("Consent", { exact: true }).selectOption("required");
   await desk.press("Save");
-  t.after(() => msci.admin("PUT", "/settings", { consent: { mode: "implied", inputs: [] } }));
+  atEnd(t, () => msci.admin("PUT", "/settings", { consent: { mode: "implied", inputs: [] } }));
   await page.getByText("Saved").waitFor();
   assert.deepEqual((await msci.admin("GET", "/settings")).body.consent, { mode: "required", honourGpc: true, inputs: ["tcf"] });
   assert.ok(await tcf.isChecked());
@@ -221,7 +222,7 @@ test("consent platforms are chosen, and a mode that does not go with one is told
 test("a claim is seen at its visitor, and waits in a list that tracking set-up leads to, until it is proven", async (t) => {
   const { page } = desk;
   await msci.admin("PUT", "/settings", { identity: { verification: "required" } });
-  t.after(() => msci.admin("PUT", "/settings", { identity: { verification: "off" } }));
+  atEnd(t, () => msci.admin("PUT", "/settings", { identity: { verification: "off" } }));
   const her = browser();
   await until(async () => (await msci.collect(her.batch(her.user("Loyalty7")))).body.user?.status === "claimed", "a claim is one");
   const [row] = await until(async () => {

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AxeBuilder } from "@axe-core/playwright";
+import { atEnd } from "../support/at-end.mjs";
 import { launch } from "../support/chromium.mjs";
 import { console as open, office } from "../support/console.mjs";
 import { idle } from "../support/jobs.mjs";
@@ -159,7 +160,7 @@ test("selectors are short, hold when the page around changes, and are ones the e
   const bundle = await build({ entryPoints: ["www/pick/selector.js"], bundle: true, format: "iife", globalName: "picked", write: false });
   // The demo shop's policy takes no script of ours.
   const context = await chromium.newContext({ bypassCSP: true });
-  t.after(() => context.close());
+  atEnd(t, () => context.close());
   const tab = await context.newPage();
   await tab.setContent(`<main><div class="css-1x2y3z4 card"><h2>A</h2><p class="lead">x</p></div><div class="card"><h2>B</h2><p>1</p><p>2</p></div>
     <form><input name="mail"><button data-testid="buy now">Buy</button></form><div id="r4827"><em>e</em></div><ul id="list"><li>1<li>2<li class="on">3</ul></main>`);

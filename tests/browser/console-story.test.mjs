@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { test } from "node:test";
+import { atEnd } from "../support/at-end.mjs";
 import { launch } from "../support/chromium.mjs";
 import { console as open } from "../support/console.mjs";
 import { idle } from "../support/jobs.mjs";
@@ -18,7 +19,7 @@ async function bareSite(t) {
     response.end(`<!doctype html><html lang="en"><head><title>${request.url}</title>${site.head}</head><body><h1>Shop</h1></body></html>`);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  t.after(() => (server.closeAllConnections(), server.close()));
+  atEnd(t, () => (server.closeAllConnections(), server.close()));
   site.origin = `http://127.0.0.1:${/** @type {import("node:net").AddressInfo} */ (server.address()).port}`;
   return site;
 }

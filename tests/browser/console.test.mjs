@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seed } from "../../examples/contoso-coffee/seed.mjs";
+import { atEnd } from "../support/at-end.mjs";
 import { console as open, office, sound } from "../support/console.mjs";
 import { faultySystem } from "../support/faults/system.mjs";
 import { idle, imports } from "../support/jobs.mjs";
@@ -376,7 +377,7 @@ test("the keyboard reaches everything, and the first stop leads past the navigat
 
 test("a job's progress is followed without loading the page again, and it can be cancelled", async (t) => {
   const other = await faultySystem();
-  t.after(() => other.stop());
+  atEnd(t, () => other.stop());
   await other.admin("PUT", "/tables/People", { primaryKey: "Id", columns: { Tier: "string" } });
   await imports(other, "People", Array.from({ length: 1600 }, (_, i) => ({ Id: `P${i}`, Tier: "Gold" })));
   await idle(other);

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { root } from "../../tools/lib.mjs";
+import { atEnd } from "../support/at-end.mjs";
 import { launch } from "../support/chromium.mjs";
 import { TAG, gate } from "../support/gate.mjs";
 import { call, cookieId, events, go, status } from "../support/sdk.mjs";
@@ -34,7 +35,7 @@ after(async () => {
 async function visit(t) {
   const site = await gate(msci.base, t);
   const context = await chromium.newContext();
-  t.after(() => context.close());
+  atEnd(t, () => context.close());
   context.on("weberror", (error) => faults.push(String(error.error())));
   const page = await context.newPage();
   return { site, context, page, id: () => cookieId(context, site.base) };

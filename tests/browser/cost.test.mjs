@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { brotliCompressSync } from "node:zlib";
 import { root } from "../../tools/lib.mjs";
+import { atEnd } from "../support/at-end.mjs";
 import { launch } from "../support/chromium.mjs";
 import { traceClicks, trackedPage } from "../support/sdk-cost.mjs";
 import { LAYOUT, within } from "../support/trace.mjs";
@@ -34,7 +35,7 @@ test("the loader has at most 700 bytes, all that a page may load at most 20 KB, 
 
 test("a page asks for the entry, the script and the module, each once, and for one request a batch", async (t) => {
   const tracked = await trackedPage(chromium);
-  t.after(tracked.close);
+  atEnd(t, tracked.close);
   await tracked.click(45);
   const { batches, served, called } = tracked.site;
   assert.deepEqual(
@@ -51,7 +52,7 @@ test("a click never makes the page compute its layout", async (t) => {
   // The page's own handler, before ours, leaves the layout to be done: whoever asks for it now pays.
   const spoil = `<script>addEventListener("click", () => { document.body.style.width = 500 + Math.random() * 500 + "px"; }, true);</script>`;
   const tracked = await trackedPage(chromium, { head: spoil });
-  t.after(tracked.close);
+  atEnd(t, tracked.close);
   const { spans, clicks } = await traceClicks(tracked, 20);
   assert.equal(clicks.length, 20);
   const layouts = spans.filter(({ name }) => LAYOUT.has(name));
@@ -61,7 +62,7 @@ test("a click never makes the page compute its layout", async (t) => {
 
 test("the module's memory is as large after 5,000 signals as after 1,000", async (t) => {
   const tracked = await trackedPage(chromium);
-  t.after(tracked.close);
+  atEnd(t, tracked.close);
   await tracked.view(1_000);
   const pages = await tracked.pages();
   await tracked.view(4_000);

@@ -5,13 +5,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { atEnd } from "../support/at-end.mjs";
 import { launch } from "../support/chromium.mjs";
 import { freePort, start } from "../support/process.mjs";
 import { until } from "../support/system.mjs";
 
 test("a customer of the demo who reads a review finds the mail in its outbox, one, also after a start on another port", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "msci-demo-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  atEnd(t, () => rmSync(folder, { recursive: true, force: true }));
   const chromium = await launch(t);
   for (const { loyaltyId, name, address } of [
     { loyaltyId: "Loyalty1", name: "Abbie", address: "abbie.moss@example.com" },
@@ -60,7 +61,7 @@ test("a customer of the demo who reads a review finds the mail in its outbox, on
 
 test("the outbox takes no mail but from the relay, and the relay none but from MSCI", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "msci-demo-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  atEnd(t, () => rmSync(folder, { recursive: true, force: true }));
   const port = String(await freePort());
   await start(t, { PORT: port, MSCI_STATE: join(folder, "state") }).ready();
   const ask = (/** @type {string} */ path, /** @type {RequestInit} */ init = {}) => fetch(`http://localhost:${port}/outbox${path}`, init);

@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { atEnd } from "../support/at-end.mjs";
 import { launch, resident } from "../support/chromium.mjs";
 import { gate } from "../support/gate.mjs";
 import { call, cookieId, events, go, names, status, track } from "../support/sdk.mjs";
@@ -38,7 +39,7 @@ const watched = (context) => context.on("weberror", (error) => faults.push(Strin
 async function visit(t, script) {
   const site = await gate(msci.base, t);
   const context = watched(await chromium.newContext());
-  t.after(() => context.close());
+  atEnd(t, () => context.close());
   if (script) await context.addInitScript(script);
   const page = await context.newPage();
   await go(page, `${site.base}/`);
@@ -249,7 +250,7 @@ for (const [what, script, store] of BROKEN) {
 test("F34 where the origin's quota is used up, rows wait in localStorage, and go to IndexedDB again later", async (t) => {
   const site = await gate(msci.base, t);
   const context = watched(await chromium.newContext());
-  t.after(() => context.close());
+  atEnd(t, () => context.close());
   const page = await context.newPage();
   const session = await context.newCDPSession(page);
   await session.send("Storage.overrideQuotaForOrigin", { origin: site.base, quotaSize: 1 });

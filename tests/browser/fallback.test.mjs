@@ -4,6 +4,7 @@
 // running system.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { atEnd } from "../support/at-end.mjs";
 import { launch } from "../support/chromium.mjs";
 import { plainPage, sdkSite, snippet } from "../support/sdk-site.mjs";
 import { profile } from "../support/signals.mjs";
@@ -61,7 +62,7 @@ const NOT_FOUND = WAYS["a module that is not found"];
 async function visitor(t, { head = "", page: prepare, cfg } = {}) {
   const site = await sdkSite(t, { "/": plainPage(head + snippet(cfg)), "/two": plainPage(head + snippet(cfg)) });
   const context = await chromium.newContext();
-  t.after(() => context.close());
+  atEnd(t, () => context.close());
   await prepare?.(context);
   /** @type {string[]} */
   const faults = [];
@@ -335,7 +336,7 @@ test("F43 setUser merges at once, and the answer is the edge's", async (t) => {
   await msci.admin("PUT", "/settings", { trackingTable: "LoyaltySignUps" });
   const site = msci.base.replace("127.0.0.1", "localhost");
   const context = await chromium.newContext();
-  t.after(() => context.close());
+  atEnd(t, () => context.close());
   await context.route("**/*.wasm", (route) => route.fulfill({ status: 404 }));
   const page = await context.newPage();
   await page.goto(`${site}/`);

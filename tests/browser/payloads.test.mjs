@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { test } from "node:test";
+import { atEnd } from "../support/at-end.mjs";
 import { launch } from "../support/chromium.mjs";
 import { imports } from "../support/jobs.mjs";
 import { loader } from "../support/sdk-site.mjs";
@@ -168,7 +169,7 @@ test(`E2 none of ${PAYLOADS.length} payloads runs in any of ${SINKS.length} plac
     response.writeHead(200, { "content-type": is ? "text/html; charset=utf-8" : "text/plain" }).end(is ? page : "plain");
   }).listen(0, "127.0.0.1");
   await once(origin, "listening");
-  t.after(() => (origin.closeAllConnections(), origin.close()));
+  atEnd(t, () => (origin.closeAllConnections(), origin.close()));
   const { port } = /** @type {import("node:net").AddressInfo} */ (origin.address());
   const msci = await system(t, { origin: `http://127.0.0.1:${port}` });
   alone = `http://localhost:${port}`;

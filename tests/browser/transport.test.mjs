@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
+import { atEnd } from "../support/at-end.mjs";
 import { launch } from "../support/chromium.mjs";
 import { PORTAL, gate } from "../support/gate.mjs";
 import { answered, call, cookieId, dropped, events, go, names, pass, run, status, stopClock, track } from "../support/sdk.mjs";
@@ -34,7 +35,7 @@ after(async () => {
 async function visit(t, { clock = true } = {}) {
   const site = await gate(msci.base, t);
   const context = await chromium.newContext();
-  t.after(() => context.close());
+  atEnd(t, () => context.close());
   context.on("weberror", (error) => faults.push(String(error.error())));
   if (clock) await stopClock(context);
   const page = await context.newPage();
@@ -303,7 +304,7 @@ async function noTls(t) {
   const server = createServer((socket) => socket.on("error", () => {}).end("220 mail.example\r\n"));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  t.after(() => server.close());
+  atEnd(t, () => server.close());
   return `https://localhost:${/** @type {import("node:net").AddressInfo} */ (server.address()).port}`;
 }
 

@@ -5,10 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { campaign, discard } from "./campaign.mjs";
+import { atEnd } from "../support/at-end.mjs";
 
 test("F17 kills under write load lose, double and misplace nothing that was acknowledged", async (t) => {
   const state = mkdtempSync(join(tmpdir(), "msci-crash-"));
-  t.after(() => discard(state));
+  atEnd(t, () => discard(state));
   const seed = Date.now() % 1_000_000;
   const done = await campaign({ kills: 5, seed, clients: 16, state });
   assert.deepEqual(done.verify(), [], `seed ${seed}`);

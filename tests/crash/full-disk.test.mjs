@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { find } from "../../tools/lib.mjs";
 import { campaign, discard, pause } from "./campaign.mjs";
+import { atEnd } from "../support/at-end.mjs";
 
 /**
  * From here on no file of this process can be written, as on a full disk; or again.
@@ -20,14 +21,14 @@ const skip = find("prlimit") ? false : "there is no prlimit (util-linux), with w
 
 test("F16 a full disk is a 503 with a code, stores nothing by halves, and is forgotten once there is room", { skip }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "msci-full-"));
-  t.after(() => discard(folder));
+  atEnd(t, () => discard(folder));
   // A write beyond the limit is an error only where its signal is ignored; a program inherits that.
   const runtime = join(folder, "runtime.sh");
   const { default: workerd } = createRequire(import.meta.url)("workerd");
   writeFileSync(runtime, `#!/bin/sh\ntrap '' XFSZ\nexec '${workerd}' "$@"\n`);
   chmodSync(runtime, 0o755);
   process.env.MINIFLARE_WORKERD_PATH = runtime;
-  t.after(() => delete process.env.MINIFLARE_WORKERD_PATH);
+  atEnd(t, () => delete process.env.MINIFLARE_WORKERD_PATH);
 
   const seed = Date.now() % 1_000_000;
   const done = await campaign({

@@ -9,6 +9,7 @@ import { extname, join } from "node:path";
 import { after, before, test } from "node:test";
 import webpack from "webpack";
 import { seed } from "../../examples/contoso-coffee/seed.mjs";
+import { atEnd } from "../support/at-end.mjs";
 import { launch } from "../support/chromium.mjs";
 import { origin } from "../support/origin.mjs";
 import { pack, program, project, run } from "../support/package.mjs";
@@ -108,7 +109,7 @@ test("the example works in Vite's development server, which passes on what is MS
     env: { ...process.env, NODE_ENV: "", MSCI_URL: msci.base },
     stdio: "ignore",
   });
-  t.after(async () => {
+  atEnd(t, async () => {
     if (server.exitCode === null && server.kill()) await once(server, "exit");
   });
   const url = `http://localhost:${port}/`;

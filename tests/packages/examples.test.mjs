@@ -7,6 +7,7 @@ import { extname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { seed } from "../../examples/contoso-coffee/seed.mjs";
 import { root } from "../../tools/lib.mjs";
+import { atEnd } from "../support/at-end.mjs";
 import { launch } from "../support/chromium.mjs";
 import { origin } from "../support/origin.mjs";
 import { pack, program, project, run } from "../support/package.mjs";
@@ -52,7 +53,7 @@ after(async () => {
 /** @param {{ after(work: () => unknown): void }} t */
 async function visitor(t) {
   const context = await chromium.newContext();
-  t.after(() => context.close());
+  atEnd(t, () => context.close());
   const page = await context.newPage();
   /** @type {string[]} */
   const faults = [];

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { root } from "../../tools/lib.mjs";
+import { atEnd } from "../support/at-end.mjs";
 import { launch } from "../support/chromium.mjs";
 import { pack, project, run } from "../support/package.mjs";
 import { profile } from "../support/signals.mjs";
@@ -37,7 +38,7 @@ after(async () => {
  */
 async function blank(t, { script, policy, clock, head = "" } = {}) {
   const visitor = await chromium.newContext();
-  t.after(() => visitor.close());
+  atEnd(t, () => visitor.close());
   const page = await visitor.newPage();
   if (clock) {
     await page.clock.install({ time: 0 });

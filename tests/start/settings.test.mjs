@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readSettings } from "../../tools/settings.mjs";
+import { atEnd } from "../support/at-end.mjs";
 
 const NAMES = ["PORT", "MSCI_STATE", "MSCI_ORIGIN", "MSCI_ADMIN_TOKEN", "MSCI_IDENTITY_SECRET", "MSCI_INGESTION_KEY"];
 
@@ -13,7 +14,7 @@ function file(t) {
   const folder = mkdtempSync(join(tmpdir(), "msci-vars-"));
   const before = { ...process.env };
   for (const name of NAMES) delete process.env[name];
-  t.after(() => {
+  atEnd(t, () => {
     rmSync(folder, { recursive: true, force: true });
     for (const name of NAMES) delete process.env[name];
     Object.assign(process.env, before);

@@ -5,13 +5,14 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { atEnd } from "../support/at-end.mjs";
 import { family, freePort, lives, start } from "../support/process.mjs";
 import { ADMIN_TOKEN, until } from "../support/system.mjs";
 
 /** @param {{ after(work: () => unknown): void }} t */
 async function place(t) {
   const folder = mkdtempSync(join(tmpdir(), "msci-start-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  atEnd(t, () => rmSync(folder, { recursive: true, force: true }));
   return { PORT: String(await freePort()), MSCI_STATE: join(folder, "state") };
 }
 
@@ -126,7 +127,7 @@ test("SIGTERM ends it even while a request hangs", async (t) => {
 test("a taken port is one clear line and exit code 1", async (t) => {
   const env = await place(t);
   const other = createServer().listen(Number(env.PORT), "127.0.0.1");
-  t.after(() => other.close());
+  atEnd(t, () => other.close());
   const system = start(t, env);
   assert.equal(await system.ended, 1);
   assert.equal(system.err(), `port ${env.PORT} is taken; set PORT to another one\n`);

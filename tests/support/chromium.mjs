@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { ensureChromium, findChromium } from "../../tools/chromium.mjs";
+import { atEnd } from "./at-end.mjs";
 import { family, lives } from "./process.mjs";
 import { until } from "./system.mjs";
 
@@ -34,7 +35,7 @@ const launching = ({ bfcache = false, args = [] }) => ({
 export async function launch(test, options = {}) {
   await ensureChromium();
   const browser = await chromium.launch(launching(options));
-  test?.after(() => browser.close());
+  if (test) atEnd(test, () => browser.close());
   return browser;
 }
 
@@ -72,6 +73,6 @@ export async function resident(test, { preferences, ...options } = {}) {
     },
   };
   await self.start();
-  test?.after(() => self.stop());
+  if (test) atEnd(test, () => self.stop());
   return self;
 }

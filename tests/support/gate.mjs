@@ -3,6 +3,7 @@
 // becomes of each `POST /_msci/collect` is the test's to say, and each is recorded.
 import { once } from "node:events";
 import { createServer, request as ask } from "node:http";
+import { atEnd } from "./at-end.mjs";
 
 /**
  * What becomes of a request:
@@ -149,7 +150,7 @@ export async function gate(behind, test) {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   self.base = `http://localhost:${/** @type {import("node:net").AddressInfo} */ (server.address()).port}`;
-  test?.after(() => self.close());
+  if (test) atEnd(test, () => self.close());
   return self;
 }
 

@@ -2,6 +2,7 @@
 // A site for a test: on this machine alone, on a free port, gone with whoever asked for it.
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { atEnd } from "./at-end.mjs";
 
 /**
  * Listens, and answers the port.
@@ -11,7 +12,7 @@ import { createServer } from "node:http";
 export async function origin(test, answer) {
   const site = createServer(answer).listen(0, "127.0.0.1");
   await once(site, "listening");
-  test.after(() => {
+  atEnd(test, () => {
     site.closeAllConnections();
     site.close();
   });

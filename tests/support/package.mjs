@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { root } from "../../tools/lib.mjs";
+import { atEnd } from "./at-end.mjs";
 
 const execute = promisify(execFile);
 
@@ -30,7 +31,7 @@ export async function run(command, args, cwd) {
 /** @param {{ after(work: () => unknown): void }} test */
 function folder(test) {
   const path = mkdtempSync(join(tmpdir(), "msci-package-"));
-  test.after(() => rmSync(path, { recursive: true, force: true }));
+  atEnd(test, () => rmSync(path, { recursive: true, force: true }));
   return path;
 }
 

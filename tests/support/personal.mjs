@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../tools/lib.mjs";
+import { atEnd } from "./at-end.mjs";
 import { sdkSite, snippet } from "./sdk-site.mjs";
 import { until } from "./system.mjs";
 
@@ -45,7 +46,7 @@ export const personalPage = (body, { head = "", cfg = { personalization: { apply
 export async function personalSite(t, chromium, { pages, answer, decide, prepare }) {
   const site = await sdkSite(t, pages);
   const context = await chromium.newContext();
-  t.after(() => context.close());
+  atEnd(t, () => context.close());
   /** Addresses of pages that decisions were asked for. @type {string[]} */
   const asked = [];
   await context.route("**/_msci/decisions?*", (route) => {

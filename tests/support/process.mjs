@@ -5,6 +5,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { root } from "../../tools/lib.mjs";
+import { atEnd } from "./at-end.mjs";
 import { ADMIN_TOKEN, IDENTITY_SECRET } from "./system.mjs";
 
 /** A port that nobody listens on at this moment. @returns {Promise<number>} */
@@ -45,7 +46,7 @@ export function start(test, env, [program = "", ...args] = [process.execPath, jo
       // Nothing of it is left.
     }
   };
-  test.after(async () => {
+  atEnd(test, async () => {
     killAll();
     await ended;
   });

@@ -7,6 +7,7 @@ import { createServer } from "node:http";
 import { Webhook } from "standardwebhooks";
 // The last version with code of its own: the later ones hand on to the other.
 import { Webhook as Second } from "svix";
+import { atEnd } from "./at-end.mjs";
 
 export const SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
 
@@ -71,7 +72,7 @@ export async function receiver(test, { secret = SECRET } = {}) {
     server.closeAllConnections();
     server.close();
   };
-  test.after(stop);
+  atEnd(test, stop);
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
   return {
     url: `http://127.0.0.1:${port}`,

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { root } from "../../tools/lib.mjs";
+import { atEnd } from "./at-end.mjs";
 
 const SDK = join(root, "dist/sdk");
 const TYPES = /** @type {Record<string, string>} */ ({ html: "text/html", js: "text/javascript", wasm: "application/wasm", json: "application/json" });
@@ -92,7 +93,7 @@ export async function sdkSite(test, files, others = () => undefined) {
     server.closeAllConnections();
     server.close();
   };
-  test?.after(stop);
+  if (test) atEnd(test, stop);
   const site = { base: `http://localhost:${port}`, batches, served, called, fileAt, stop, /** Collect does not answer. */ away: false };
   return site;
 }

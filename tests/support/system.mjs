@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EDGE, startSystem } from "../../tools/serve.mjs";
 import { openState } from "../../tools/state.mjs";
+import { atEnd } from "./at-end.mjs";
 
 export const ADMIN_TOKEN = "admin-token-of-the-tests";
 export const IDENTITY_SECRET = "identity-secret-of-the-tests";
@@ -152,7 +153,7 @@ export async function system(test, options = {}) {
         body: JSON.stringify({ key: self.ingestionKey, sentAt: Date.now(), ...batch }),
       }),
   };
-  test?.after(() => self.stop());
+  if (test) atEnd(test, () => self.stop());
   return self;
 }
 

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Webhook } from "standardwebhooks";
 import { seed } from "../../examples/contoso-coffee/seed.mjs";
+import { atEnd } from "../support/at-end.mjs";
 import { faultySystem } from "../support/faults/system.mjs";
 import { imports } from "../support/jobs.mjs";
 import { SECRET, receiver } from "../support/receiver.mjs";
@@ -32,7 +33,7 @@ after(() => msci.stop());
 async function activation(t, name, more) {
   const put = await msci.admin("PUT", `/activations/${name}`, { segment: "On", secret: SECRET, ...more });
   assert.equal(put.status, 200, JSON.stringify(put.body));
-  t.after(() => msci.admin("DELETE", `/activations/${name}`));
+  atEnd(t, () => msci.admin("DELETE", `/activations/${name}`));
   return put.body;
 }
 
@@ -213,7 +214,7 @@ test("the plug is pulled while a message is under way: it comes again, the same,
 test("after three days a message is dead, those behind it go on, and it can be put back", async (t) => {
   const to = await receiver(t);
   await activation(t, "dead", { url: to.url });
-  t.after(() => msci.clock(0));
+  atEnd(t, () => msci.clock(0));
   to.answers(() => 503);
   const her = visitor();
   await her.turn(1);
@@ -259,7 +260,7 @@ test("whoever is erased is told about no more, and is in no list", async (t) => 
   // Somebody else's messages go on; by then the next try of hers would have come too.
   to.clock(600_000);
   await msci.clock(600_000);
-  t.after(() => msci.clock(0));
+  atEnd(t, () => msci.clock(0));
   const him = visitor();
   await him.turn(1);
   await told(to, await him.customer(), 1);
@@ -270,7 +271,7 @@ test("whoever is erased is told about no more, and is in no list", async (t) => 
 test("a secret is told once, to whoever had it made, and never again", async (t) => {
   const to = await receiver(t);
   const made = await msci.admin("PUT", "/activations/secret", { segment: "On", url: to.url });
-  t.after(() => msci.admin("DELETE", "/activations/secret"));
+  atEnd(t, () => msci.admin("DELETE", "/activations/secret"));
   const { secret, ...shown } = made.body;
   assert.match(secret, /^whsec_[A-Za-z0-9+/]{43}=$/);
   assert.deepEqual(shown, { name: "secret", segment: "On", on: ["entered", "left"], url: to.url });
@@ -356,7 +357,7 @@ test("who is in a segment by their row, and then by what they do as well, is tol
   const to = await receiver(t);
   const either = await msci.admin("PUT", "/segments/Either", { filter: "Tier eq 'Gold' or Measures/Switch eq 1" });
   assert.equal(either.status, 200, JSON.stringify(either.body));
-  t.after(() => msci.admin("DELETE", "/segments/Either"));
+  atEnd(t, () => msci.admin("DELETE", "/segments/Either"));
   await activation(t, "either", { segment: "Either", on: ["entered", "left"], url: to.url });
   const row = { LoyaltyId: "Both1", FirstName: "Bo", Email: "bo@example.com", Tier: "Gold" };
   await imports(msci, "LoyaltySignUps", [row]);

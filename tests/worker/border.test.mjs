@@ -8,6 +8,7 @@ import { request } from "node:http";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { seed } from "../../examples/contoso-coffee/seed.mjs";
+import { atEnd } from "../support/at-end.mjs";
 import { reader } from "../support/odata.mjs";
 import { browser, profile } from "../support/signals.mjs";
 import { system, until } from "../support/system.mjs";
@@ -331,7 +332,7 @@ test("a network that brings too many newcomers brings no more, with or without a
 
 test("`forget` takes the cookie away from where it was set: of the site's domain, and of this host", async (t) => {
   await msci.admin("PUT", "/settings", { cookie: { domain: "shop.example" } });
-  t.after(() => msci.admin("PUT", "/settings", { cookie: { domain: null } }));
+  atEnd(t, () => msci.admin("PUT", "/settings", { cookie: { domain: null } }));
   const her = browser();
   const ids = (/** @type {import("../support/system.mjs").Answer} */ { headers }) => headers.getSetCookie().filter((line) => line.startsWith("_msci="));
   const set = await until(async () => {

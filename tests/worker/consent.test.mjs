@@ -1,6 +1,7 @@
 // @ts-check
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { atEnd } from "../support/at-end.mjs";
 import { consentStrings } from "../support/consent-platform.mjs";
 import { browser, profile } from "../support/signals.mjs";
 import { system, until } from "../support/system.mjs";
@@ -69,7 +70,7 @@ test("what a consent platform keeps in its cookie counts at the edge, where the 
   assert.deepEqual(await verdicts(cookies()), [3]);
   const put = await msci.admin("PUT", "/settings", { consent: { mode: "required", inputs: ["tcf"] } });
   assert.equal(put.status, 200, JSON.stringify(put.body));
-  t.after(() => msci.admin("PUT", "/settings", { consent: { mode: "implied", inputs: [] } }));
+  atEnd(t, () => msci.admin("PUT", "/settings", { consent: { mode: "implied", inputs: [] } }));
   await until(async () => (await verdicts(cookies()))[0] === 0, "the setting holds");
   const no = "consent_missing";
   assert.deepEqual(await verdicts(cookies()), [0, no, no, no]);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { test } from "node:test";
+import { atEnd } from "../support/at-end.mjs";
 import { system } from "../support/system.mjs";
 
 test("what the site's page says of frames, cookies and policies gives way, and nobody's cookies go along", async (t) => {
@@ -25,7 +26,7 @@ test("what the site's page says of frames, cookies and policies gives way, and n
     response.end('<!doctype html><html><head><title>x</title><link rel="stylesheet" href="style.css"><script src="/_msci/msci.js"></script></head><body><h1>Shop</h1></body></html>');
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  t.after(() => (server.closeAllConnections(), server.close()));
+  atEnd(t, () => (server.closeAllConnections(), server.close()));
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
   const msci = await system(t, { origin: `http://127.0.0.1:${port}` });
   const link = async (/** @type {string} */ uri) => {

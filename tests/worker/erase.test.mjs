@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { after, before, test } from "node:test";
 import { seed } from "../../examples/contoso-coffee/seed.mjs";
+import { atEnd } from "../support/at-end.mjs";
 import { SECRET, receiver } from "../support/receiver.mjs";
 import { browser, profile, token } from "../support/signals.mjs";
 import { stored } from "../support/stored.mjs";
@@ -278,7 +279,7 @@ test("G7 after an erasure nothing names the person, also at cookies that were ta
   for (const [name, to] of /** @type {const} */ ([["fails", fails], ["works", works]])) {
     const put = await msci.admin("PUT", `/activations/${name}`, { segment: "Spender", on: ["entered"], url: to.url, secret: SECRET });
     assert.equal(put.status, 200, JSON.stringify(put.body));
-    t.after(() => msci.admin("DELETE", `/activations/${name}`));
+    atEnd(t, () => msci.admin("DELETE", `/activations/${name}`));
   }
   const { phone, laptop, authId, customerId } = await person("Erased-with-traces");
   await until(async () => (await msci.admin("GET", "/activations/works/deliveries?state=delivered")).body.items.length > 0, "a message is delivered", 20_000);
@@ -295,7 +296,7 @@ test("G7 after an erasure nothing names the person, also at cookies that were ta
   const [lost, moved] = [await unlinked(), await unlinked()];
   // One says it again without a proof, the other is somebody else's.
   await msci.admin("PUT", "/settings", { identity: { verification: "required" } });
-  t.after(() => msci.admin("PUT", "/settings", { identity: { verification: "off" } }));
+  atEnd(t, () => msci.admin("PUT", "/settings", { identity: { verification: "off" } }));
   const again = () => msci.collect(lost.batch(lost.user(authId, theirs)));
   await until(async () => (await again()).body.user.status === "claimed", "it is a claim");
   const proof = token(msci.identitySecret, { sub: "Olga-Loyalty", cid: moved.cookieId });
@@ -325,7 +326,7 @@ test("G7 after an erasure nothing names the person, also at cookies that were ta
 test("G7 who was only ever claimed is not named any more where they were claimed, also by a claim that comes to the index late", async (t) => {
   const { authId, customerId } = await person("Erased-where-claimed");
   await msci.admin("PUT", "/settings", { identity: { verification: "required" } });
-  t.after(() => msci.admin("PUT", "/settings", { identity: { verification: "off" } }));
+  atEnd(t, () => msci.admin("PUT", "/settings", { identity: { verification: "off" } }));
   const [early, late, other] = [browser(), browser(), browser()];
   const says = { name: "Erna Lösch", email: mail(authId) };
   /** @param {typeof early} of @param {string} whom @param {Record<string, unknown>} [more] */

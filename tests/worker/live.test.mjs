@@ -2,6 +2,7 @@
 // What the system says of itself: counters, and signals as they arrive.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { atEnd } from "../support/at-end.mjs";
 import { browser } from "../support/signals.mjs";
 import { system, until } from "../support/system.mjs";
 
@@ -50,7 +51,7 @@ test("pages that were decided are counted", async () => {
 /** Events as they come in, until the test ends. @param {import("node:test").TestContext} t */
 async function watching(t) {
   const ended = new AbortController();
-  t.after(() => ended.abort());
+  atEnd(t, () => ended.abort());
   const headers = { authorization: `Bearer ${msci.adminToken}` };
   const response = await fetch(`${msci.base}/_msci/admin/v1/live`, { headers, signal: ended.signal });
   assert.deepEqual([response.status, response.headers.get("content-type")], [200, "text/event-stream"]);

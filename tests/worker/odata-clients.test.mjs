@@ -13,6 +13,7 @@ import { OData } from "@odata/client";
 import { build } from "esbuild";
 import odatajs from "ts-odatajs";
 import { validateXML } from "xmllint-wasm";
+import { atEnd } from "../support/at-end.mjs";
 import { CURRENT, LEGACY, shop } from "../support/odata.mjs";
 import { system } from "../support/system.mjs";
 
@@ -55,7 +56,7 @@ test("$metadata is valid CSDL 4.0 by the schema of OASIS, in both dialects and w
 
 test("odata2ts makes a client of $metadata: list, filter, select, order, page, count, key, function, expand", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "msci-odata2ts-"));
-  t.after(() => rmSync(folder, { recursive: true }));
+  atEnd(t, () => rmSync(folder, { recursive: true }));
   writeFileSync(join(folder, "metadata.xml"), (await at.ask("$metadata")).body);
   writeFileSync(join(folder, "tsconfig.json"), '{ "compilerOptions": { "target": "es2022", "module": "es2022" } }');
   const options = ["-s", "metadata.xml", "-o", "made", "-name", "Msci", "-m", "all", "-e", "js", "-t", "tsconfig.json"];

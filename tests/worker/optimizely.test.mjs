@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
+import { atEnd } from "../support/at-end.mjs";
 import { browser } from "../support/signals.mjs";
 import { system, until } from "../support/system.mjs";
 
@@ -65,7 +66,7 @@ async function optimizely(test) {
     return answer(200, list);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  test.after(() => (server.closeAllConnections(), server.close()));
+  atEnd(test, () => (server.closeAllConnections(), server.close()));
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
   return { url: `http://127.0.0.1:${port}/v2`, lists, asked, breaks: (/** @type {typeof broken} */ how) => void (broken = how) };
 }

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { seed } from "../../examples/contoso-coffee/seed.mjs";
 import { root } from "../../tools/lib.mjs";
+import { atEnd } from "../support/at-end.mjs";
 import { freePort, start } from "../support/process.mjs";
 import { browser, profile } from "../support/signals.mjs";
 import { system, until } from "../support/system.mjs";
@@ -28,7 +29,7 @@ test("people who read reviews in the last 30 days get a mail, one each, through 
     response.writeHead(asked.length === 1 ? 503 : 200).end("{}");
   }).listen(0, "127.0.0.1");
   await once(provider, "listening");
-  t.after(() => {
+  atEnd(t, () => {
     provider.closeAllConnections();
     provider.close();
   });

@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { unpacked } from "../../edge-worker/js/unpack.js";
+import { atEnd } from "../support/at-end.mjs";
 
 /** @param {Uint8Array} bytes */
 const stream = (bytes) => new Blob([/** @type {any} */ (bytes)]).stream();
@@ -13,7 +14,7 @@ const stream = (bytes) => new Blob([/** @type {any} */ (bytes)]).stream();
 function exploding(/** @type {import("node:test").TestContext} */ t) {
   const own = globalThis.DecompressionStream;
   const count = { bytes: 0 };
-  t.after(() => void (globalThis.DecompressionStream = own));
+  atEnd(t, () => void (globalThis.DecompressionStream = own));
   globalThis.DecompressionStream = /** @type {any} */ (
     class {
       constructor() {
