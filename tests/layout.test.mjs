@@ -38,3 +38,10 @@ test("no file of the repository names a machine it was made on", () => {
   const found = files.filter((file) => !/\.(lock|png)$/.test(file) && home.test(readFileSync(root + file, "utf8")));
   assert.deepEqual(found, []);
 });
+
+test("a test puts away what it brought by `atEnd`, which nothing that throws keeps from it", () => {
+  const files = execFileSync("git", ["ls-files", "-z", "tests"], { cwd: root, encoding: "utf8" }).split("\0").filter(Boolean);
+  const own = /\b(?:t|test)\??\.after\(/;
+  const found = files.filter((file) => file.endsWith(".mjs") && own.test(readFileSync(root + file, "utf8")));
+  assert.deepEqual(found, ["tests/support/at-end.mjs"]);
+});

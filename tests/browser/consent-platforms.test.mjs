@@ -27,12 +27,12 @@ async function visit(t, inputs, script) {
   atEnd(t, () => msci.admin("PUT", "/settings", { consent: { mode: "implied", inputs: [] } }));
   await until(async () => (await msci.fetch("/_msci/msci.js")).body.includes(JSON.stringify(inputs)), "the script knows");
   const site = await gate(msci.base, t);
-  const context = await chromium.newContext();
-  atEnd(t, () => context.close());
   /** @type {string[]} */
   const faults = [];
-  context.on("weberror", (error) => faults.push(String(error.error())));
   atEnd(t, () => assert.deepEqual(faults, []));
+  const context = await chromium.newContext();
+  atEnd(t, () => context.close());
+  context.on("weberror", (error) => faults.push(String(error.error())));
   await context.addInitScript(script);
   const page = await context.newPage();
   await go(page, `${site.base}/`);

@@ -12,8 +12,9 @@ import { system } from "./system.mjs";
  *   definitions are in it
  */
 export async function setUp({ demo = false, browser } = {}) {
-  const chromium = await launch({ after }, browser);
-  const msci = await system({ after });
+  const file = { after };
+  const chromium = await launch(file, browser);
+  const msci = await system(file);
   if (demo) {
     await seed(msci);
     await idle(msci);
