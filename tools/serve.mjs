@@ -91,6 +91,7 @@ export async function startSystem(options) {
     const url = await miniflare.ready;
     if (!runtime) throw new Error("the runtime did not start");
     claimState(options.state, runtime.pid);
+    await wake(miniflare, (warning) => print(`warning: ${warning}\n`));
     print = options.log ?? ((text) => process.stderr.write(text));
     if (early) print(early);
     return { base: url.origin, runtime, miniflare, stop: () => miniflare.dispose() };
@@ -100,6 +101,24 @@ export async function startSystem(options) {
     throw reason ? new Error(reason) : error;
   } finally {
     unsubscribe("child_process", spawned);
+  }
+}
+
+/**
+ * Objects whose files were being written anew when the runtime was killed take their contents back when they are woken.
+ * See edge-worker/src/storage/renewal.rs.
+ * @param {Miniflare} miniflare
+ * @param {(warning: string) => void} warn
+ */
+async function wake(miniflare, warn) {
+  const snapshots = /** @type {any} */ (await miniflare.getKVNamespace("SNAPSHOTS", EDGE));
+  const objects = /** @type {any} */ (await miniflare.getDurableObjectNamespace("PROFILE", EDGE));
+  const prefix = "renewal:";
+  for (const { name: key } of (await snapshots.list({ prefix })).keys) {
+    const name = key.slice(prefix.length);
+    const body = JSON.stringify({ name, n: 0, call: "wake" });
+    const answer = await objects.get(objects.idFromName(name)).fetch("http://object/", { method: "POST", body });
+    if (!answer.ok) warn(`the object ${name} does not take back what its file had: ${await answer.text()}`);
   }
 }
 
@@ -123,6 +142,7 @@ function edgeWorker({ origin, identitySecret, ingestionKey, vars, mains, beside 
       ...described.bindings,
       MSCI_IDENTITY_SECRET: identitySecret,
       MSCI_INGESTION_KEY: ingestionKey,
+      MSCI_STORAGE: "local",
       ...(origin && { MSCI_ORIGIN: origin }),
       ...vars,
     },

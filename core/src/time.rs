@@ -19,6 +19,11 @@ impl Timestamp {
         Self(self.0.saturating_add(ms))
     }
 
+    /// In microseconds, stopping at the ends of the range.
+    pub fn micros(self) -> i64 {
+        self.0.saturating_mul(1000)
+    }
+
     /// Midnight (UTC) at the start of this instant's day.
     #[must_use]
     pub fn midnight(self) -> Self {

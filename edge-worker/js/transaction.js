@@ -6,21 +6,33 @@ export function transaction(storage, statements) {
   });
 }
 
-// Everything that is there, in a new file: freed pages of a file keep their bytes, and only a deletion of all of it
-// leaves none. Nothing is awaited in between; still the local runtime empties the file at once and commits what is
-// written anew a moment later, so nothing may be owed by then (`wants_renewal`). Answers nothing where there are more
-// rows than `most`. The alarm stays (`compatibility_flags` of wrangler.toml): whatever ends this object
-// before it has done what it owes, it is woken for it.
-export function renew(storage, most) {
-  const { sql } = storage;
+// All tables and their rows, as text; nothing where one has more rows than `most`, or all together more than `bytes`.
+export function contents({ sql }, most, bytes) {
   const made = sql.exec("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND substr(name, 1, 4) <> '_cf_'").toArray();
   const tables = made.filter(({ type }) => type === "table");
-  const rows = tables.map(({ name }) => [...sql.exec(`SELECT * FROM "${name}" LIMIT ${most + 1}`).raw()]);
-  if (rows.some(({ length }) => length > most)) return undefined;
-  const gone = storage.deleteAll();
-  for (const { sql: text } of [...tables, ...made.filter(({ type }) => type !== "table")]) sql.exec(text);
-  tables.forEach(({ name }, at) => {
-    for (const row of rows[at]) sql.exec(`INSERT INTO "${name}" VALUES (${row.map(() => "?").join()})`, ...row);
+  const others = made.filter(({ type }) => type !== "table");
+  const rows = tables.map(({ name }) => [name, [...sql.exec(`SELECT * FROM "${name}" LIMIT ${most + 1}`).raw()]]);
+  if (rows.some(([, { length }]) => length > most)) return undefined;
+  const text = JSON.stringify({ schema: [...tables, ...others].map((one) => one.sql), rows });
+  return text.length > bytes ? undefined : text;
+}
+
+// Tables and rows out of such a text, where there are none.
+export function fill(storage, text) {
+  const { schema, rows } = JSON.parse(text);
+  storage.transactionSync(() => {
+    for (const statement of schema) storage.sql.exec(statement);
+    for (const [name, all] of rows) {
+      for (const row of all) storage.sql.exec(`INSERT INTO "${name}" VALUES (${row.map(() => "?").join()})`, ...row);
+    }
   });
-  return gone;
+}
+
+// The same contents in a new file, and nothing else: freed pages of a file keep their bytes, and only a deletion of all
+// of it leaves none. Nothing is awaited in between: the platform makes one commit of it. The alarm stays
+// (`compatibility_flags` of wrangler.toml): whatever ends this object before it has done what it owes, it is woken for it.
+export function renew(storage, text) {
+  const gone = storage.deleteAll();
+  fill(storage, text);
+  return gone.then(() => storage.sync());
 }

@@ -126,7 +126,7 @@ pub(crate) async fn known(
 pub(crate) fn may_try(request: &Request, now: Timestamp) -> Result<()> {
     let address = header(request, "cf-connecting-ip");
     let may = network(&address)
-        .is_none_or(|network| with(|counts| counts.failed.may(network.as_bytes(), micros(now))));
+        .is_none_or(|network| with(|counts| counts.failed.may(network.as_bytes(), now.micros())));
     let message = "too many wrong tokens came from this network; please come back later";
     if may { Ok(()) } else { Err(Error::client(429, "too_many_attempts", message)) }
 }
@@ -135,7 +135,7 @@ pub(crate) fn may_try(request: &Request, now: Timestamp) -> Result<()> {
 pub(crate) fn failed(request: &Request, now: Timestamp) {
     let address = header(request, "cf-connecting-ip");
     if let Some(network) = network(&address) {
-        with(|counts| counts.failed.takes(network.as_bytes(), micros(now)));
+        with(|counts| counts.failed.takes(network.as_bytes(), now.micros()));
     }
 }
 
@@ -161,17 +161,13 @@ fn with<T>(of: impl FnOnce(&mut Counts) -> T) -> T {
     COUNTS.with_borrow_mut(|counts| of(counts.get_or_insert_with(fresh)))
 }
 
-fn micros(now: Timestamp) -> i64 {
-    now.0.saturating_mul(1000)
-}
-
 /// One more request of somebody, as this isolate counts them: a program gone wild leaves the others their share.
 ///
 /// # Errors
 /// 429 where there were too many.
 pub(crate) fn may_ask(caller: &Caller, now: Timestamp) -> Result<()> {
     let who = format!("{} {}", caller.id, caller.name);
-    let may = with(|counts| counts.asked.takes(who.as_bytes(), micros(now)));
+    let may = with(|counts| counts.asked.takes(who.as_bytes(), now.micros()));
     let message = "too many requests with this token; please come back later";
     if may { Ok(()) } else { Err(Error::client(429, "too_many_requests", message)) }
 }

@@ -45,12 +45,8 @@ impl Isolate {
 }
 
 fn takes(of: impl FnOnce(&mut Isolate) -> &mut Buckets, who: &[u8], now: Timestamp) -> Result<()> {
-    let taken = with(|isolate| of(isolate).takes(who, micros(now)));
+    let taken = with(|isolate| of(isolate).takes(who, now.micros()));
     if taken { Ok(()) } else { Err(Error::overloaded()) }
-}
-
-fn micros(now: Timestamp) -> i64 {
-    now.0.saturating_mul(1000)
 }
 
 /// A token that is about to be looked at: whose network sends it, and whom it is said to prove. Neither is kept but in
@@ -66,7 +62,7 @@ impl Prover<'_> {
     /// # Errors
     /// 429 where too many proved nothing: the signals stay with the browser, which comes again.
     pub(crate) fn may_prove(&self, name: &str) -> Result<()> {
-        let now = micros(self.now);
+        let now = self.now.micros();
         let may = with(|isolate| {
             let network =
                 self.network.is_none_or(|network| isolate.faulty_networks.may(network.as_bytes(), now));
@@ -77,7 +73,7 @@ impl Prover<'_> {
 
     /// It proved nothing.
     pub(crate) fn failed(&self, name: &str) {
-        let now = micros(self.now);
+        let now = self.now.micros();
         with(|isolate| {
             if let Some(network) = self.network {
                 isolate.faulty_networks.takes(network.as_bytes(), now);
@@ -90,7 +86,7 @@ impl Prover<'_> {
 /// A proof cookie of this network proved nothing.
 pub(crate) fn void_proof(request: &Request, now: Timestamp) {
     if let Some(network) = network(&header(request, "cf-connecting-ip")) {
-        with(|isolate| isolate.faulty_networks.takes(network.as_bytes(), micros(now)));
+        with(|isolate| isolate.faulty_networks.takes(network.as_bytes(), now.micros()));
     }
 }
 
@@ -105,7 +101,7 @@ impl Newcomer<'_> {
     /// Whether there is one; it is taken.
     pub(crate) fn takes(&self) -> bool {
         self.network.is_none_or(|network| {
-            with(|isolate| isolate.newcomers.takes(network.as_bytes(), micros(self.now)))
+            with(|isolate| isolate.newcomers.takes(network.as_bytes(), self.now.micros()))
         })
     }
 

@@ -30,7 +30,7 @@ use crate::configuration::{self, Configuration};
 use crate::error::{Error, Result};
 use crate::platform::{now, random_bits, within};
 use crate::storage::profile_tables::{self, Kinds};
-use crate::storage::sql;
+use crate::storage::{renewal, sql};
 
 /// How long shipping may hold up an answer; the alarm does the rest.
 const SHIP_BUDGET_MS: i64 = 1500;
@@ -85,7 +85,7 @@ impl ProfileObject {
     async fn answer(&self, body: &[u8]) -> Result<String> {
         let envelope: Envelope = json::from_str(&String::from_utf8_lossy(body))?;
         let name = envelope.name;
-        if self.is_there()? {
+        if self.is_there()? || self.comes_back(&envelope).await? {
             self.load(name)?;
         } else if envelope.call.only_asks() {
             // Nothing comes into being by being asked about.
@@ -404,6 +404,16 @@ impl ProfileObject {
             self.held.replace(None);
         }
         done
+    }
+
+    /// Whether what this object had was put aside when its file was written anew, and is here again: it is called for that.
+    async fn comes_back(&self, envelope: &Envelope) -> Result<bool> {
+        match envelope.call {
+            ProfileCall::Wake => {
+                renewal::taken_back(&self.env, &self.state.storage(), envelope.name, || self.is_there()).await
+            }
+            _ => Ok(false),
+        }
     }
 
     /// Whether anything was ever kept here.

@@ -42,7 +42,7 @@ before(async () => {
   msci = await system(whole, { origin: `http://127.0.0.1:${port}` });
   front = msci.base.replace("127.0.0.1", "localhost");
   alone = `http://localhost:${port}`;
-  await msci.admin("PUT", "/settings", { origins: [alone] });
+  await msci.admin("PUT", "/settings", { origins: [alone], profileDeadlineMs: 10_000 });
   chromium = await launch(whole);
 });
 after(async () => {

@@ -19,6 +19,8 @@ let msci;
 before(async () => {
   msci = await system(undefined, { state });
   await seed({ base: msci.base, adminToken: msci.adminToken });
+  // No page goes without its profile because this machine is busy.
+  await msci.admin("PUT", "/settings", { profileDeadlineMs: 10_000 });
 });
 after(async () => {
   await msci.stop();

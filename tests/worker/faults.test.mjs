@@ -114,6 +114,23 @@ test("F17 the plug is pulled when the file of a forgotten visitor has just been 
   await until(async () => !(await copy()).includes("\"PageViews\":1"), "her copy has gone");
 });
 
+test("F17 the plug is pulled between the old file of a forgotten visitor and the new one: what she was is known all the same", async () => {
+  const her = visitor();
+  const batch = her.batch(her.view("/what-she-saw"));
+  assert.equal((await msci.collect(batch, { cookies: her.cookies })).body.accepted, 1);
+  const { id } = await her.seen();
+  await msci.faults({ on: "torn", match: id, does: "refuse", times: 1 });
+  const forgotten = msci.fetch("/_msci/forget", { method: "POST", cookies: her.cookies }).catch(() => undefined);
+  await until(async () => (await msci.told()).met[0], "the old file is gone");
+  await msci.kill9();
+  await forgotten;
+  await msci.restart();
+  await until(async () => !(await msci.snapshots())[`renewal:${id}`], "the file is written anew");
+  // A tab of hers that did not hear of it sends once more what she wants gone.
+  assert.equal((await msci.collect(batch, { cookies: her.cookies })).status, 200);
+  assert.deepEqual((await her.seen()).uris, []);
+});
+
 test("F1 until the customer has accepted the link, reads by cookie answer the unknown profile", async () => {
   const her = visitor();
   await her.send(her.view("/1"));

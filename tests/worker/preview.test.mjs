@@ -11,6 +11,8 @@ let msci;
 before(async () => {
   msci = await system();
   await seed({ base: msci.base, adminToken: msci.adminToken });
+  // No page goes without its profile because this machine is busy.
+  await msci.admin("PUT", "/settings", { profileDeadlineMs: 10_000 });
 });
 after(() => msci.stop());
 

@@ -79,6 +79,8 @@ before(async () => {
   await once(origin, "listening");
   const { port } = /** @type {import("node:net").AddressInfo} */ (origin.address());
   msci = await system(undefined, { origin: `http://127.0.0.1:${port}` });
+  // No page goes without its profile because this machine is busy.
+  await msci.admin("PUT", "/settings", { profileDeadlineMs: 10_000 });
 });
 after(async () => {
   await msci.stop();

@@ -348,9 +348,10 @@ impl Object {
         })
     }
 
-    /// Whether everything here may be deleted now: idle, and nothing owed to anybody.
+    /// Whether everything here may be deleted now: idle, nothing owed to anybody, and not just being written anew.
     pub fn is_over(&self, context: Context<'_>) -> bool {
-        self.expires(context).is_some_and(|at| at <= context.now) && self.link.is_none() && self.owes_nobody()
+        let idle = self.expires(context).is_some_and(|at| at <= context.now);
+        idle && self.link.is_none() && self.owes_nobody() && !self.owed.renewal
     }
 
     /// Nobody is to be told anything, and no write to KV can land after its last one.

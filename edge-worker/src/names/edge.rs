@@ -20,3 +20,5 @@ pub(crate) const COOKIE_PREVIEW: &str = "__Host-msci_preview";
 pub(crate) const VAR_VERIFICATION: &str = "MSCI_VERIFICATION";
 /// Signs identity tokens.
 pub(crate) const VAR_IDENTITY_SECRET: &str = "MSCI_IDENTITY_SECRET";
+/// `local` where objects have their files on this machine's disk.
+pub(crate) const VAR_STORAGE: &str = "MSCI_STORAGE";

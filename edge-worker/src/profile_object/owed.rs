@@ -171,8 +171,8 @@ impl ProfileObject {
 
     /// What was erased is not in the object's file any more.
     async fn renew(&self, configuration: &Rc<Configuration>, now: Timestamp) -> Result<()> {
-        if self.peek(|object| object.wants_renewal(now)) {
-            if !renewal::renewed(&self.state.storage()).await? {
+        if let Some(name) = self.peek(|object| object.wants_renewal(now).then(|| object.name())) {
+            if !renewal::renewed(&self.env, &self.state.storage(), name).await? {
                 worker::console_error!(
                     "an erased object has more rows than are written anew: it stays as it is"
                 );

@@ -26,8 +26,12 @@ export function faulty(Class, name) {
         setAlarm: () => (/** @type {number | Date} */ at, /** @type {unknown[]} */ ...rest) =>
           later("alarm", own, () => state.storage.setAlarm(runtimeTime(at), ...rest)),
         // Held, it has its effect, and nobody hears of it.
-        deleteAll: () => () =>
-          later("deleteAll", own, () => state.storage.deleteAll(), { hold: () => (state.storage.deleteAll(), new Promise(() => {})) }),
+        deleteAll: () => () => {
+          const hold = () => (state.storage.deleteAll(), new Promise(() => {}));
+          const gone = later("deleteAll", own, () => state.storage.deleteAll(), { hold });
+          now("torn", own, () => {});
+          return gone;
+        },
       });
       const sql = around(state.storage.sql, {
         databaseSize: () => {

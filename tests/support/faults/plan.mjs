@@ -8,8 +8,8 @@
  * @typedef {object} Rule
  * @property {string} on `kv.get`, `kv.put`, … (subject: the key), `d1` and `d1.prepare` (the statement, or all of a batch),
  *   `stub` and `object` (`<call> <object's name>`), `sql` (`<object's name> <statement>`); by the object's
- *   name `alarm` (setting it), `deleteAll`, `storage` (getting at it) and `full` (no room for another row); `response`
- *   (its text)
+ *   name `alarm` (setting it), `deleteAll`, `torn` (right after its effect, before anything else is written), `storage`
+ *   (getting at it) and `full` (no room for another row); `response` (its text)
  * @property {string} [match] part of the subject
  * @property {"refuse" | "lose" | "hold" | "defer" | "twice" | "stale" | "crash"} does
  *   refuse: fails without an effect. lose: takes effect, and fails. hold: waits for the next plan, then goes on.
