@@ -92,13 +92,15 @@ export async function campaign({ kills, seed, clients, state, tell = () => {}, t
     // The read API finds a profile by its cookies only.
     const found = model.profiles().filter(({ cookies }) => lists || cookies.some((cookie) => cookie.id));
     await pause(SETTLED_MS);
+    let killed = Date.now();
     await msci.kill9();
     let objects = await readObjects(state);
-    if (verifyOwed(model, objects).length > 0) {
+    if (verifyOwed(model, objects, killed).length > 0) {
       // What failed a moment ago is tried again by an alarm, without anybody asking.
       await msci.restart();
       await pause(RETRY_MS);
       kv = await quiet(model, msci);
+      killed = Date.now();
       await msci.kill9();
       objects = await readObjects(state);
     }
@@ -111,7 +113,7 @@ export async function campaign({ kills, seed, clients, state, tell = () => {}, t
       verify: () => [
         ...tally.faults.map((what) => ({ kind: /** @type {const} */ ("answer"), what })),
         ...verifySignals(model, objects),
-        ...verifyOwed(model, objects),
+        ...verifyOwed(model, objects, killed),
         ...verifyProfiles(model.profiles(), kv.shown, "KV"),
         ...(lists ? verifyProfiles(model.profiles(), lists, "the lists", "list") : []),
         ...verifyProfiles(found, read, "the objects"),

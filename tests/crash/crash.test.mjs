@@ -67,6 +67,7 @@ test("F17 kills under write load lose, double and misplace nothing that was ackn
     ["another amount", () => changed(paid.fields, { properties: { total: 0.5 } }), "altered"],
     ["a link to somebody else", () => changed(some(linked.link), { customer: { id: stranger.name, auth_id: "Nobody" } }), "misplaced"],
     ["a page that was not shipped", () => changed(some(linked.link), { shipped: 0 }), "unfinished"],
+    ["a snapshot that has long been owed", () => changed(linked.owed, { projection: 1 }), "unfinished"],
     ["an unlink that the customer was not told", () => changed(linked.owed, { drops: [{}] }), "unfinished"],
     ["a customer that still lists a cookie", () => {
       customer.copies.set("another", { up_to: 0, dropped: false });

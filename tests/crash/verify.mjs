@@ -85,13 +85,17 @@ function holders(objects, ofCustomers) {
   return found;
 }
 
+/** How long a snapshot may be owed (ms): a minute after a restart each is written once more. */
+const OWED_MS = 2000;
+
 /**
  * Once things are quiet, nothing is owed, and every link is what people did.
  * @param {import("./model.mjs").Model} model
  * @param {import("./disk.mjs").StoredObject[]} objects
+ * @param {number} killed when the system was stopped
  * @returns {Fault[]}
  */
-export function verifyOwed(model, objects) {
+export function verifyOwed(model, objects, killed) {
   /** @type {Fault[]} */
   const faults = [];
   const byId = new Map([...model.cookies.values()].map((cookie) => [cookie.id, cookie]));
@@ -103,7 +107,7 @@ export function verifyOwed(model, objects) {
   for (const { name, log, link, owed, signals } of objects) {
     const told = log ? `the object of ${log.cookie}` : `the object ${name}`;
     const fault = (/** @type {Kind} */ kind, /** @type {string} */ what) => faults.push({ kind, what: `${told} ${what}` });
-    if (owed.projection !== null) fault("unfinished", "owes its snapshot");
+    if (owed.projection !== null && owed.projection < killed - OWED_MS) fault("unfinished", "owes its snapshot");
     if (owed.drops.length > 0) fault("unfinished", `owes ${owed.drops.length} unlinks`);
     if (!log) continue;
     const cookie = byId.get(log.cookie);
