@@ -34,6 +34,12 @@ mod rim;
 #[path = "simulate/world.rs"]
 mod world;
 
+use std::iter::StepBy;
+use std::num::NonZero;
+use std::ops::Range;
+use std::panic::resume_unwind;
+use std::thread::{self, available_parallelism};
+
 use definitions::{Versions, definitions};
 use world::World;
 
@@ -57,29 +63,71 @@ fn simulate(seed: u64, definitions: &[Versions]) -> Result<World<'_>, String> {
     Ok(world)
 }
 
+/// What schedules made, added up.
+#[derive(Default)]
+struct Tally {
+    schedules: u64,
+    steps: u64,
+    crashes: u64,
+    lost: u64,
+    acknowledged: usize,
+}
+
+impl Tally {
+    /// Of the schedules of these seeds, up to the first violation.
+    fn of(seeds: impl Iterator<Item = u64>) -> Result<Self, String> {
+        let definitions = definitions();
+        let mut tally = Self::default();
+        for seed in seeds {
+            let world = simulate(seed, &definitions)
+                .map_err(|violation| format!("seed {seed}: {violation}\nMSCI_SEED={seed} replays it"))?;
+            tally.add(&Self {
+                schedules: 1,
+                steps: world.steps,
+                crashes: world.crashes,
+                lost: world.lost,
+                acknowledged: world.acknowledged.len(),
+            });
+        }
+        Ok(tally)
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.schedules += other.schedules;
+        self.steps += other.steps;
+        self.crashes += other.crashes;
+        self.lost += other.lost;
+        self.acknowledged += other.acknowledged;
+    }
+}
+
+/// Numbers shared out among the processors of this machine, each share in order.
+fn shared<T: Send>(numbers: Range<u64>, work: impl Fn(StepBy<Range<u64>>) -> T + Sync) -> Vec<T> {
+    let processors = available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        let shares: Vec<_> = (numbers.start..)
+            .take(processors)
+            .map(|first| (first.min(numbers.end)..numbers.end).step_by(processors))
+            .map(|share| scope.spawn(|| work(share)))
+            .collect();
+        shares.into_iter().map(|share| share.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    })
+}
+
 #[test]
 fn simulate_every_acknowledged_signal_is_in_the_one_right_profile_exactly_once() {
     let seeds = match setting("MSCI_SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..setting("MSCI_SCHEDULES").unwrap_or(SCHEDULES),
     };
-    let definitions = definitions();
-    let (mut crashes, mut schedules, mut acknowledged, mut lost, mut steps) = (0, 0, 0, 0, 0);
-    for seed in seeds {
-        let world = simulate(seed, &definitions)
-            .unwrap_or_else(|violation| panic!("seed {seed}: {violation}\nMSCI_SEED={seed} replays it"));
-        crashes += world.crashes;
-        lost += world.lost;
-        steps += world.steps;
-        acknowledged += world.acknowledged.len();
-        schedules += 1;
+    let mut all = Tally::default();
+    for tally in shared(seeds, Tally::of) {
+        all.add(&tally.unwrap_or_else(|violation| panic!("{violation}")));
     }
-    #[allow(clippy::print_stdout)]
-    {
-        println!(
-            "{schedules} schedules, {steps} steps, {crashes} crashes, {lost} messages lost, {acknowledged} signals, 0 violations"
-        );
-    }
+    let Tally { schedules, steps, crashes, lost, acknowledged } = all;
+    println!(
+        "{schedules} schedules, {steps} steps, {crashes} crashes, {lost} messages lost, {acknowledged} signals, 0 violations"
+    );
     assert!(schedules == 1 || crashes >= 5 * schedules, "too few crashes to mean anything: {crashes}");
 }
 
@@ -88,24 +136,24 @@ fn simulate_every_acknowledged_signal_is_in_the_one_right_profile_exactly_once()
 #[test]
 fn every_planted_fault_is_found_within_two_thousand_seeds() {
     use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
-    let definitions = definitions();
     let hook = take_hook();
     set_hook(Box::new(|_| {}));
-    let mut missed: Vec<u32> = Vec::new();
-    let only = setting("MSCI_FAULT").map(|fault| fault as u32);
+    let only = setting("MSCI_FAULT");
     let seeds = setting("MSCI_SCHEDULES").unwrap_or(2000);
-    for number in (1..=msci_core::mutants::COUNT).filter(|number| only.is_none_or(|only| only == *number)) {
-        msci_core::mutants::plant(number);
-        let found = (0..seeds).find(|seed| {
-            let ran = catch_unwind(AssertUnwindSafe(|| simulate(*seed, &definitions).map(|_| ())));
-            !matches!(ran, Ok(Ok(())))
-        });
-        match found {
-            Some(seed) => println!("fault {number}: seed {seed}"),
-            None => missed.push(number),
-        }
-    }
-    msci_core::mutants::plant(0);
+    let faults = only.map_or(1..u64::from(msci_core::mutants::COUNT) + 1, |fault| fault..fault + 1);
+    let missed = shared(faults, |faults| {
+        let definitions = definitions();
+        let find = |fault: u64| {
+            msci_core::mutants::plant(fault as u32);
+            let fails = |seed: u64| {
+                let ran = catch_unwind(AssertUnwindSafe(|| simulate(seed, &definitions).map(|_| ())));
+                !matches!(ran, Ok(Ok(())))
+            };
+            (0..seeds).find(|seed| fails(*seed)).inspect(|seed| println!("fault {fault}: seed {seed}"))
+        };
+        faults.filter(|fault| find(*fault).is_none()).collect::<Vec<_>>()
+    });
     set_hook(hook);
+    let missed = missed.concat();
     assert!(missed.is_empty(), "no schedule found the faults {missed:?}");
 }
