@@ -47,6 +47,8 @@ export const CONSOLE = "msci-console";
 export const API = "msci-api";
 /** What the other two answer; everything else goes to the edge Worker. @param {string[]} parts */
 const routes = (...parts) => parts.map((part) => `*/_msci/${part}/*`);
+/** A remark of the runtime to its own makers: an alarm that was late, say. */
+const REMARK = /^.* warning: NOSENTRY .*\n?/gm;
 const DEMO = join(root, "examples/contoso-coffee/worker.mjs");
 const OUTBOX = join(root, "examples/review-mail/outbox.mjs");
 
@@ -75,7 +77,7 @@ export async function startSystem(options) {
     log: new Log(LogLevel.ERROR),
     /** @type {(...streams: import("node:stream").Readable[]) => void} */
     handleRuntimeStdio(...streams) {
-      for (const stream of streams) stream.on("data", (chunk) => print(String(chunk)));
+      for (const stream of streams) stream.on("data", (chunk) => print(String(chunk).replace(REMARK, "")));
     },
     ...persisted(options.state),
     workers: [
