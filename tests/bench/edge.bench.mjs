@@ -115,17 +115,20 @@ try {
       /** @type {number[]} */ rates: [],
     })),
   );
-  const get = (/** @type {{ base: string, cookie: string }} */ { base, cookie }, path = "/") =>
-    /** @type {Promise<string>} */ (
-      new Promise((resolve, reject) => {
-        request(base + path, { agent, headers: { accept: "text/html", cookie } }, (answer) => {
-          let text = "";
-          answer.setEncoding("latin1").on("data", (chunk) => (text += chunk)).on("end", () => resolve(text)).on("error", reject);
-        })
-          .on("error", (error) => reject(new Error(`${base} did not answer`, { cause: error })))
-          .end();
-      })
-    );
+  /** @param {{ base: string, cookie: string }} subject @param {string} [path] @returns {Promise<string>} */
+  const get = ({ base, cookie }, path = "/") =>
+    new Promise((resolve, reject) => {
+      const asked = request(base + path, { agent, headers: { accept: "text/html", cookie } }, (answer) => {
+        let text = "";
+        answer.setEncoding("latin1").on("data", (chunk) => (text += chunk)).on("end", () => resolve(text)).on("error", reject);
+      });
+      asked.on("error", (/** @type {NodeJS.ErrnoException} */ error) => {
+        // A connection that nobody used for seconds is closed from the other side, perhaps at this moment.
+        if (asked.reusedSocket && error.code === "ECONNRESET") resolve(get({ base, cookie }, path));
+        else reject(new Error(`${base} did not answer`, { cause: error }));
+      });
+      asked.end();
+    });
   for (const subject of subjects) {
     await until(async () => (await get(subject)).includes(CHANGED), `${subject.name} makes the change`, 15_000);
   }
