@@ -30,7 +30,7 @@ await script(async () => {
   const many = ["browser/console", "browser/payloads", "crash/crash", "crash/damage", "worker"];
   const beside = (/** @type {string} */ file) => many.some((part) => file.startsWith(join("tests", part)));
   // A file that does not end in many times what it takes is a failure with a name, not a run without an end.
-  const options = ["--test", "--test-reporter=spec", "--test-timeout=600000"];
+  const options = ["--test", "--test-reporter=spec", "--test-timeout=1200000"];
   const node = (/** @type {number} */ concurrency, /** @type {string[]} */ chosen) =>
     chosen.length > 0 ? run(process.execPath, [...options, `--test-concurrency=${concurrency}`, ...chosen]) : 0;
   const together = await node(3, files.filter(beside));
