@@ -6,15 +6,15 @@ export function transaction(storage, statements) {
   });
 }
 
-// All tables and their rows, as text; nothing where one has more rows than `most`, or all together more than `bytes`.
-export function contents({ sql }, most, bytes) {
+// All tables and their rows, as text; nothing where one has more rows than `most`, or the text is longer than `length`.
+export function contents({ sql }, most, length) {
   const made = sql.exec("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND substr(name, 1, 4) <> '_cf_'").toArray();
   const tables = made.filter(({ type }) => type === "table");
   const others = made.filter(({ type }) => type !== "table");
   const rows = tables.map(({ name }) => [name, [...sql.exec(`SELECT * FROM "${name}" LIMIT ${most + 1}`).raw()]]);
   if (rows.some(([, { length }]) => length > most)) return undefined;
   const text = JSON.stringify({ schema: [...tables, ...others].map((one) => one.sql), rows });
-  return text.length > bytes ? undefined : text;
+  return text.length > length ? undefined : text;
 }
 
 // Tables and rows out of such a text, where there are none.

@@ -5,6 +5,7 @@
 //! old one is gone before the new one is written: there, and only there, KV holds the contents meanwhile, and the next
 //! start wakes the object, which takes them back.
 
+use js_sys::JsString;
 use msci_core::ids::CustomerId;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -14,14 +15,15 @@ use super::kv::Kv;
 use crate::error::{Error, Result};
 use crate::names;
 
+// The contents stay JavaScript's: the memory that they would take here is never given back.
 #[wasm_bindgen(module = "msci:transaction")]
 extern "C" {
     #[wasm_bindgen(catch)]
-    fn contents(storage: &JsValue, most: u32, bytes: u32) -> std::result::Result<Option<String>, JsValue>;
+    fn contents(storage: &JsValue, most: u32, length: u32) -> std::result::Result<Option<JsString>, JsValue>;
     #[wasm_bindgen(catch)]
-    fn fill(storage: &JsValue, text: &str) -> std::result::Result<(), JsValue>;
+    fn fill(storage: &JsValue, text: &JsString) -> std::result::Result<(), JsValue>;
     #[wasm_bindgen(catch)]
-    fn renew(storage: &JsValue, text: &str) -> std::result::Result<js_sys::Promise, JsValue>;
+    fn renew(storage: &JsValue, text: &JsString) -> std::result::Result<js_sys::Promise, JsValue>;
 }
 
 /// Rows of a table that are written anew at most: in one turn, and in memory.
@@ -50,7 +52,7 @@ pub(crate) async fn renewed(env: &Env, storage: &Storage, name: CustomerId) -> R
         match &aside {
             // Requests go on meanwhile: what they wrote is to be there as well.
             Some((kv, key)) if held.as_ref() != Some(&text) => {
-                kv.put(key, &text).await?;
+                kv.put(key, &String::from(&text)).await?;
                 held = Some(text);
             }
             _ => {
@@ -76,7 +78,7 @@ pub(crate) async fn taken_back(
     let Some((kv, key)) = aside(env, name)? else { return Ok(false) };
     let Some(text) = kv.get(&key).await? else { return is_there() };
     if !is_there()? {
-        fill(storage.as_raw().as_ref(), &text)?;
+        fill(storage.as_raw().as_ref(), &text.into())?;
     }
     Ok(true)
 }
